@@ -1,0 +1,159 @@
+"""The nouns: what a form is known to have, what one look returns, what happened, and who is to be told."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+from typing import Any
+
+Raw = str | int | float | Decimal | bool | None
+"""A value as Kingdee's JSON has it: dates are text without a zone, empty text may be one blank, unset ids are 0."""
+
+Row = list[Any]
+"""One document: the raw values of `Layout.heads` in order and, where `Layout.entries` is not empty, one last item:
+the list of its entry rows, each a list of raw values in the order of `Layout.entries`."""
+
+
+class Status(StrEnum):
+    """FDocumentStatus."""
+
+    DRAFT = "Z"
+    CREATED = "A"
+    IN_APPROVAL = "B"
+    APPROVED = "C"
+    SENT_BACK = "D"
+
+
+class Transition(StrEnum):
+    """What a document can do between two looks; also the names of triggers in rules."""
+
+    CREATED = "created"
+    SUBMITTED = "submitted"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    UNAPPROVED = "unapproved"
+    VOIDED = "voided"
+    CLOSED = "closed"
+    DELETED = "deleted"
+    CHANGED = "changed"  # content differs; what `changed` and `becomes` listen to
+
+
+class Priority(StrEnum):
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+    URGENT = "urgent"
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What is known of a form: which of its keys play which part; None or empty where the form has no such key."""
+
+    form: str
+    pk: str = "FID"
+    number: str | None = "FBillNo"
+    status: str | None = "FDocumentStatus"
+    cancel: str | None = "FCancelStatus"
+    close: str | None = "FCloseStatus"
+    created: str | None = "FCreateDate"
+    modified: str | None = "FModifyDate"
+    approved: str | None = "FApproveDate"
+    other_dates: tuple[str, ...] = ()  # further dates of change, such as FCancelDate
+    creator: str | None = "FCreatorId"
+    modifier: str | None = "FModifierId"
+    approver: str | None = "FApproverId"
+    open: str | None = None  # FilterString of approved documents that are still alive
+    entry: str | None = None  # key of the entry that unprefixed entry fields belong to
+    title: Mapping[str, str] = field(default_factory=dict)  # name of the form by locale
+
+    @property
+    def dates(self) -> tuple[str, ...]:
+        """The keys whose value moves when the document changes."""
+        return tuple(key for key in (self.modified, self.created, self.approved, *self.other_dates) if key)
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The columns that are asked for of one form, in order: `heads` (the primary key first), then `entries`."""
+
+    facts: Facts
+    heads: tuple[str, ...]
+    entries: tuple[str, ...] = ()
+    watched: frozenset[str] = frozenset()  # the keys that rules look at: their difference is a change
+
+    @property
+    def form(self) -> str:
+        return self.facts.form
+
+    @property
+    def entry_pk(self) -> str:
+        """Key of the entry rows' own id, e.g. `FEntity_FEntryID`."""
+        return f"{self.facts.entry}_FEntryID"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One answer of a paged query, entry rows gathered under their document; the documents in order of primary key."""
+
+    rows: list[Row]
+    server_now: datetime  # Kingdee's clock when it answered, zone-aware
+    last: bool  # nothing follows
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One state of one document, by key; `entries` are mappings too. The values are raw."""
+
+    form: str
+    doc_id: str
+    number: str
+    values: Mapping[str, Raw]
+    entries: Sequence[Mapping[str, Raw]] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One thing that happened to one document.
+
+    `event_id` is the same whenever the same thing is noticed again. `old` is None for a new document, `new` for a
+    deleted one. `changed` holds the watched keys whose content differs (`entries` for any entry row).
+    """
+
+    event_id: str
+    kind: Transition
+    form: str
+    doc_id: str
+    number: str
+    version: int
+    noticed_at: datetime
+    old: Document | None
+    new: Document | None
+    changed: frozenset[str] = frozenset()
+
+    @property
+    def document(self) -> Document:
+        """The document now or, where it is gone, as it was last seen."""
+        document = self.new or self.old
+        assert document is not None  # noqa: S101  # one of them always stands
+        return document
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a recipient reads, in one language. `body` is DingTalk's markdown; `link` and `fields` are optional."""
+
+    title: str
+    body: str
+    link: str = ""
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """A DingTalk user that a recipient stands for."""
+
+    userid: str
+    locale: str = "zh"

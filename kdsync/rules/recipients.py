@@ -1,0 +1,39 @@
+"""Whom a rule names: `user:USERID role:NAME dept:ID group:NAME creator modifier approver field:FKEY manager_of:X`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+WITH_VALUE = ("user", "role", "dept", "group", "field", "manager_of")
+WITHOUT_VALUE = ("creator", "modifier", "approver", "assignee")
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """One entry of `to`: its kind, and what stands behind the colon ('' where nothing does)."""
+
+    kind: str
+    value: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.value}" if self.value else self.kind
+
+    @property
+    def inner(self) -> Recipient:
+        """The recipient whose manager is meant by `manager_of:X`."""
+        return parse_recipient(self.value)
+
+
+def parse_recipient(text: str) -> Recipient:
+    """Read one recipient; ValueError says what is wrong with it."""
+    kind, colon, value = text.strip().partition(":")
+    if kind in WITHOUT_VALUE and not colon:
+        return Recipient(kind)
+    if kind in WITH_VALUE and value.strip():
+        recipient = Recipient(kind, value.strip())
+        if kind == "manager_of":
+            _ = recipient.inner
+        return recipient
+    if kind in WITH_VALUE:
+        raise ValueError(f"'{text}' needs a value: {kind}:SOMETHING")
+    raise ValueError(f"'{text}' is not a recipient; known are {', '.join(WITHOUT_VALUE + WITH_VALUE)}")
