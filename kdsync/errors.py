@@ -75,3 +75,11 @@ class ConfigurationError(KdsyncError):
 
 class StoreError(KdsyncError):
     """The database cannot be used; the text says why and what to do."""
+
+
+class UnknownFieldError(EdgeError):
+    """Kingdee does not know one of the keys of a query; `field` names it."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__("kingdee", FailureKind.REFUSED, "9", message)
+        self.field = field

@@ -7,34 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr
+from pydantic import BeforeValidator, Field, SecretStr
 
-from kdsync.model import Priority
-from kdsync.rules.recipients import Recipient, parse_recipient
+from kdsync.rules.schema import RecipientText, RuleSection, Section
 from kdsync.settings.values import duration, resolve_secret, times_of_day, zone
 
 Seconds = Annotated[float, BeforeValidator(duration)]
 Secret = Annotated[SecretStr, BeforeValidator(resolve_secret)]
 Zone = Annotated[ZoneInfo, BeforeValidator(zone)]
 Hours = Annotated[tuple[int, int], BeforeValidator(times_of_day)]  # minutes after midnight, from and to
-
-
-def _recipient(value: Any) -> Recipient:
-    if not isinstance(value, str):
-        raise ValueError("a recipient is text, such as role:cashier")  # noqa: TRY004  # pydantic wants ValueError
-    return parse_recipient(value)
-
-
-RecipientText = Annotated[Recipient, BeforeValidator(_recipient)]
-
-
-class Section(BaseModel):
-    """A mapping in a YAML file: unknown keys are errors, nothing is guessed from another type."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
 
 
 class KingdeeSection(Section):
@@ -115,26 +99,6 @@ class Directory(Section):
     users: Mapping[str, str] = {}
     roles: Mapping[str, tuple[RecipientText, ...]] = {}
     locales: Mapping[str, Literal["zh", "en", "vi"]] = {}
-
-
-class MessageSection(Section):
-    """What is sent. Each template is one text, or one text a locale."""
-
-    title: str | Mapping[Literal["zh", "en", "vi"], str]
-    body: str | Mapping[Literal["zh", "en", "vi"], str] = ""
-    link: str = ""  # a template too: makes the message a card with one button
-    fields: Mapping[str, str] = {}  # label: template; makes the message a form of up to six rows
-
-
-class RuleSection(Section):
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
-    form: str
-    on: tuple[str | Mapping[str, Any], ...] = Field(min_length=1)  # triggers; see kdsync/rules/triggers.py
-    when: str | None = None
-    to: tuple[RecipientText, ...] = Field(min_length=1)
-    priority: Priority = Priority.NORMAL
-    message: MessageSection
-    mode: Literal["live", "shadow"] = "live"
 
 
 class RuleFile(Section):
