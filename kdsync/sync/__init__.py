@@ -1,0 +1,1 @@
+"""What changed: cursor, content comparison and the transitions between two states. Pure."""

@@ -1,0 +1,90 @@
+"""Structured logs: one JSON object a line, or coloured text on a terminal; never a secret in either."""
+
+from __future__ import annotations
+
+import logging
+import sys
+from collections.abc import Iterable, MutableMapping
+from typing import Any, TextIO
+
+import structlog
+
+HIDDEN = "***"
+
+
+class Redactor:
+    """Replaces the known secrets in whatever is logged; secrets can be added while it runs (a reload, a new token)."""
+
+    def __init__(self, secrets: Iterable[str] = ()) -> None:
+        self._secrets = {secret for secret in secrets if len(secret) > 3}  # noqa: PLR2004  # shorter would hide words
+
+    def add(self, secrets: Iterable[str]) -> None:
+        """Hide these too."""
+        self._secrets |= {secret for secret in secrets if len(secret) > 3}  # noqa: PLR2004  # the same
+
+    def text(self, text: str) -> str:
+        """`text` without secrets."""
+        for secret in self._secrets:
+            text = text.replace(secret, HIDDEN)
+        return text
+
+    def __call__(self, _logger: Any, _name: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        """As a structlog processor."""
+        for key, value in event.items():
+            event[key] = self._clean(value)
+        return event
+
+    def _clean(self, value: Any) -> Any:
+        if isinstance(value, str):
+            return self.text(value)
+        if isinstance(value, (list, tuple)):
+            return [self._clean(item) for item in value]
+        if isinstance(value, dict):
+            return {key: self._clean(item) for key, item in value.items()}
+        return value if isinstance(value, (int, float, bool, type(None))) else self.text(str(value))
+
+
+def configure(redactor: Redactor, *, stream: TextIO | None = None, level: str = "info") -> None:
+    """Set up structlog and what libraries log through `logging`."""
+    target = stream or sys.stdout
+    terminal = target.isatty()
+    renderer = (
+        structlog.dev.ConsoleRenderer(colors=True)
+        if terminal
+        else structlog.processors.JSONRenderer(ensure_ascii=False)
+    )
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        redactor,
+    ]
+    structlog.configure(
+        processors=[*shared, renderer],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(target),
+        cache_logger_on_first_use=False,
+    )
+    _route_libraries(shared, renderer, target)
+
+
+def _route_libraries(shared: list[Any], renderer: Any, target: TextIO) -> None:
+    handler = logging.StreamHandler(target)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                renderer,
+            ],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.WARNING)
+
+
+def get(name: str) -> Any:
+    """A bound logger; `name` is the part of kdsync that speaks."""
+    return structlog.get_logger().bind(part=name)

@@ -1,0 +1,129 @@
+"""Snapshots and events: what was last seen of every document, and every step it made since."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, func, select, text, update
+
+from kdsync import exact
+from kdsync.model import Layout, Row, Transition
+from kdsync.store.schema import documents, events
+from kdsync.store.sealing import Seal
+from kdsync.sync.diff import Snapshot
+
+CHUNK = 5_000
+
+# The two statements of the hot path are text: building them through the expression language for every page costs more
+# than SQLite needs to carry them out.
+_SNAPSHOTS = text(
+    "SELECT doc_id, is_open, is_gone, version, layout_id, row FROM documents "
+    "WHERE form_id = :form_id AND doc_id IN (SELECT value FROM json_each(:ids))"
+)
+_PUT = (
+    "INSERT INTO documents (form_id, doc_id, number, is_open, is_gone, version, layout_id, row) "
+    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (form_id, doc_id) DO UPDATE SET number = excluded.number, "
+    "is_open = excluded.is_open, is_gone = excluded.is_gone, version = excluded.version, "
+    "layout_id = excluded.layout_id, row = excluded.row"
+)
+_EVENT = (
+    "INSERT INTO events (form_id, doc_id, version, number, kinds, changed, before, before_layout, after, after_layout, "
+    "noticed_at, found_by) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredEvent:
+    """One row of `events`, opened."""
+
+    form_id: int
+    doc_id: str
+    version: int
+    number: str
+    kinds: tuple[Transition, ...]
+    changed: frozenset[str]
+    before: tuple[Layout, Row] | None
+    after: tuple[Layout, Row] | None
+    noticed_at: str
+    found_by: str
+
+
+DocumentRow = tuple[int, str, str, int, int, int, int, bytes]
+EventRow = tuple[int, str, int, str, str, str, bytes | None, int | None, bytes | None, int | None, str, str]
+
+
+class Snapshots:
+    """The snapshots of one form, in the columns of `layouts`."""
+
+    def __init__(self, form_id: int, layouts: Mapping[int, Layout], seal: Seal) -> None:
+        self.form_id = form_id
+        self.layouts = layouts
+        self._seal = seal
+
+    def get(self, tx: Connection, ids: Sequence[str]) -> dict[str, Snapshot]:
+        """The snapshots of some documents, by id; ids never seen are left out."""
+        rows = tx.execute(_SNAPSHOTS, {"form_id": self.form_id, "ids": exact.dumps(ids).decode()})
+        opened, layouts = self._seal.open, self.layouts
+        return {
+            doc_id: Snapshot(version, layouts[layout_id], opened(row), bool(is_open), bool(is_gone))
+            for doc_id, is_open, is_gone, version, layout_id, row in rows
+        }
+
+    def put(self, tx: Connection, rows: Sequence[DocumentRow]) -> None:
+        """Insert or replace snapshots."""
+        if rows:
+            tx.exec_driver_sql(_PUT, list(rows))
+
+    def open_ids(self, tx: Connection) -> set[str]:
+        """The ids of the documents that were open at the last look."""
+        mine = (documents.c.form_id == self.form_id) & (documents.c.is_open == 1)
+        return set(tx.execute(select(documents.c.doc_id).where(mine)).scalars())
+
+    def set_open(self, tx: Connection, ids: Iterable[str], *, is_open: bool) -> None:
+        """Note which documents belong to the open set."""
+        rows = [{"doc": doc_id} for doc_id in ids]
+        if rows:
+            key = (documents.c.form_id == self.form_id) & (documents.c.doc_id == bindparam("doc"))
+            tx.execute(update(documents).where(key).values(is_open=int(is_open)), rows)
+
+    def count(self, tx: Connection) -> int:
+        """How many documents are known and not deleted."""
+        mine = (documents.c.form_id == self.form_id) & (documents.c.is_gone == 0)
+        return int(tx.execute(select(func.count()).select_from(documents).where(mine)).scalar_one())
+
+    def known_ids(self, tx: Connection) -> Iterator[str]:
+        """All ids that are known and not deleted, without holding them in memory."""
+        mine = (documents.c.form_id == self.form_id) & (documents.c.is_gone == 0)
+        result = tx.execution_options(yield_per=CHUNK).execute(select(documents.c.doc_id).where(mine))
+        yield from result.scalars()
+
+
+def put_events(tx: Connection, rows: Sequence[EventRow]) -> None:
+    """Append events."""
+    if rows:
+        tx.exec_driver_sql(_EVENT, list(rows))
+
+
+def events_of(
+    tx: Connection, layouts: Mapping[int, Layout], seal: Seal, *, form_id: int, number: str | None = None
+) -> Iterator[StoredEvent]:
+    """The events of a form, oldest first; of one bill number where it is given."""
+    query = select(events).where(events.c.form_id == form_id).order_by(events.c.id)
+    if number is not None:
+        query = query.where(events.c.number.in_({number, number.upper(), number.lower()}))
+    for row in tx.execute(query).mappings():
+        before = (layouts[row["before_layout"]], seal.open(row["before"])) if row["before"] else None
+        after = (layouts[row["after_layout"]], seal.open(row["after"])) if row["after"] else None
+        yield StoredEvent(
+            form_id=row["form_id"],
+            doc_id=row["doc_id"],
+            version=row["version"],
+            number=row["number"],
+            kinds=tuple(Transition(kind) for kind in row["kinds"].split()),
+            changed=frozenset(row["changed"].split()),
+            before=before,
+            after=after,
+            noticed_at=row["noticed_at"],
+            found_by=row["found_by"],
+        )

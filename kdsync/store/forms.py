@@ -1,0 +1,73 @@
+"""The cursor of each watched form, and the columns that its rows are stored in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import orjson
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from kdsync.model import Facts, Layout
+from kdsync.store.schema import forms, layouts
+
+
+@dataclass(frozen=True, slots=True)
+class FormCursor:
+    """How far one form was looked through. Texts as in the table `forms`."""
+
+    form_id: int
+    form: str
+    newest: str
+    layout_id: int | None
+    resume_after: str | None
+    first_look_from: str | None
+    baselined_at: str | None
+    last_ok_at: str | None
+    last_error: str | None
+    alarm: str | None
+
+
+def load(tx: Connection, account_set: str, form: str) -> FormCursor:
+    """The cursor of a form; a form seen for the first time gets an empty one."""
+    key = (forms.c.account_set == account_set) & (forms.c.form == form)
+    if tx.execute(select(forms.c.id).where(key)).first() is None:
+        tx.execute(insert(forms).values(account_set=account_set, form=form, newest=""))
+    return _cursor(tx.execute(select(forms).where(key)).mappings().one())
+
+
+def everything(tx: Connection, account_set: str) -> list[FormCursor]:
+    """The cursors of all forms that were ever watched in this account set."""
+    rows = tx.execute(select(forms).where(forms.c.account_set == account_set).order_by(forms.c.form))
+    return [_cursor(row) for row in rows.mappings()]
+
+
+def save(tx: Connection, form_id: int, **values: str | int | None) -> None:
+    """Set columns of one cursor."""
+    tx.execute(update(forms).where(forms.c.id == form_id).values(**values))
+
+
+def layout_id(tx: Connection, form_id: int, layout: Layout) -> int:
+    """The number under which a layout is stored."""
+    columns = orjson.dumps({"heads": layout.heads, "entries": layout.entries}).decode()
+    key = (layouts.c.form_id == form_id) & (layouts.c.columns == columns)
+    found = tx.execute(select(layouts.c.id).where(key)).scalar()
+    if found is None:
+        tx.execute(insert(layouts).values(form_id=form_id, columns=columns))
+        found = tx.execute(select(layouts.c.id).where(key)).scalar_one()
+    return int(found)
+
+
+def stored_layouts(tx: Connection, form_id: int, facts: Facts) -> dict[int, Layout]:
+    """Every layout that rows of this form may be stored in."""
+    rows = tx.execute(select(layouts.c.id, layouts.c.columns).where(layouts.c.form_id == form_id))
+    found = {}
+    for number, columns in rows:
+        parts = orjson.loads(columns)
+        found[number] = Layout(facts, tuple(parts["heads"]), tuple(parts["entries"]))
+    return found
+
+
+def _cursor(row: RowMapping) -> FormCursor:
+    values = dict(row)
+    values.pop("account_set")
+    return FormCursor(form_id=values.pop("id"), **values)

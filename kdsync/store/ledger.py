@@ -1,0 +1,56 @@
+"""What outlives a restart besides documents and messages: the month's calls, refused logins, holds and facts."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, insert, select
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from kdsync.store import moments
+from kdsync.store.schema import calls, facts, logins
+
+
+def count_call(tx: Connection, month: str, api: str, *, metered: bool, count: int = 1) -> None:
+    """Add to the ledger of one calendar month (`2026-11`)."""
+    row = upsert(calls).values(month=month, api=api, metered=int(metered), count=count)
+    tx.execute(row.on_conflict_do_update(index_elements=["month", "api"], set_={"count": calls.c.count + count}))
+
+
+def metered_calls(tx: Connection, month: str) -> int:
+    """How many calls of that month count against the organisation's quota."""
+    query = select(func.coalesce(func.sum(calls.c.count), 0)).where(calls.c.month == month, calls.c.metered == 1)
+    return int(tx.execute(query).scalar_one())
+
+
+def refused_logins(tx: Connection, since: datetime) -> int:
+    """How many passwords were refused since then."""
+    query = select(func.count()).select_from(logins).where(logins.c.at >= moments.text(since))
+    return int(tx.execute(query).scalar_one())
+
+
+def refuse_login(tx: Connection, at: datetime) -> None:
+    """Note a refused password."""
+    tx.execute(insert(logins).values(at=moments.text(at)))
+
+
+def put_fact(tx: Connection, key: str, value: str, at: datetime) -> None:
+    """Remember one thing under a name."""
+    values = {"value": value, "at": moments.text(at)}
+    tx.execute(upsert(facts).values(key=key, **values).on_conflict_do_update(index_elements=["key"], set_=values))
+
+
+def fact(tx: Connection, key: str) -> str | None:
+    """What is remembered under a name."""
+    return tx.execute(select(facts.c.value).where(facts.c.key == key)).scalar()
+
+
+def facts_like(tx: Connection, prefix: str) -> dict[str, str]:
+    """Everything remembered under names that begin so."""
+    query = select(facts.c.key, facts.c.value).where(facts.c.key.startswith(prefix, autoescape=True))
+    return dict(tx.execute(query).tuples().all())
+
+
+def forget_fact(tx: Connection, key: str) -> bool:
+    """Forget one thing; tells whether it was there."""
+    return tx.execute(delete(facts).where(facts.c.key == key)).rowcount > 0

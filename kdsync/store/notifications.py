@@ -1,0 +1,131 @@
+"""What rules had to tell, before it is known who the people are; one row for each event and rule."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import orjson
+from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from kdsync.model import Content, Priority
+from kdsync.store import moments
+from kdsync.store.schema import notifications
+from kdsync.store.sealing import Seal
+
+MATCHED, ADDRESSED, SHADOW, BROKEN = "matched", "addressed", "shadow", "broken"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """One recipient as a rule names it, with the raw value of the document that it stands for ("" where none)."""
+
+    recipient: str
+    value: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """What one rule tells about one event. `contents` by locale."""
+
+    id: str
+    event_id: str
+    form: str
+    doc_id: str
+    number: str
+    rule: str
+    kind: str
+    priority: Priority
+    state: str
+    wanted: tuple[Wanted, ...]
+    contents: Mapping[str, Content]
+    created_at: datetime
+    attempts: int = 0
+    reason: str = ""
+
+
+def add(tx: Connection, seal: Seal, items: Sequence[Notification]) -> None:
+    """Insert notifications; one that is there already stays as it is."""
+    if items:
+        tx.execute(insert(notifications).on_conflict_do_nothing(), [_row(item, seal) for item in items])
+
+
+def due(tx: Connection, seal: Seal, now: datetime, limit: int = 200) -> list[Notification]:
+    """Notifications whose people are still to be found, oldest first."""
+    query = (
+        select(notifications)
+        .where(notifications.c.state == MATCHED, notifications.c.next_attempt_at <= moments.text(now))
+        .order_by(notifications.c.created_at, notifications.c.id)
+        .limit(limit)
+    )
+    return [opened(row, seal) for row in tx.execute(query).mappings()]
+
+
+def next_due(tx: Connection) -> str | None:
+    """When the next notification wants its people found."""
+    query = select(func.min(notifications.c.next_attempt_at)).where(notifications.c.state == MATCHED)
+    return tx.execute(query).scalar()
+
+
+def settle(tx: Connection, ident: str, state: str, reason: str = "") -> None:
+    """Note what became of a notification."""
+    tx.execute(update(notifications).where(notifications.c.id == ident).values(state=state, reason=reason))
+
+
+def postpone(tx: Connection, ident: str, until: datetime, reason: str) -> None:
+    """Try to find the people again later."""
+    values: dict[str, Any] = {"next_attempt_at": moments.text(until), "reason": reason}
+    later = update(notifications).where(notifications.c.id == ident)
+    tx.execute(later.values(attempts=notifications.c.attempts + 1, **values))
+
+
+def of_number(tx: Connection, seal: Seal, number: str) -> list[Notification]:
+    """Everything that rules told about the documents with one bill number."""
+    query = select(notifications).where(notifications.c.number == number).order_by(notifications.c.created_at)
+    return [opened(row, seal) for row in tx.execute(query).mappings()]
+
+
+def find(tx: Connection, seal: Seal, ident: str) -> Notification | None:
+    """One notification by its id."""
+    row = tx.execute(select(notifications).where(notifications.c.id == ident)).mappings().first()
+    return opened(row, seal) if row else None
+
+
+def counts(tx: Connection) -> dict[str, int]:
+    """How many notifications are in which state."""
+    query = select(notifications.c.state, func.count()).group_by(notifications.c.state)
+    return dict(tx.execute(query).tuples().all())
+
+
+def opened(row: RowMapping, seal: Seal) -> Notification:
+    """A notification from its row."""
+    contents = {
+        locale: Content(title, body, link, tuple((key, text) for key, text in fields))
+        for locale, (title, body, link, fields) in seal.open(row["contents"]).items()
+    }
+    return Notification(
+        **{key: row[key] for key in ("id", "event_id", "form", "doc_id", "number", "rule", "kind", "state")},
+        priority=Priority(row["priority"]),
+        wanted=tuple(Wanted(name, value) for name, value in orjson.loads(row["recipients"])),
+        contents=contents,
+        created_at=moments.parse(row["created_at"]),
+        attempts=row["attempts"],
+        reason=row["reason"],
+    )
+
+
+def _row(item: Notification, seal: Seal) -> dict[str, Any]:
+    contents = {key: [c.title, c.body, c.link, c.fields] for key, c in item.contents.items()}
+    return {
+        **{key: getattr(item, key) for key in ("id", "event_id", "form", "doc_id", "number", "rule", "kind", "state")},
+        "priority": str(item.priority),
+        "recipients": orjson.dumps([[wanted.recipient, wanted.value] for wanted in item.wanted]).decode(),
+        "contents": seal.close(contents),
+        "created_at": moments.text(item.created_at),
+        "attempts": item.attempts,
+        "next_attempt_at": moments.text(item.created_at),
+        "reason": item.reason,
+    }

@@ -1,0 +1,195 @@
+"""What is still to be sent: claimed under a lease, tried, and accepted or dead. Rows are never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy.dialects.sqlite import insert as upsert
+
+from kdsync.store import moments
+from kdsync.store.schema import attempts, notifications, outbox
+from kdsync.store.sealing import Seal
+
+WAITING, LEASED, ACCEPTED, DEAD, DROPPED = "waiting", "leased", "accepted", "dead", "dropped"
+WORK, GROUP = "work", "group"
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """One row: one message for one recipient. `content` is what DingTalk gets, byte by byte."""
+
+    id: str
+    notification_id: str
+    channel: str
+    target: str
+    content: bytes
+    content_id: str
+    urgency: int
+    created_at: datetime
+    state: str = WAITING
+    attempts: int = 0
+    alone: bool = False
+    reason: str = ""
+    task_id: str = ""
+    next_attempt_at: str = ""
+    accepted_at: str = ""
+
+
+def add(tx: Connection, seal: Seal, letters: Sequence[Letter]) -> None:
+    """Insert rows; a recipient who has one for the same notification gets no second."""
+    rows = [
+        {
+            **{key: getattr(item, key) for key in _PLAIN},
+            "content": seal.close_bytes(item.content),
+            "created_at": moments.text(item.created_at),
+            "next_attempt_at": moments.text(item.created_at),
+            "alone": int(item.alone),
+        }
+        for item in letters
+    ]
+    if rows:
+        tx.execute(upsert(outbox).on_conflict_do_nothing(), rows)
+
+
+def claim(
+    tx: Connection, seal: Seal, *, now: datetime, lease_until: datetime, held: Sequence[str], most: int
+) -> list[Letter]:
+    """Lease the rows that one call can carry, the most urgent content first; [] if nothing is due.
+
+    A lease that ran out is due again: the daemon died, and what became of the call is unknown. `held` are channels to
+    which nothing may be sent now.
+    """
+    by_urgency = (outbox.c.urgency, outbox.c.created_at, outbox.c.id)
+    first = tx.execute(_due(now, held).order_by(*by_urgency).limit(1)).mappings().first()
+    if first is None:
+        return []
+    query = _due(now, held).where(outbox.c.content_id == first["content_id"], outbox.c.channel == first["channel"])
+    together = query.where(outbox.c.alone == 0).order_by(outbox.c.created_at, outbox.c.id).limit(most)
+    single = first["alone"] or first["channel"] == GROUP
+    rows = [first] if single else list(tx.execute(together).mappings())
+    ids = [row["id"] for row in rows]
+    tx.execute(
+        update(outbox)
+        .where(outbox.c.id.in_(ids))
+        .values(state=LEASED, lease_until=moments.text(lease_until), attempts=outbox.c.attempts + 1)
+    )
+    _attempt(tx, ids, now, "started", "")
+    return [opened(row, seal) for row in rows]
+
+
+def next_due(tx: Connection, held: Sequence[str]) -> str | None:
+    """When the next row wants to be sent."""
+    waiting = select(func.min(outbox.c.next_attempt_at)).where(outbox.c.state == WAITING, outbox.c.channel.not_in(held))
+    leased = select(func.min(outbox.c.lease_until)).where(outbox.c.state == LEASED, outbox.c.channel.not_in(held))
+    found = [moment for moment in (tx.execute(waiting).scalar(), tx.execute(leased).scalar()) if moment]
+    return min(found, default=None)
+
+
+def accept(tx: Connection, ids: Sequence[str], now: datetime, task_id: str) -> None:
+    """DingTalk took the message."""
+    values: dict[str, Any] = {"state": ACCEPTED, "accepted_at": moments.text(now), "task_id": task_id, "reason": ""}
+    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(lease_until=None, **values))
+    _attempt(tx, ids, now, "accepted", task_id)
+
+
+def again(
+    tx: Connection, ids: Sequence[str], *, now: datetime, at: datetime, outcome: str, reason: str, alone: bool = False
+) -> None:
+    """Try once more at `at`."""
+    values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(at), "reason": reason}
+    values["lease_until"] = None
+    if alone:
+        values["alone"] = 1
+    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
+    _attempt(tx, ids, now, outcome, reason)
+
+
+def bury(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason: str) -> None:
+    """Give up: the rows stay, dead."""
+    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(state=DEAD, reason=reason, lease_until=None))
+    _attempt(tx, ids, now, outcome, reason)
+
+
+def revive(tx: Connection, ids: Sequence[str], now: datetime) -> int:
+    """Put dead or waiting rows to be sent at once; returns how many."""
+    mine = outbox.c.id.in_(ids) & outbox.c.state.in_((DEAD, WAITING))
+    values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(now)}
+    return tx.execute(update(outbox).where(mine).values(attempts=0, **values)).rowcount
+
+
+def drop(tx: Connection, ids: Sequence[str], now: datetime, reason: str) -> int:
+    """Give up rows on an operator's word; returns how many."""
+    mine = outbox.c.id.in_(ids) & outbox.c.state.in_((DEAD, WAITING))
+    count = tx.execute(update(outbox).where(mine).values(state=DROPPED, reason=reason)).rowcount
+    _attempt(tx, ids, now, DROPPED, reason)
+    return count
+
+
+def listing(
+    tx: Connection, seal: Seal, *, states: Sequence[str] = (), prefix: str = "", limit: int = 100
+) -> list[tuple[Letter, str, str]]:
+    """Rows with their rule and bill number, newest first; `prefix` of the id narrows it to some."""
+    query = select(outbox, notifications.c.rule, notifications.c.number).join_from(
+        outbox, notifications, outbox.c.notification_id == notifications.c.id
+    )
+    if states:
+        query = query.where(outbox.c.state.in_(states))
+    if prefix:
+        query = query.where(outbox.c.id.startswith(prefix, autoescape=True))
+    found = tx.execute(query.order_by(outbox.c.created_at.desc(), outbox.c.id).limit(limit)).mappings()
+    return [(opened(row, seal), row["rule"], row["number"]) for row in found]
+
+
+def of_notification(tx: Connection, seal: Seal, ident: str) -> list[Letter]:
+    """The rows of one notification."""
+    query = select(outbox).where(outbox.c.notification_id == ident).order_by(outbox.c.id)
+    return [opened(row, seal) for row in tx.execute(query).mappings()]
+
+
+def attempts_of(tx: Connection, ident: str) -> list[tuple[str, str, str]]:
+    """(at, outcome, detail) of every try, oldest first."""
+    query = select(attempts.c.at, attempts.c.outcome, attempts.c.detail).where(attempts.c.outbox_id == ident)
+    return [(at, outcome, detail) for at, outcome, detail in tx.execute(query.order_by(attempts.c.id))]
+
+
+def counts(tx: Connection) -> dict[str, int]:
+    """How many rows are in which state."""
+    query = select(outbox.c.state, func.count()).group_by(outbox.c.state)
+    return dict(tx.execute(query).tuples().all())
+
+
+def oldest_waiting(tx: Connection) -> str | None:
+    """When the oldest unsent row was written."""
+    return tx.execute(select(func.min(outbox.c.created_at)).where(outbox.c.state.in_((WAITING, LEASED)))).scalar()
+
+
+def opened(row: RowMapping, seal: Seal) -> Letter:
+    """A letter from its row."""
+    return Letter(
+        **{key: row[key] for key in _PLAIN},
+        content=seal.open_bytes(row["content"]),
+        created_at=moments.parse(row["created_at"]),
+        alone=bool(row["alone"]),
+        task_id=row["task_id"] or "",
+        next_attempt_at=row["next_attempt_at"],
+        accepted_at=row["accepted_at"] or "",
+    )
+
+
+_PLAIN = ("id", "notification_id", "channel", "target", "content_id", "urgency", "state", "attempts", "reason")
+
+
+def _due(now: datetime, held: Sequence[str]) -> Select[Any]:
+    moment = moments.text(now)
+    waiting = (outbox.c.state == WAITING) & (outbox.c.next_attempt_at <= moment)
+    abandoned = (outbox.c.state == LEASED) & (outbox.c.lease_until <= moment)
+    return select(outbox).where(waiting | abandoned, outbox.c.channel.not_in(held))
+
+
+def _attempt(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, detail: str) -> None:
+    at = moments.text(now)
+    tx.execute(insert(attempts), [{"outbox_id": i, "at": at, "outcome": outcome, "detail": detail} for i in ids])

@@ -1,0 +1,55 @@
+"""Who a Kingdee user, employee or phone number is in DingTalk, as found before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, func, select
+from sqlalchemy.dialects.sqlite import insert
+
+from kdsync.store import moments
+from kdsync.store.schema import people
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """An answer: the userid and how it was found, or None and why nobody was."""
+
+    key: str
+    userid: str | None
+    via: str
+    refreshed_at: datetime
+
+
+def get(tx: Connection, key: str) -> Found | None:
+    """The answer for one key, however old."""
+    row = tx.execute(select(people).where(people.c.key == key)).mappings().first()
+    return Found(key, row["userid"], row["via"], moments.parse(row["refreshed_at"])) if row else None
+
+
+def put(tx: Connection, found: Found) -> None:
+    """Remember an answer."""
+    values = {"userid": found.userid, "via": found.via, "refreshed_at": moments.text(found.refreshed_at)}
+    row = insert(people).values(key=found.key, **values)
+    tx.execute(row.on_conflict_do_update(index_elements=["key"], set_=values))
+
+
+def stale(tx: Connection, before: datetime, limit: int = 500) -> list[Found]:
+    """Answers older than `before`, oldest first."""
+    query = select(people).where(people.c.refreshed_at < moments.text(before)).order_by(people.c.refreshed_at)
+    rows = tx.execute(query.limit(limit)).mappings()
+    return [Found(row["key"], row["userid"], row["via"], moments.parse(row["refreshed_at"])) for row in rows]
+
+
+def forget(tx: Connection, keys: Iterable[str]) -> None:
+    """Ask anew next time."""
+    tx.execute(delete(people).where(people.c.key.in_(list(keys))))
+
+
+def counts(tx: Connection) -> dict[str, int]:
+    """How many were found, and how many not."""
+    found = func.count(people.c.userid)
+    known, everybody = tx.execute(select(found, func.count())).one()
+    return {"found": known, "not_found": everybody - known}

@@ -1,0 +1,164 @@
+"""The tables. Changing one needs a migration in `migrations/versions`; a test compares the two.
+
+Moments are text, ISO 8601 in UTC, so that they sort. `row`, `before`, `after`, `contents` and `content` are sealed
+where `store.key` is set (see sealing.py).
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Index, Integer, LargeBinary, MetaData, Table, Text, UniqueConstraint
+
+metadata = MetaData(
+    naming_convention={"ix": "ix_%(table_name)s_%(column_0_N_name)s", "uq": "uq_%(table_name)s_%(column_0_N_name)s"}
+)
+
+facts = Table(
+    "facts",  # what kdsync learned about itself and the other side: account set, holds, clock offsets
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+    Column("at", Text, nullable=False),
+)
+
+forms = Table(
+    "forms",  # the cursor of each watched form
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("account_set", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("layout_id", Integer),  # the columns of the last complete first look
+    Column("newest", Text, nullable=False, default=""),  # newest date seen, as Kingdee prints it
+    Column("resume_after", Text),  # primary key up to which an unfinished first look has come
+    Column("first_look_from", Text),  # Kingdee's clock when the unfinished first look began
+    Column("baselined_at", Text),  # when the first look was complete; before that nobody is notified
+    Column("last_ok_at", Text),
+    Column("last_error", Text),
+    Column("alarm", Text),  # why deletions are held back
+    UniqueConstraint("account_set", "form"),
+)
+
+layouts = Table(
+    "layouts",  # the columns that rows were stored in
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("form_id", Integer, nullable=False),
+    Column("columns", Text, nullable=False),  # JSON {"heads": [...], "entries": [...]}
+    UniqueConstraint("form_id", "columns"),
+)
+
+documents = Table(
+    "documents",  # the snapshots
+    metadata,
+    Column("form_id", Integer, primary_key=True),
+    Column("doc_id", Text, primary_key=True),
+    Column("number", Text, nullable=False),
+    Column("is_open", Integer, nullable=False),
+    Column("is_gone", Integer, nullable=False),  # 1: deleted; the row stays so that versions never repeat
+    Column("version", Integer, nullable=False),
+    Column("layout_id", Integer, nullable=False),
+    Column("row", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index(None, documents.c.number)
+Index("ix_documents_open", documents.c.form_id, documents.c.doc_id, sqlite_where=documents.c.is_open == 1)
+
+events = Table(
+    "events",  # one step of one document; its kinds are the events proper
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("form_id", Integer, nullable=False),
+    Column("doc_id", Text, nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("kinds", Text, nullable=False),  # joined by blanks, in order
+    Column("changed", Text, nullable=False),  # watched keys that differ, joined by blanks
+    Column("before", LargeBinary),
+    Column("before_layout", Integer),
+    Column("after", LargeBinary),
+    Column("after_layout", Integer),
+    Column("noticed_at", Text, nullable=False),
+    Column("found_by", Text, nullable=False),  # dates, open, keys or full
+    UniqueConstraint("form_id", "doc_id", "version"),
+)
+Index(None, events.c.number)
+
+notifications = Table(
+    "notifications",  # what one rule tells about one event
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("event_id", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("doc_id", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("rule", Text, nullable=False),
+    Column("kind", Text, nullable=False),
+    Column("priority", Text, nullable=False),
+    Column("state", Text, nullable=False),  # matched, addressed, shadow, broken
+    Column("recipients", Text, nullable=False),  # JSON: the recipients as written, with the values they need
+    Column("contents", LargeBinary, nullable=False),  # JSON {locale: [title, body, link, fields]}
+    Column("created_at", Text, nullable=False),
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", Text, nullable=False),
+    Column("reason", Text, nullable=False, default=""),
+)
+Index(None, notifications.c.state, notifications.c.next_attempt_at)
+Index(None, notifications.c.number)
+
+outbox = Table(
+    "outbox",  # what one recipient is told by one notification
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("notification_id", Text, nullable=False),
+    Column("channel", Text, nullable=False),  # work or group
+    Column("target", Text, nullable=False),  # userid, or name of the group
+    Column("content", LargeBinary, nullable=False),  # the message as DingTalk gets it, byte by byte
+    Column("content_id", Text, nullable=False),  # equal for rows that one call can carry
+    Column("urgency", Integer, nullable=False),  # 0 goes first
+    Column("state", Text, nullable=False),  # waiting, leased, accepted, dead, dropped
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("alone", Integer, nullable=False, default=0),  # 1: refused together with others, so sent by itself
+    Column("next_attempt_at", Text, nullable=False),
+    Column("lease_until", Text),
+    Column("created_at", Text, nullable=False),
+    Column("accepted_at", Text),
+    Column("task_id", Text),
+    Column("reason", Text, nullable=False, default=""),
+)
+Index(None, outbox.c.state, outbox.c.next_attempt_at)
+Index(None, outbox.c.notification_id)
+
+attempts = Table(
+    "attempts",  # every try to send, and what came of it
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("outbox_id", Text, nullable=False),
+    Column("at", Text, nullable=False),
+    Column("outcome", Text, nullable=False),  # started, accepted, or a FailureKind
+    Column("detail", Text, nullable=False, default=""),
+)
+Index(None, attempts.c.outbox_id)
+
+people = Table(
+    "people",  # whom a Kingdee user, employee or phone number is in DingTalk
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("userid", Text),  # None: nobody was found
+    Column("via", Text, nullable=False),  # mobile, job_number, table, or why nobody was found
+    Column("refreshed_at", Text, nullable=False),
+)
+
+calls = Table(
+    "calls",  # the month's ledger of DingTalk calls, by calendar month in Shanghai
+    metadata,
+    Column("month", Text, primary_key=True),
+    Column("api", Text, primary_key=True),
+    Column("metered", Integer, nullable=False),
+    Column("count", Integer, nullable=False),
+)
+
+logins = Table(
+    "logins",  # refused passwords: an account locks after five
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("at", Text, nullable=False),
+)

@@ -1,0 +1,51 @@
+"""Documents and messages at rest: plain JSON, or AES-256-GCM under the key of `store.key`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from hashlib import sha256
+from typing import Any
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from kdsync import exact
+from kdsync.errors import StoreError
+
+MARK = b"\x01"  # no JSON text begins with it
+NONCE = 12
+
+
+class Seal:
+    """Turns raw values into stored bytes and back. Without a key the bytes are the JSON itself."""
+
+    def __init__(self, key: str | None = None, nonce: Callable[[int], bytes] = os.urandom) -> None:
+        self._cipher = AESGCM(sha256(key.encode()).digest()) if key else None
+        self._nonce = nonce
+
+    def close(self, value: Any) -> bytes:
+        """The stored form of a JSON value."""
+        return self.close_bytes(exact.dumps(value))
+
+    def open(self, stored: bytes) -> Any:
+        """The JSON value behind stored bytes."""
+        return exact.loads(self.open_bytes(stored))
+
+    def close_bytes(self, data: bytes) -> bytes:
+        """The stored form of bytes."""
+        if self._cipher is None:
+            return data
+        nonce = self._nonce(NONCE)
+        return MARK + nonce + self._cipher.encrypt(nonce, data, None)
+
+    def open_bytes(self, stored: bytes) -> bytes:
+        """The bytes behind the stored form. Raises StoreError where the key is missing or another one."""
+        if not stored.startswith(MARK):
+            return stored
+        if self._cipher is None:
+            raise StoreError("the store holds sealed rows: set store.key to the key that sealed them")
+        try:
+            return self._cipher.decrypt(stored[1 : 1 + NONCE], stored[1 + NONCE :], None)
+        except InvalidTag:
+            raise StoreError("store.key is not the key that these rows were sealed with") from None

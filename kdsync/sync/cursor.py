@@ -1,0 +1,55 @@
+"""How far back the next date look must reach. Only Kingdee's own dates and clock take part, never ours.
+
+Dates are text as Kingdee prints it (`2026-11-23T10:00:00.72`, server-local, no zone); with trailing zeros trimmed such
+texts sort as their moments do, so comparing them costs no parsing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+DATE = re.compile(r"[12]\d{3}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,3})?")
+
+
+def server_local(moment: datetime, zone: ZoneInfo) -> str:
+    """A zone-aware moment as Kingdee would print it, in whole seconds."""
+    return moment.astimezone(zone).replace(tzinfo=None).isoformat(timespec="seconds")
+
+
+def newest(dates: Iterable[Any]) -> str:
+    """The newest of some raw date values; "" if none of them is a date."""
+    return max((date for date in dates if isinstance(date, str) and DATE.fullmatch(date)), default="")
+
+
+def advance(cursor: str, seen: str, ceiling: str) -> str:
+    """The cursor after a look that saw `seen` as its newest date and began at `ceiling` of Kingdee's clock.
+
+    A document dated in the future must not blind the next look, hence the ceiling; and a look that took long may have
+    read a document before somebody changed it, hence the ceiling is when the look began, not when it ended.
+    """
+    return max(cursor, min(seen, ceiling))
+
+
+def since(cursor: str, lookback: float) -> str:
+    """The literal a date look starts from: `lookback` seconds before the cursor, rounded down to a whole second.
+
+    Fractions are unsafe in literals: dates are ticks of 1/300 s (SQL Server `datetime`).
+    """
+    moment = datetime.fromisoformat(cursor[:19]) - timedelta(seconds=lookback)
+    return moment.isoformat(sep=" ", timespec="seconds")
+
+
+def date_filter(dates: tuple[str, ...], cursor: str, lookback: float) -> str:
+    """FilterString of the documents one of whose dates is not older than the cursor less `lookback`."""
+    moment = since(cursor, lookback)
+    return " or ".join(f"{key}>='{moment}'" for key in dates)
+
+
+def open_filter(status: str, alive: str | None) -> str:
+    """FilterString of the open documents: not approved, or approved and matching the form's own filter."""
+    undecided = f"{status} in ('Z','A','B','D')"
+    return f"{undecided} or ({status}='C' and ({alive}))" if alive else undecided
