@@ -1,0 +1,109 @@
+"""What can be made to go wrong in the two simulated systems, by name: once, some times, or with a probability."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from random import Random
+from threading import Lock
+
+_BOTH = {
+    "http500": "the server answers HTTP 500; nothing was done",
+    "reset": "the connection is reset before the request is looked at",
+    "hang": "no answer comes until the caller gives up, or `seconds` of real time have passed; nothing was done",
+    "slow": "the answer comes `seconds` later, by the simulator's clock",
+    "lost_reply": "the request is carried out, then the connection is reset instead of an answer",
+}
+
+KINGDEE: Mapping[str, str] = _BOTH | {
+    "http502": "a proxy answers HTTP 502; nothing was done",
+    "session_lost": "the session is forgotten; the caller must log in again",
+    "n001": "the login is refused for a moment",
+    "response_error": "HTTP 200 with the text `response_error:` instead of JSON",
+    "request_filter": "the request filter in front of the server refuses the request",
+    "html": "HTTP 200 with a page of HTML",
+    "truncated_json": "the answer is cut in the middle",
+    "edit_lock": "somebody has the document open",
+    "licence": "no licence is free",
+    "short_page": "a page is shorter than asked while more exist",
+}
+"""Fault names of the simulated Kingdee, with what they do."""
+
+DINGTALK: Mapping[str, str] = _BOTH | {
+    "http504": "the gateway gives up on its backend: HTTP 504, or errcode 15 on the old host; nothing was done",
+    "done504": "the same, but the backend carried the request out",
+    "html_ban": "an HTML page instead of JSON, as for an address that asked too often",
+    "token_expired": "the access token is void from now on, as is every request that carries it",
+    "qps": "too many calls a second",
+    "quota": "the month's calls are used up",
+    "busy88": "errcode 88 without a sub code: the authorisation service timed out",
+    "system_busy": "errcode -1, or HTTP 503 system.busy on the new host",
+    "permission": "the app lacks the permission for this call",
+    "flow_control": "a robot's message is accepted but held back from everybody in it",
+}
+"""Fault names of the simulated DingTalk, with what they do."""
+
+
+@dataclass(slots=True)
+class Fault:
+    """One fault that waits for its requests.
+
+    `where` narrows it: each named property of a request must contain the given text. With a `probability` it strikes
+    that share of the matching requests until it is cleared, otherwise the next `times` of them.
+    """
+
+    name: str
+    times: int = 1
+    probability: float | None = None
+    seconds: float | None = None
+    where: Mapping[str, str] = field(default_factory=dict)
+
+    def matches(self, place: Mapping[str, str]) -> bool:
+        return all(text in place.get(key, "") for key, text in self.where.items())
+
+
+class Faults:
+    """The faults that are set; those set first strike first."""
+
+    def __init__(self, known: Mapping[str, str], random: Random) -> None:
+        self._known = known
+        self._random = random
+        self._waiting: list[Fault] = []
+        self._lock = Lock()
+
+    def add(
+        self,
+        name: str,
+        *,
+        times: int = 1,
+        probability: float | None = None,
+        seconds: float | None = None,
+        **where: str | None,
+    ) -> None:
+        """Set a fault; ValueError for a name that is not known. A `where` of None is no condition."""
+        if name not in self._known:
+            raise ValueError(f"unknown fault {name!r}; known are {', '.join(sorted(self._known))}")
+        narrowed = {key: text for key, text in where.items() if text is not None}
+        with self._lock:
+            self._waiting.append(Fault(name, times, probability, seconds, narrowed))
+
+    def take(self, **place: str) -> Fault | None:
+        """The fault that strikes the request at `place`, if one does; it is used up by that."""
+        with self._lock:
+            for fault in self._waiting:
+                if fault.matches(place) and self._strikes(fault):
+                    return fault
+        return None
+
+    def _strikes(self, fault: Fault) -> bool:
+        if fault.probability is not None:
+            return self._random.random() < fault.probability
+        fault.times -= 1
+        if fault.times <= 0:
+            self._waiting.remove(fault)
+        return True
+
+    def clear(self) -> None:
+        """Nothing goes wrong any more."""
+        with self._lock:
+            self._waiting.clear()
