@@ -1,0 +1,132 @@
+"""Reads what Kingdee answered: JSON with exact amounts, or the error that hides in it.
+
+An error may come as a row of a query (`[[{"Result":…}]]`), as a plain mapping, as text with HTTP 200, or as a web page.
+Whatever the bytes are, the outcome is a value or an `EdgeError`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any
+
+import orjson
+
+from kdsync.errors import EdgeError
+from kdsync.kingdee.errors import MOST_WORDS, Symptom, failure
+
+DEEPEST = 3
+"""Lists that have been seen around an error; one more than the official samples show."""
+
+_INEXACT = re.compile(rb"[\[,:\s-](?:(?=[0-9.]{17})[0-9]+\.|[0-9]{19})")
+_HALF_CHARACTER = re.compile(
+    rb"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}", re.IGNORECASE
+)
+_WEB_PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
+
+
+def read_answer(status: int, body: bytes, *, read: bool, retry_after: float | None = None) -> Any:
+    """The value that Kingdee answered; EdgeError where it answered with a failure of any shape.
+
+    A batch that succeeded in part is a value: the caller tells its documents apart by `DIndex`.
+    """
+    body = body.removeprefix(b"\xef\xbb\xbf").strip()
+    http = "" if status in (200, 206) else str(status)
+    try:
+        value = parse(body)
+    except ValueError:
+        raise failure(_not_json(body, http), read=read, retry_after=retry_after) from None
+    symptom = symptom_of(value)
+    if symptom is None and not http:
+        return value
+    words = symptom or Symptom()
+    seen = Symptom(words.text, words.msgcode, words.gateway, words.login, words.fault, http)
+    raise failure(seen, read=read, retry_after=retry_after)
+
+
+def parse(body: bytes) -> Any:
+    """JSON; fractions are `Decimal` where a float would lose digits. ValueError where it is none."""
+    if not _INEXACT.search(body):
+        try:
+            return orjson.loads(body)
+        except orjson.JSONDecodeError:
+            if not _HALF_CHARACTER.search(body):
+                raise
+    try:
+        # .NET cuts text between the two halves of a character; no database takes the half that is left.
+        return json.loads(_HALF_CHARACTER.sub(rb"\\ufffd", body).decode(), parse_float=Decimal)
+    except (RecursionError, ArithmeticError) as error:
+        raise ValueError(str(error)) from error
+
+
+def symptom_of(value: Any) -> Symptom | None:
+    """The failure in an answer that is JSON, or None."""
+    if isinstance(value, str) and value.startswith("response_error:"):
+        return Symptom(text=value)
+    for _ in range(DEEPEST):
+        if not isinstance(value, list) or not value:
+            break
+        value = value[0]
+    if not isinstance(value, Mapping):
+        return None
+    if "actionname" in value:
+        return Symptom(text=json.dumps(value, ensure_ascii=False, default=str))
+    if "errcode" in value:
+        return _of_gateway(value)
+    return _of_status(value)
+
+
+def _of_gateway(value: Mapping[str, Any]) -> Symptom | None:
+    if str(value["errcode"]) == "0":
+        return None
+    words = value.get("description_cn") or value.get("description") or ""
+    return Symptom(text=str(words), gateway=str(value["errcode"]))
+
+
+def _of_status(value: Mapping[str, Any]) -> Symptom | None:
+    result = value.get("Result")
+    holder = result if isinstance(result, Mapping) else value
+    status = holder.get("ResponseStatus")
+    if not isinstance(status, Mapping):
+        failed = isinstance(result, Mapping) and _said_no(result.get("IsSuccess"))
+        return Symptom(text=_words(holder), fault="" if _words(holder) else "shape") if failed else None
+    if not _failed(status) or status.get("SuccessEntitys"):
+        return None
+    msgcode = status.get("MsgCode")
+    return Symptom(text=_words(status), msgcode="0" if msgcode in (None, "") else str(msgcode))
+
+
+def _failed(status: Mapping[str, Any]) -> bool:
+    if status.get("IsSuccess") in (None, ""):
+        return bool(status.get("Errors")) or str(status.get("MsgCode") or "0") != "0"
+    return _said_no(status["IsSuccess"])
+
+
+def _said_no(answer: Any) -> bool:
+    return answer is False or str(answer).casefold() == "false"
+
+
+def _words(status: Mapping[str, Any]) -> str:
+    errors = status.get("Errors")
+    texts = [error.get("Message") if isinstance(error, Mapping) else error
+             for error in (errors if isinstance(errors, list) else [])]
+    return "; ".join(str(text).strip() for text in texts if text) or str(status.get("Message") or "")
+
+
+def _not_json(body: bytes, http: str) -> Symptom:
+    text = body[: 8 * MOST_WORDS].decode(errors="replace")
+    if not body:
+        return Symptom(fault="empty", http=http)
+    if _WEB_PAGE.match(text):
+        return Symptom(fault="html", http=http)
+    cut_off = body[:1] in (b"[", b"{", b'"')
+    if cut_off:
+        return Symptom(fault="not-json", http=http)
+    return Symptom(text=text, fault="not-json", http=http)
+
+
+def unexpected(what: str, *, read: bool = True) -> EdgeError:
+    """The error for JSON that is not what the service answers with; `what` says how it differs."""
+    return failure(Symptom(fault="shape", detail=what), read=read)

@@ -1,0 +1,75 @@
+"""Tells Kingdee's failures apart, by the table in `traps`."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, fields
+
+from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
+from kdsync.kingdee.traps import TRAPS, Trap
+
+MOST_WORDS = 300
+"""So much of Kingdee's own text is quoted in an error."""
+RATE_PAUSE = 60.0
+"""Seconds to wait where Kingdee says "too many calls" without a time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Symptom:
+    """What is to be seen of a failure; empty where there is nothing of the sort."""
+
+    text: str = ""  # Kingdee's own words, never an HTML page
+    msgcode: str = ""  # ResponseStatus.MsgCode
+    gateway: str = ""  # errcode of api.kingdee.com
+    login: str = ""  # LoginResultType
+    fault: str = ""  # what happened to the connection or the body, see `transport` and `answer`
+    http: str = ""  # status of HTTP, where it is not 200 or 206
+    detail: str = ""  # what the machine says about a fault; quoted, never matched
+
+
+_ROWS = tuple((trap, re.compile(trap.match, re.DOTALL)) for trap in TRAPS)
+_UNKNOWN_FIELD = re.compile(r"元数据中标识为[“\"'‘]?(.{1,100}?)[”\"'’]?的字段不存在")
+
+
+def failure(symptom: Symptom, *, read: bool = True, retry_after: float | None = None) -> EdgeError:
+    """The error for what is to be seen; `read` tells that the request changed nothing."""
+    missing = _UNKNOWN_FIELD.search(symptom.text)
+    if missing:
+        return UnknownFieldError(missing[1], f"the form does not have the field {missing[1]}")
+    trap, value = _first(symptom)
+    kind = trap.kind if read or trap.write is None else trap.write
+    return EdgeError(
+        "kingdee",
+        kind,
+        trap.code or _named(trap.on, value),
+        _with_words(trap.message, symptom.text or symptom.detail),
+        cure="kdsync reads the document before it writes again" if kind is FailureKind.UNKNOWN_OUTCOME else trap.cure,
+        retry_after=(retry_after or RATE_PAUSE) if kind is FailureKind.RATE_LIMITED else retry_after,
+    )
+
+
+def _first(symptom: Symptom) -> tuple[Trap, str]:
+    for trap, pattern in _ROWS:
+        value: str = getattr(symptom, trap.on)
+        if value and (pattern.search(value) if trap.on == "text" else pattern.fullmatch(value)):
+            return trap, value
+    return _unmapped(symptom)
+
+
+def _unmapped(symptom: Symptom) -> tuple[Trap, str]:
+    """A failure nobody described yet: worth another try, and marked so that the table can learn it."""
+    names = [item.name for item in fields(symptom) if item.name not in ("text", "detail")]
+    seen = [f"{name}-{value}" for name in names if (value := getattr(symptom, name))]
+    code = "unmapped-" + (seen[0] if seen else "text")
+    message = "Kingdee failed in a way kdsync does not know"
+    return Trap("text", "", FailureKind.TRANSIENT, code, message, "please report this text"), ""
+
+
+def _named(on: str, value: str) -> str:
+    return f"{on}-{value}" if on in ("http", "gateway") else value
+
+
+def _with_words(message: str, words: str) -> str:
+    words = " ".join(words.split())
+    clipped = words if len(words) <= MOST_WORDS else words[:MOST_WORDS] + "…"
+    return f"{message}: {clipped}" if clipped else message
