@@ -5,42 +5,107 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
 from kdsync.model import Priority
-from kdsync.rules.recipients import Recipient, parse_recipient
+from kdsync.rules.recipients import WITH_VALUE, WITHOUT_VALUE, Recipient, parse_recipient
 
 
 def _recipient(value: Any) -> Recipient:
+    if isinstance(value, Recipient):
+        return value
     if not isinstance(value, str):
-        raise ValueError("a recipient is text, such as role:cashier")  # noqa: TRY004  # pydantic wants ValueError
+        raise ValueError("is not a recipient; write text such as role:cashier")  # noqa: TRY004  # pydantic wants ValueError
     return parse_recipient(value)
 
 
-RecipientText = Annotated[Recipient, BeforeValidator(_recipient)]
+def _listed(value: Any) -> Any:
+    """One trigger may be written without a list around it."""
+    return (value,) if isinstance(value, (str, Mapping)) else tuple(value) if isinstance(value, list) else value
+
+
+def _kind(value: Any) -> str:
+    return "by key" if isinstance(value, Mapping) else "text"
+
+
+RECIPIENT_SCHEMA = {
+    "type": "string",
+    "pattern": f"^({'|'.join(WITHOUT_VALUE)}|({'|'.join(WITH_VALUE)}):.+)$",
+    "examples": ["creator", "role:cashier", "user:user7", "group:finance", "manager_of:creator"],
+}
+RecipientText = Annotated[Recipient, BeforeValidator(_recipient), WithJsonSchema(RECIPIENT_SCHEMA)]
+
+Texts = Annotated[
+    Annotated[str, Tag("text")] | Annotated[Mapping[Literal["zh", "en", "vi"], str], Tag("by key")],
+    Discriminator(_kind),
+]
+"""A template, or one a locale."""
+
+Trigger = Annotated[
+    Annotated[str, Tag("text")] | Annotated[Mapping[str, Any], Tag("by key")],
+    Discriminator(_kind),
+]
+
+_TRIGGERS = ["created", "submitted", "approved", "rejected", "unapproved", "voided", "closed", "deleted"]
+_TRIGGER_SCHEMA: dict[str, Any] = {
+    "oneOf": [
+        {"enum": _TRIGGERS},
+        {
+            "type": "object",
+            "properties": {"changed": {"type": ["array", "string"], "items": {"type": "string"}}},
+            "required": ["changed"],
+            "additionalProperties": False,
+        },
+        {
+            "type": "object",
+            "properties": {"becomes": {"type": "string"}},
+            "required": ["becomes"],
+            "additionalProperties": False,
+        },
+    ]
+}
+TRIGGERS_SCHEMA = {"oneOf": [_TRIGGER_SCHEMA, {"type": "array", "items": _TRIGGER_SCHEMA, "minItems": 1}]}
 
 
 class Section(BaseModel):
     """A mapping in a YAML file: unknown keys are errors, nothing is guessed from another type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, arbitrary_types_allowed=True, use_attribute_docstrings=True
+    )
 
 
 class MessageSection(Section):
-    """What is sent. Each template is one text, or one text a locale."""
+    """What is sent. Each template is one text, or one text a language."""
 
-    title: str | Mapping[Literal["zh", "en", "vi"], str]
-    body: str | Mapping[Literal["zh", "en", "vi"], str] = ""
-    link: str = ""  # a template too: makes the message a card with one button
-    fields: Mapping[str, str] = {}  # label: template; makes the message a form of up to six rows
+    title: Annotated[Texts, Field(examples=["{{ doc.FBillNo }} 已审核"])]
+    """The first line, at most 64 characters of it; a template, or one for each of zh, en and vi."""
+    body: Texts = ""
+    """DingTalk markdown; a template, or one for each of zh, en and vi."""
+    link: str = ""
+    """A template for a web address; the message becomes a card with one button."""
+    fields: Annotated[Mapping[str, str], Field(examples=[{"金额": "{{ doc.FREALPAYAMOUNTFOR | money }}"}])] = {}
+    """Label and template of up to six rows; the message becomes a form."""
 
 
 class RuleSection(Section):
-    id: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$")
-    form: str
-    on: tuple[str | Mapping[str, Any], ...] = Field(min_length=1)  # triggers; see kdsync/rules/triggers.py
-    when: str | None = None
-    to: tuple[RecipientText, ...] = Field(min_length=1)
+    """One rule: what happened, to whom it is told, and how."""
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", examples=["payment-approved"])]
+    """Its name in logs and commands: small letters, digits, `.`, `_` and `-`, the same for ever."""
+    form: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$", examples=["AP_PAYBILL"])]
+    """The id of the Kingdee form."""
+    on: Annotated[
+        tuple[Trigger, ...], Field(min_length=1), BeforeValidator(_listed), WithJsonSchema(TRIGGERS_SCHEMA)
+    ]
+    """What must have happened: one trigger, or a list of which any will do."""
+    when: Annotated[str | None, Field(examples=["doc.FREALPAYAMOUNTFOR >= 10000"])] = None
+    """An expression that must be true as well."""
+    to: Annotated[tuple[RecipientText, ...], Field(min_length=1)]
+    """Who is told."""
     priority: Priority = Priority.NORMAL
+    """low and normal may wait for others and arrive together when calls run short; urgent never waits."""
     message: MessageSection
+    """What is sent."""
     mode: Literal["live", "shadow"] = "live"
+    """A rule in shadow is evaluated and logged, never sent."""

@@ -10,101 +10,212 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, Field, SecretStr
+from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
 
 from kdsync.rules.schema import RecipientText, RuleSection, Section
-from kdsync.settings.values import duration, resolve_secret, times_of_day, zone
+from kdsync.settings.values import (
+    HOURS,
+    LENGTH,
+    between,
+    database,
+    duration,
+    existing_file,
+    flag,
+    listen_text,
+    resolve_secret,
+    times_of_day,
+    web_address,
+    zone,
+)
 
-Seconds = Annotated[float, BeforeValidator(duration)]
-Secret = Annotated[SecretStr, BeforeValidator(resolve_secret)]
-Zone = Annotated[ZoneInfo, BeforeValidator(zone)]
-Hours = Annotated[tuple[int, int], BeforeValidator(times_of_day)]  # minutes after midnight, from and to
+SECRET_SCHEMA = {
+    "oneOf": [
+        {
+            "type": "object",
+            "properties": {way: {"type": "string", "minLength": 1, "description": told}},
+            "required": [way],
+            "additionalProperties": False,
+        }
+        for way, told in (
+            ("env", "the name of an environment variable"),
+            ("file", "a file, relative to kdsync.yaml"),
+            ("credential", "a file in $CREDENTIALS_DIRECTORY, which systemd provides"),
+        )
+    ]
+}
+
+Seconds = Annotated[
+    float,
+    BeforeValidator(duration),
+    WithJsonSchema({"type": "string", "pattern": f"^{LENGTH}$", "examples": ["500ms", "10s", "5m", "4h", "3d"]}),
+]
+Interval = Annotated[Seconds, AfterValidator(between("1s", "30s"))]
+Span = Annotated[Seconds, AfterValidator(between("1s", "31d"))]
+Secret = Annotated[SecretStr, PlainValidator(resolve_secret), WithJsonSchema(SECRET_SCHEMA)]
+Zone = Annotated[ZoneInfo, PlainValidator(zone), WithJsonSchema({"type": "string", "examples": ["Asia/Shanghai"]})]
+Hours = Annotated[
+    tuple[int, int],
+    PlainValidator(times_of_day),  # minutes after midnight, from and to
+    WithJsonSchema({"type": "string", "pattern": f"^{HOURS}$", "examples": ["09:00-18:00"]}),
+]
+Flag = Annotated[bool, BeforeValidator(flag)]
+Url = Annotated[str, AfterValidator(web_address)]
+ExistingFile = Annotated[Path, PlainValidator(existing_file), WithJsonSchema({"type": "string", "format": "path"})]
+Text = Annotated[str, Field(min_length=1)]
+FormId = Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$")]
+Locale = Literal["zh", "en", "vi"]
 
 
 class KingdeeSection(Section):
-    url: str
-    acct_id: str
-    username: str
-    app_id: str = ""
+    """The Kingdee Cloud Xingkong server and the integration user that reads it."""
+
+    url: Annotated[Url, Field(examples=["https://erp.example.com/K3Cloud/"])]
+    """The product's address; https, or http inside a private network."""
+    acct_id: Annotated[Text, Field(examples=["65a1b2c3d4e5f6"])]
+    """The id of the account set (data centre)."""
+    username: Annotated[Text, Field(examples=["kdsync"])]
+    """The Kingdee user whose permissions decide what kdsync sees."""
+    app_id: Annotated[str, Field(examples=["224551_abcdefghijklmnopqrstuvwxyz012345"])] = ""
+    """The application id of the third-party login authorisation."""
     app_secret: Secret | None = None
+    """Its application secret."""
     auth: Literal["sign", "secret", "headers", "password"] = "sign"
+    """How to log in: LoginBySign, LoginByAppSecret, signed headers, or ValidateUser."""
     password: Secret | None = None
+    """The user's password; for `auth: password` only."""
     lcid: int = 2052
-    org: int = 0
-    timezone: Zone = Field(default_factory=lambda: ZoneInfo("Asia/Shanghai"), validate_default=False)
-    ca_file: Path | None = None
-    timeout: Seconds = 30.0
+    """The language of the session: 2052 simplified Chinese, 1033 English, 3076 traditional Chinese."""
+    org: Annotated[int, Field(ge=0)] = 0
+    """The number of the organisation for `auth: headers`; 0 is the user's own."""
+    timezone: Annotated[Zone, Field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))]
+    """The zone that the server's dates are in; Asia/Shanghai unless written."""
+    ca_file: ExistingFile | None = None
+    """A PEM file with the authority that signed the server's certificate, where it is the company's own."""
+    timeout: Annotated[Seconds, AfterValidator(between("100ms", "10m"))] = 30.0
+    """How long one answer may take."""
 
 
 class GroupRobot(Section):
+    """A group's robot, reached by its webhook."""
+
     token: Secret
+    """The access_token in the webhook's address."""
     secret: Secret | None = None
+    """The robot's signing secret (SEC…), where signing is on."""
 
 
 class DingTalkSection(Section):
-    api_url: str = "https://api.dingtalk.com"
-    oapi_url: str = "https://oapi.dingtalk.com"
-    client_id: str
+    """The DingTalk application that sends."""
+
+    api_url: Url = "https://api.dingtalk.com"
+    """Another value is for a proxy or a test."""
+    oapi_url: Url = "https://oapi.dingtalk.com"
+    """Another value is for a proxy or a test."""
+    client_id: Annotated[Text, Field(examples=["dingabcdef"])]
+    """The application's Client ID (AppKey)."""
     client_secret: Secret
-    agent_id: int
-    robot_code: str = ""  # empty: client_id
-    stream: bool = True
-    monthly_calls: int = Field(default=5000, gt=0)
-    groups: Mapping[str, GroupRobot] = {}
+    """The application's Client Secret (AppSecret)."""
+    agent_id: Annotated[int, Field(gt=0, examples=[123456789])]
+    """The application's AgentId."""
+    robot_code: str = ""
+    """The robot's code; empty: client_id."""
+    stream: Flag = True
+    """Two-way by DingTalk's Stream; off: notifications only."""
+    monthly_calls: Annotated[int, Field(gt=0)] = 5000
+    """How many calls a month the organisation's plan leaves to kdsync."""
+    groups: Mapping[Text, GroupRobot] = {}
+    """Group robots by the name that `group:NAME` uses."""
 
 
 class StoreSection(Section):
-    url: str = "sqlite:////var/lib/kdsync/kdsync.db"
+    """Where kdsync keeps what it has seen and what it still has to send."""
+
+    url: Annotated[str, AfterValidator(database), Field(examples=["sqlite:////var/lib/kdsync/kdsync.db"])] = (
+        "sqlite:////var/lib/kdsync/kdsync.db"
+    )
+    """A SQLite file; one written with three slashes is relative to kdsync.yaml."""
     key: Secret | None = None
+    """Encrypts documents and messages in the store."""
 
 
 class PollSection(Section):
-    interval: Seconds = 10.0
-    lookback: Seconds = 300.0
-    sweep: Seconds = 15.0
-    reconcile: Seconds = 21600.0
+    """How often Kingdee is asked."""
+
+    interval: Interval = 10.0
+    """Between two looks at the newest dates: 1s to 30s."""
+    lookback: Span = 300.0
+    """How far behind the newest date each look reaches again."""
+    sweep: Span = 15.0
+    """Between two looks at the documents that are still open."""
+    reconcile: Span = 21600.0
+    """Between two comparisons of all keys, which find deletions and anything missed."""
 
 
 class FormSection(Section):
-    mode: Literal["dates", "full"] | None = None  # None: as the form has it
-    interval: Seconds | None = None
-    open: str | None = None
+    """What differs for one form from the defaults."""
+
+    mode: Literal["dates", "full"] | None = None
+    """`full` compares every document each time, for forms without dates; unset: as the form has it."""
+    interval: Interval | None = None
+    """Instead of poll.interval: 1s to 30s."""
+    open: Annotated[str | None, Field(examples=["FWRITTENOFFSTATUS <> 'C'"])] = None
+    """A Kingdee filter: which approved documents are still alive."""
 
 
 class CalendarSection(Section):
+    """When people work."""
+
     country: Literal["CN", "VN"] = "CN"
+    """Whose holidays count."""
     hours: Hours = (540, 1080)
+    """Working hours."""
     quiet: Hours | None = None
+    """When only what is urgent is sent."""
 
 
 class MainFile(Section):
-    """`kdsync.yaml`."""
+    """kdsync.yaml: connections, store and polling."""
 
     kingdee: KingdeeSection
+    """The Kingdee server."""
     dingtalk: DingTalkSection
+    """The DingTalk application."""
     store: StoreSection = StoreSection()
+    """The database."""
     poll: PollSection = PollSection()
-    forms: Mapping[str, FormSection] = {}
-    listen: str = "127.0.0.1:9464"
-    rules: tuple[str, ...] = ("rules/*.yaml",)
-    directory: str | None = None
-    fallback: tuple[RecipientText, ...] = Field(min_length=1)
+    """How often Kingdee is asked."""
+    forms: Mapping[FormId, FormSection] = {}
+    """What differs for single forms, by form id."""
+    listen: Annotated[str, AfterValidator(listen_text), Field(examples=["127.0.0.1:9464"])] = "127.0.0.1:9464"
+    """Where /metrics and /health answer; empty: nowhere."""
+    rules: tuple[Text, ...] = ("rules/*.yaml",)
+    """The rule files, relative to kdsync.yaml; * stands for any name."""
+    directory: Text | None = None
+    """The file with people and roles, relative to kdsync.yaml."""
+    fallback: Annotated[tuple[RecipientText, ...], Field(min_length=1, examples=[["user:ops1"]])]
+    """Who gets what has no reachable recipient."""
     calendar: CalendarSection = CalendarSection()
+    """When people work."""
 
 
 class Directory(Section):
-    """`directory.yaml`."""
+    """directory.yaml: people and roles."""
 
     match: tuple[Literal["mobile", "job_number"], ...] = ("mobile",)
-    users: Mapping[str, str] = {}
-    roles: Mapping[str, tuple[RecipientText, ...]] = {}
-    locales: Mapping[str, Literal["zh", "en", "vi"]] = {}
+    """What tells that a Kingdee user or employee is a DingTalk user, in this order."""
+    users: Annotated[Mapping[Text, Text], Field(examples=[{"zhangsan": "user7"}])] = {}
+    """Kingdee account: DingTalk userid; wins over matching."""
+    roles: Annotated[Mapping[Text, tuple[RecipientText, ...]], Field(examples=[{"cashier": ["user:user3"]}])] = {}
+    """Role: who has it; for `role:NAME` in rules."""
+    locales: Annotated[Mapping[Text, Locale], Field(examples=[{"user7": "vi"}])] = {}
+    """DingTalk userid: language; zh unless written."""
 
 
 class RuleFile(Section):
-    """One file of `rules/`."""
+    """One file of rules."""
 
     rules: tuple[RuleSection, ...] = ()
+    """The rules."""
 
 
 class Settings(Section):
