@@ -1,0 +1,164 @@
+"""Calls to DingTalk: both hosts, one token, paced, each failure named once.
+
+The new host (api.dingtalk.com) takes the token in the header `x-acs-dingtalk-access-token`, the old one
+(oapi.dingtalk.com) in the query ("Obtain the access token", open.dingtalk.com). One token serves both.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any, Literal
+
+import orjson
+
+from kdsync.clock import Clock
+from kdsync.dingtalk.answers import Shape, read, shaped
+from kdsync.dingtalk.errors import failure
+from kdsync.dingtalk.pace import Pace
+from kdsync.dingtalk.tokens import TokenCache
+from kdsync.dingtalk.transport import ConnectionTroubleError, Request, Transport
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.settings.schema import DingTalkSection
+
+ACCESS_TOKEN = "v1.0/oauth2/accessToken"  # noqa: S105  # a path
+NOT_COUNTED = (FailureKind.RATE_LIMITED, FailureKind.QUOTA)  # "Calls refused for their rate are not counted"
+NEVER_SENT = ("address", "certificate", "connect", "proxy")
+IN_QUERY = re.compile(r"((?:access_token|sign|appsecret|appkey)=)[^&\s\"']+", re.IGNORECASE)
+
+
+class _Token(Shape):
+    accessToken: str  # noqa: N815  # DingTalk's name
+    expireIn: float = 7200  # noqa: N815  # DingTalk's name
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. `api` is its path without the first slash, and its name in logs and counts.
+
+    `host`: new and old take the token, a webhook has its own. `metered`: it counts against the month's calls.
+    `writes`: it changes something, so that a lost answer leaves its outcome unknown.
+    """
+
+    api: str
+    body: bytes = field(default=b"{}", repr=False)
+    host: Literal["new", "old", "webhook"] = "old"
+    method: str = "POST"
+    query: Mapping[str, str] = field(default_factory=dict, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    metered: bool = True
+    writes: bool = False
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """What no text may show of this call."""
+        return (*self.query.values(), *self.headers.values())
+
+    def with_token(self, token: str) -> Call:
+        """The same call, signed with `token`."""
+        if self.host == "new":
+            return replace(self, headers={**self.headers, "x-acs-dingtalk-access-token": token})
+        return replace(self, query={**self.query, "access_token": token})
+
+
+def _hide(secrets: Iterable[str], text: str) -> str:
+    for secret in filter(None, secrets):
+        text = text.replace(secret, "***")
+    return IN_QUERY.sub(r"\1***", text)
+
+
+class DingTalkClient:
+    """The way to DingTalk for all threads.
+
+    `timeout` is in seconds, for connecting and for each wait for data. `on_call(api, metered)` is told of each call
+    that counts or may count: those refused for their rate, and those that never got through, do not.
+    """
+
+    def __init__(
+        self,
+        settings: DingTalkSection,
+        clock: Clock,
+        *,
+        timeout: float = 10.0,
+        on_call: Callable[[str, bool], None] | None = None,
+    ) -> None:
+        self.settings = settings
+        self.clock = clock
+        self._on_call = on_call or (lambda _api, _metered: None)
+        self._transport = Transport(clock, timeout)
+        self._pace = Pace(clock)
+        self._tokens = TokenCache(self._fetch_token, clock)
+        self._secrets = [settings.client_secret.get_secret_value()]
+        for robot in settings.groups.values():
+            self._secrets += [secret.get_secret_value() for secret in (robot.token, robot.secret) if secret]
+
+    def call(self, call: Call) -> dict[str, Any]:
+        """The payload of the answer. A token that DingTalk no longer takes is replaced once. Raises EdgeError."""
+        if call.host == "webhook":
+            return self._once(call)
+        token = self._tokens.get()
+        try:
+            return self._once(call.with_token(token))
+        except EdgeError as error:
+            if error.kind is not FailureKind.SESSION_LOST:
+                raise
+        self._tokens.drop(token)
+        return self._once(call.with_token(self._tokens.get()))
+
+    def ask(self, api: str, question: Mapping[str, Any], *, metered: bool = True) -> dict[str, Any]:
+        """Call something on the old host that changes nothing."""
+        return self.call(Call(api, orjson.dumps(question), metered=metered))
+
+    def check_token(self) -> None:
+        """Get a token, or raise the EdgeError that says why there is none."""
+        self._tokens.get()
+
+    def clock_offset(self) -> timedelta:
+        """How far DingTalk's clock is ahead of ours, by its latest answer, to a second; zero before the first."""
+        return self._transport.offset
+
+    def now(self) -> datetime:
+        """The time by DingTalk's clock, as far as it is known."""
+        return self.clock.now() + self.clock_offset()
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._transport.close()
+
+    def failure(self, code: str, api: str, said: str = "", *, writes: bool = False) -> EdgeError:
+        """The error for a code of the table."""
+        return failure(code, api, said, writes=writes, now=self.now())
+
+    def _once(self, call: Call) -> dict[str, Any]:
+        self._pace.take(call.api)
+        try:
+            payload = self._exchange(call)
+        except EdgeError as error:
+            if error.kind not in NOT_COUNTED and error.code not in NEVER_SENT:
+                self._on_call(call.api, call.metered)
+            raise
+        self._on_call(call.api, call.metered)
+        return payload
+
+    def _exchange(self, call: Call) -> dict[str, Any]:
+        base = self.settings.api_url if call.host == "new" else self.settings.oapi_url
+        request = Request(f"{base.rstrip('/')}/{call.api}", call.body, call.method, call.query, call.headers)
+        try:
+            answer = self._transport.exchange(request)
+        except ConnectionTroubleError as trouble:
+            raise self.failure(trouble.code, call.api, trouble.detail, writes=call.writes) from None
+        hide = partial(_hide, (*self._secrets, *call.secrets))
+        return read(answer, call.api, old=call.host != "new", writes=call.writes, now=self.now(), hide=hide)
+
+    def _fetch_token(self) -> tuple[str, float]:
+        secret = self.settings.client_secret.get_secret_value()
+        body = orjson.dumps({"appKey": self.settings.client_id, "appSecret": secret})
+        answer = self._once(Call(ACCESS_TOKEN, body, host="new", metered=False))
+        token = shaped(_Token, answer, ACCESS_TOKEN, now=self.now())
+        if not re.fullmatch(r"[!-~]+", token.accessToken):  # it goes into a header
+            raise self.failure("malformed", ACCESS_TOKEN, "the token is no token")
+        return token.accessToken, token.expireIn
+

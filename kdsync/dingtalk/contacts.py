@@ -1,0 +1,179 @@
+"""Who is who in DingTalk. Nothing here is metered, but all of it is held to 20 calls a second.
+
+DingTalk finds a person by mobile number only, not by job number: for that, `everybody` is read and indexed.
+Only people within the app's contacts scope exist for it. Sources: "Query user details", "Query user by mobile",
+"Query details of department users" and "Query sub-departments" on open.dingtalk.com.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import deque
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from kdsync.dingtalk.answers import AnyShape, Listed, Shape, shaped
+from kdsync.dingtalk.client import DingTalkClient
+from kdsync.errors import EdgeError
+
+ROOT = 1
+PAGE = 100
+NO_SUCH_PERSON = {"60121", "33012"}
+NO_SUCH_MOBILE = {"60121", "40104"}
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """A person in DingTalk; '' and () where nothing is known. `leads` are the departments that the person leads."""
+
+    userid: str
+    name: str = ""
+    mobile: str = ""
+    job_number: str = ""
+    manager_userid: str = ""
+    dept_ids: tuple[int, ...] = ()
+    active: bool = True
+    leads: frozenset[int] = frozenset()
+
+
+class _Leads(Shape):
+    dept_id: int
+    leader: bool = False
+
+
+class _User(Shape):
+    userid: str
+    name: str = ""
+    mobile: str = ""
+    job_number: str = ""
+    manager_userid: str = ""
+    dept_id_list: Annotated[tuple[int, ...], Listed] = ()
+    active: bool = True
+    leader_in_dept: tuple[_Leads, ...] = ()  # of user/get
+    leader: bool = False  # of user/list: of the department that was asked for
+
+    def contact(self, dept_id: int | None = None) -> Contact:
+        leads = {item.dept_id for item in self.leader_in_dept if item.leader}
+        leads |= {dept_id} if self.leader and dept_id is not None else set()
+        return Contact(
+            self.userid,
+            self.name,
+            normal_mobile(self.mobile),
+            self.job_number.strip(),
+            self.manager_userid,
+            self.dept_id_list,
+            self.active,
+            frozenset(leads),
+        )
+
+
+class _UserId(Shape):
+    userid: str
+
+
+class _Members(Shape):
+    list: tuple[_User, ...] = ()
+    has_more: bool = False
+    next_cursor: int = 0
+
+
+class _Department(Shape):
+    dept_id: int
+
+
+class _Departments(Shape):
+    departments: tuple[_Department, ...]
+
+
+def normal_mobile(text: str) -> str:
+    """A mobile number as DingTalk looks it up: digits alone for the mainland, `+CC-` before them elsewhere."""
+    compact = re.sub(r"[\s()\-.]", "", text)
+    mainland = re.fullmatch(r"(?:\+|00)?86(1\d{10})", compact)
+    if mainland:
+        return mainland[1]
+    return re.sub(r"\s", "", text) if compact.startswith("+") else compact
+
+
+class Contacts:
+    """Looks people and departments up. Every method raises EdgeError."""
+
+    def __init__(self, client: DingTalkClient) -> None:
+        self._client = client
+
+    def by_mobile(self, mobile: str) -> str | None:
+        """The userid of the person with this number, None where nobody within the scope has it."""
+        number = normal_mobile(mobile)
+        if not number:
+            return None
+        found = self._find("topapi/v2/user/getbymobile", {"mobile": number}, _UserId, NO_SUCH_MOBILE)
+        return found.userid if found else None
+
+    def user(self, userid: str) -> Contact | None:
+        """The person, None where there is nobody by this id."""
+        question = {"userid": userid, "language": "zh_CN"}
+        found = self._find("topapi/v2/user/get", question, _User, NO_SUCH_PERSON)
+        return found.contact() if found else None
+
+    def department_members(self, dept_id: int) -> Iterator[Contact]:
+        """The direct members of one department; people of departments below it are not among them."""
+        api, cursor, more = "topapi/v2/user/list", 0, True
+        while more:
+            page = self._ask(api, {"dept_id": dept_id, "cursor": cursor, "size": PAGE}, _Members)
+            yield from (user.contact(dept_id) for user in page.list)
+            more = page.has_more
+            if more and page.next_cursor <= cursor:
+                raise self._client.failure("malformed", api, "the cursor does not move")
+            cursor = page.next_cursor
+
+    def departments(self) -> Iterator[int]:
+        """The ids of all departments within the scope, the root first, then level by level."""
+        waiting, seen = deque([ROOT]), {ROOT}
+        while waiting:
+            dept_id = waiting.popleft()
+            yield dept_id
+            below = [found for found in self._departments_below(dept_id) if found not in seen]
+            seen.update(below)
+            waiting.extend(below)
+
+    def _departments_below(self, dept_id: int) -> list[int]:
+        api = "topapi/v2/department/listsub"
+        answer = self._client.ask(api, {"dept_id": dept_id}, metered=False)
+        found = self._shape(_Departments, {"departments": answer.get("result") or ()}, api)
+        return [department.dept_id for department in found.departments]
+
+    def everybody(self) -> Iterator[Contact]:
+        """Each person within the scope once, whatever the number of departments they are in."""
+        people: dict[str, Contact] = {}
+        for dept_id in self.departments():
+            for contact in self.department_members(dept_id):
+                known = people.get(contact.userid, contact)
+                people[contact.userid] = replace(contact, leads=known.leads | contact.leads)
+        yield from people.values()
+
+    def manager_of(self, userid: str) -> str | None:
+        """The person's direct manager, else who leads the person's department, else None."""
+        person = self.user(userid)
+        if person is None or person.manager_userid:
+            return person.manager_userid if person else None
+        for dept_id in person.dept_ids:
+            for member in self.department_members(dept_id):
+                if dept_id in member.leads and member.userid != userid:
+                    return member.userid
+        return None
+
+    def _find(
+        self, api: str, question: Mapping[str, Any], shape: type[AnyShape], nobody: set[str]
+    ) -> AnyShape | None:
+        try:
+            return self._ask(api, question, shape)
+        except EdgeError as error:
+            if error.code.rpartition("/")[2] in nobody:
+                return None
+            raise
+
+    def _ask(self, api: str, question: Mapping[str, Any], shape: type[AnyShape]) -> AnyShape:
+        return self._shape(shape, self._client.ask(api, question, metered=False).get("result"), api)
+
+    def _shape(self, shape: type[AnyShape], data: Any, api: str) -> AnyShape:
+        return shaped(shape, data, api, now=self._client.now())
