@@ -1,0 +1,159 @@
+"""What the simulated DingTalk accepts as the `msg` of a work notification.
+
+Shapes and lengths: "Work notification message types" and error 34016 of "Global error codes" on open.dingtalk.com.
+Lengths count characters, except that of the whole message.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+import orjson
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from kdsync.simulator.dingtalk_envelopes import Json, RefusedError
+
+_WHOLE_MESSAGE = 2048  # bytes of compact UTF-8 JSON
+_BUTTONS = 1000
+
+Filled = Annotated[str, Field(min_length=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+
+class _Text(_Part):
+    content: Annotated[str, Field(min_length=1, max_length=5000)]
+
+
+class _Media(_Part):
+    media_id: Filled
+
+
+class _Voice(_Media):
+    duration: Annotated[str, Field(pattern=r"^[1-5]?\d$")]
+
+
+class _Link(_Part):
+    messageUrl: Filled  # noqa: N815  # DingTalk's name
+    picUrl: Filled  # noqa: N815  # DingTalk's name
+    title: Annotated[str, Field(min_length=1, max_length=100)]
+    text: Annotated[str, Field(min_length=1, max_length=500)]
+
+
+class _Markdown(_Part):
+    title: Annotated[str, Field(min_length=1, max_length=64)]
+    text: Annotated[str, Field(min_length=1, max_length=5000)]
+
+
+class _Button(_Part):
+    title: Annotated[str, Field(min_length=1, max_length=20)]
+    action_url: Annotated[str, Field(min_length=1, max_length=700)]
+
+
+class _ActionCard(_Part):
+    title: Annotated[str, Field(min_length=1, max_length=64)]
+    markdown: Annotated[str, Field(min_length=1, max_length=5000)]
+    single_title: Annotated[str, Field(min_length=1, max_length=20)] | None = None
+    single_url: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    btn_orientation: Annotated[str, Field(pattern="^[01]$")] | None = None
+    btn_json_list: Annotated[list[_Button], Field(min_length=1)] | None = None
+
+    @model_validator(mode="after")
+    def _one_kind_of_button(self) -> _ActionCard:
+        single = self.single_title and self.single_url
+        several = self.btn_orientation and self.btn_json_list
+        if not single and not several:
+            raise ValueError("an action_card needs single_title and single_url, or btn_orientation and btn_json_list")
+        return self
+
+
+class _Head(_Part):
+    bgcolor: Annotated[str, Field(pattern="^[0-9A-Fa-f]{8}$")]
+    text: str
+
+
+class StatusBar(_Part):
+    status_value: Filled
+    status_bg: str = ""
+
+
+class _Row(_Part):
+    key: str = ""
+    value: str = ""
+
+
+class _Rich(_Part):
+    num: str = ""
+    unit: str = ""
+
+
+class _OaBody(_Part):
+    title: Annotated[str, Field(max_length=50)] = ""
+    form: list[_Row] = []
+    rich: _Rich | None = None
+    content: str = ""
+    image: str = ""
+    file_count: str | int = ""
+    author: str = ""
+
+
+class _Oa(_Part):
+    message_url: Filled
+    pc_message_url: str = ""
+    head: _Head
+    body: _OaBody
+    status_bar: StatusBar | None = None
+
+
+_TYPES: Mapping[str, type[_Part]] = {
+    "text": _Text,
+    "image": _Media,
+    "voice": _Voice,
+    "file": _Media,
+    "link": _Link,
+    "markdown": _Markdown,
+    "action_card": _ActionCard,
+    "oa": _Oa,
+}
+
+
+def work_message(raw: Any) -> Json:
+    """The decoded `msg`, which may come as text; RefusedError 34014 for its shape, 34016 for a length."""
+    message = _decoded(raw)
+    if len(orjson.dumps(message)) > _WHOLE_MESSAGE:
+        raise RefusedError(34016, f"消息内容长度超过限制: msg is longer than {_WHOLE_MESSAGE} bytes")
+    kind = message.get("msgtype")
+    if not isinstance(kind, str) or kind not in _TYPES:
+        raise RefusedError(34014, f"会话消息的json结构无效: msgtype {kind!r}")
+    try:
+        _TYPES[kind].model_validate(message.get(kind))
+    except ValidationError as invalid:
+        raise _refusal(kind, invalid) from None
+    _check_buttons(message[kind])
+    return message
+
+
+def _decoded(raw: Any) -> Json:
+    try:
+        message = orjson.loads(raw) if isinstance(raw, str) else raw
+    except orjson.JSONDecodeError:
+        message = None
+    if not isinstance(message, dict):
+        raise RefusedError(34014, "会话消息的json结构无效: msg is missing or no object")
+    return message
+
+
+def _check_buttons(body: Json) -> None:
+    if len(orjson.dumps(body.get("btn_json_list") or []).decode()) > _BUTTONS:
+        raise RefusedError(34016, f"消息内容长度超过限制: btn_json_list is longer than {_BUTTONS}")
+
+
+def _refusal(kind: str, invalid: ValidationError) -> RefusedError:
+    error = invalid.errors()[0]
+    where = ".".join(map(str, (kind, *error["loc"])))
+    if error["type"] == "string_too_long":
+        return RefusedError(34016, f"消息内容长度超过限制: {where}: {error['msg']}")
+    return RefusedError(34014, f"会话消息的json结构无效: {where}: {error['msg']}")

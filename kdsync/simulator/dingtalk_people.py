@@ -1,0 +1,96 @@
+"""What people do in DingTalk and the organisation goes through, as the pushes that tell the app of it.
+
+Sources: "Robot receives messages", "Card callbacks" and "Event subscription overview" on open.dingtalk.com.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from random import Random
+
+import orjson
+
+from kdsync.simulator.dingtalk_contacts import Company
+from kdsync.simulator.dingtalk_envelopes import Json
+from kdsync.simulator.dingtalk_pushes import (
+    BOT_MESSAGES,
+    BOT_TOPIC,
+    CARD_CLICKS,
+    CARD_TOPIC,
+    EVENT_TOPIC,
+    EVENTS,
+    Push,
+)
+
+CORP_ID = "dingsimulatedcorp"
+
+
+class People:
+    """Makes pushes. `robot_code` is that of the app's robot."""
+
+    def __init__(self, random: Random, company: Company, robot_code: str) -> None:
+        self._random = random
+        self._company = company
+        self._robot_code = robot_code
+
+    def message(
+        self, userid: str, text: str, group: str | None, *, now: datetime, webhook: str, until: datetime
+    ) -> Push:
+        """Somebody writes to the robot, in a group by mentioning it. Only members have a senderStaffId."""
+        user = self._company.users.get(userid)
+        data: Json = {
+            "conversationId": f"cid-{group or userid}",
+            "conversationType": "2" if group else "1",
+            "msgId": f"msg{self._name()}",
+            "msgtype": "text",
+            "text": {"content": f" {text}" if group else text},
+            "senderId": f"$:LWCP_v1:${userid[::-1]}",
+            "senderNick": user.name if user else userid,
+            "senderCorpId": CORP_ID if user else "",
+            "isAdmin": False,
+            "chatbotCorpId": CORP_ID,
+            "chatbotUserId": "$:LWCP_v1:$robot",
+            "robotCode": self._robot_code,
+            "createAt": _milliseconds(now),
+            "sessionWebhook": webhook,
+            "sessionWebhookExpiredTime": _milliseconds(until),
+        }
+        if user:
+            data |= {"senderStaffId": userid, "senderUnionId": user.unionid}
+        if group:
+            data |= {"conversationTitle": group, "isInAtList": True, "atUsers": [{"dingtalkId": data["chatbotUserId"]}]}
+        return Push("CALLBACK", BOT_TOPIC, data, BOT_MESSAGES)
+
+    def click(self, userid: str, out_track_id: str, action_id: str, params: Json) -> Push:
+        """Somebody clicks a button of an interactive card; `content` is text that holds JSON."""
+        content = {"cardPrivateData": {"actionIds": [action_id], "params": params}}
+        data = {
+            "type": "actionCallback",
+            "outTrackId": out_track_id,
+            "corpId": CORP_ID,
+            "userId": userid,
+            "userIdType": 1,
+            "spaceType": "IM_ROBOT",
+            "spaceId": userid,
+            "extension": "{}",
+            "content": orjson.dumps(content).decode(),
+        }
+        return Push("CALLBACK", CARD_TOPIC, data, CARD_CLICKS)
+
+    def event(self, kind: str, data: Json, now: datetime) -> Push:
+        """Something happens in the organisation, such as user_leave_org."""
+        headers = {
+            "eventType": kind,
+            "eventId": self._name(),
+            "eventCorpId": CORP_ID,
+            "eventBornTime": str(_milliseconds(now)),
+            "eventUnifiedAppId": "simulated",
+        }
+        return Push("EVENT", EVENT_TOPIC, data, EVENTS, headers)
+
+    def _name(self) -> str:
+        return f"{self._random.getrandbits(96):024x}"
+
+
+def _milliseconds(at: datetime) -> int:
+    return int(at.timestamp() * 1000)
