@@ -1,0 +1,152 @@
+"""From a rule as an operator wrote it to a rule that can be asked; every mistake in it is found in one go."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeVar
+
+from kdsync.model import Priority, Transition
+from kdsync.rules.expressions import Expression, Text, TextError, compile_expression, compile_text, opening
+from kdsync.rules.mistakes import Mistake, RuleError
+from kdsync.rules.recipients import Recipient
+from kdsync.rules.schema import MessageSection, RuleSection
+from kdsync.rules.triggers import Trigger, parse_trigger
+from kdsync.rules.values import ENTRIES
+
+MOST_FIELDS = 6  # rows that a DingTalk form message shows
+SCHEMES = ("https://", "http://", "dingtalk://")
+ONE_TEXT = "zh"  # the locale that a text without locales stands for
+Path = tuple[str | int, ...]
+Locale = Literal["zh", "en", "vi"]
+Compiled = TypeVar("Compiled")
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """The field keys that Kingdee is asked for, and those whose difference is a change (`entries`: of any row)."""
+
+    heads: frozenset[str] = frozenset()
+    entries: frozenset[str] = frozenset()
+    watched: frozenset[str] = frozenset()
+
+    def __or__(self, other: Needs) -> Needs:
+        return Needs(self.heads | other.heads, self.entries | other.entries, self.watched | other.watched)
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """The templates of a message: title and body by locale, fields in order with their labels."""
+
+    title: Mapping[str, Text]
+    body: Mapping[str, Text]
+    link: Text | None
+    fields: tuple[tuple[str, Text], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class CompiledRule:
+    """A rule without mistakes."""
+
+    id: str
+    form: str
+    priority: Priority
+    mode: Literal["live", "shadow"]
+    to: tuple[Recipient, ...]
+    triggers: tuple[Trigger, ...]
+    when: Expression | None
+    message: Message
+    needs: Needs
+
+    def listens(self, kind: Transition) -> bool:
+        """Whether an event of that kind can concern it at all."""
+        return any(kind in trigger.kinds for trigger in self.triggers)
+
+
+def compile_rule(spec: RuleSection) -> CompiledRule:
+    """Compile one rule; RuleError tells all mistakes at once."""
+    mistakes: list[Mistake] = []
+    triggers = _triggers(spec, mistakes)
+    when = _attempt(mistakes, ("when",), compile_expression, spec.when) if spec.when is not None else None
+    message = _message(spec.message, mistakes)
+    needs = _needs(spec, triggers, when, message)
+    if any(ENTRIES in trigger.fields for trigger in triggers) and not needs.entries:
+        mistakes.append(Mistake(("on",), f"'{ENTRIES}' needs a field of the rows", f"write {ENTRIES}.FQty"))
+    if mistakes:
+        raise RuleError(spec.id, mistakes)
+    return CompiledRule(spec.id, spec.form, spec.priority, spec.mode, spec.to, triggers, when, message, needs)
+
+
+def _triggers(spec: RuleSection, mistakes: list[Mistake]) -> tuple[Trigger, ...]:
+    triggers = []
+    for place, item in enumerate(spec.on):
+        try:
+            triggers.append(parse_trigger(item, ("on", place)))
+        except RuleError as error:
+            mistakes += error.mistakes
+    return tuple(triggers)
+
+
+def _message(section: MessageSection, mistakes: list[Mistake]) -> Message:
+    title = _texts(mistakes, "title", section.title)
+    body = _texts(mistakes, "body", section.body)
+    link = _attempt(mistakes, ("message", "link"), compile_text, section.link) if section.link else None
+    if link and not opening(link.source).startswith(SCHEMES):
+        mistakes.append(Mistake(("message", "link"), "a link begins with https://, written out"))
+    return Message(title, body, link, _fields(mistakes, section.fields))
+
+
+def _texts(mistakes: list[Mistake], key: str, written: str | Mapping[Locale, str]) -> dict[str, Text]:
+    if isinstance(written, str):
+        sources: Iterable[tuple[str, str, Path]] = [(ONE_TEXT, written, ("message", key))]
+    else:
+        sources = [(locale, source, ("message", key, locale)) for locale, source in written.items()]
+    texts = {}
+    for locale, source, path in sources:
+        if key == "title" and not source.strip():
+            mistakes.append(Mistake(path, "a message needs a title"))
+        text = _attempt(mistakes, path, compile_text, source)
+        if text:
+            texts[locale] = text
+    if key == "title" and not written:
+        mistakes.append(Mistake(("message", key), "a message needs a title"))
+    return texts
+
+
+def _fields(mistakes: list[Mistake], written: Mapping[str, str]) -> tuple[tuple[str, Text], ...]:
+    if len(written) > MOST_FIELDS:
+        mistakes.append(Mistake(("message", "fields"), f"a message shows at most {MOST_FIELDS} fields"))
+    texts = (
+        (label, _attempt(mistakes, ("message", "fields", label), compile_text, written[label])) for label in written
+    )
+    return tuple((label, text) for label, text in texts if text)
+
+
+def _attempt(mistakes: list[Mistake], path: Path, read: Callable[[str], Compiled], source: str) -> Compiled | None:
+    try:
+        return read(source)
+    except TextError as error:
+        mistakes += (Mistake(path, *mistake) for mistake in error.mistakes)
+        return None
+
+
+def _needs(spec: RuleSection, triggers: tuple[Trigger, ...], when: Expression | None, message: Message) -> Needs:
+    texts = [*message.title.values(), *message.body.values(), *(text for _, text in message.fields)]
+    users: list[Trigger | Expression | Text] = [*triggers, *texts]
+    users += [user for user in (when, message.link) if user]
+    return Needs(
+        frozenset().union(*(user.heads for user in users), _recipient_fields(spec.to)),
+        frozenset().union(*(user.entries for user in users)),
+        frozenset().union(*(trigger.watched for trigger in triggers)),
+    )
+
+
+def _recipient_fields(recipients: Iterable[Recipient]) -> frozenset[str]:
+    keys = set()
+    for named in recipients:
+        recipient = named
+        while recipient.kind == "manager_of":
+            recipient = recipient.inner
+        if recipient.kind == "field":
+            keys.add(recipient.value)
+    return frozenset(keys)

@@ -1,0 +1,170 @@
+"""One language for conditions and messages: text in, something that works out values (and knows its fields) out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jinja2 import Template as JinjaTemplate
+from jinja2 import TemplateSyntaxError, nodes
+from jinja2.environment import TemplateExpression
+from jinja2.parser import Parser
+from jinja2.visitor import NodeTransformer
+
+from kdsync.rules import language
+from kdsync.rules.mistakes import ExpressionError
+from kdsync.rules.reader import Findings, read
+from kdsync.rules.vocabulary import LONGEST_TEXT
+from kdsync.rules.wording import explain, explain_syntax
+
+Names = Mapping[str, Any]
+"""What an expression can see: `doc old event rule now`, see `scope.py`."""
+
+
+class TextError(ExpressionError):
+    """A text cannot be read; `mistakes` holds a message and a hint for each reason."""
+
+    def __init__(self, mistakes: list[tuple[str, str]]) -> None:
+        super().__init__("; ".join(message for message, _ in mistakes))
+        self.mistakes = tuple(mistakes)
+
+
+@dataclass(frozen=True, slots=True)
+class Expression:
+    """A condition; `heads` and `entries` are the field keys it looks at."""
+
+    source: str
+    heads: frozenset[str]
+    entries: frozenset[str]
+    _compiled: TemplateExpression
+
+    def value(self, names: Names) -> Any:
+        """Its value; ExpressionError where the values do not go together."""
+        try:
+            return self._compiled(names)
+        except Exception as error:
+            raise ExpressionError(explain(error)) from error
+
+    def holds(self, names: Names) -> bool:
+        """Whether it is true; ExpressionError as in `value`."""
+        return bool(self.value(names))
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A template of a message; `heads` and `entries` are the field keys it looks at."""
+
+    source: str
+    heads: frozenset[str]
+    entries: frozenset[str]
+    _compiled: JinjaTemplate
+
+    def render(self, names: Names, style: language.Style) -> str:
+        """The text, its values printed by `style`; ExpressionError where the values do not go together."""
+        try:
+            return self._compiled.render({**names, language.STYLE: style})
+        except Exception as error:
+            raise ExpressionError(explain(error)) from error
+
+
+def compile_expression(source: str) -> Expression:
+    """Read a condition; TextError tells all that is wrong with it."""
+    if source.lstrip().startswith(("{{", "{%")):
+        raise TextError([("a condition is written without {{ }}", "")])
+    try:
+        tree = _parse_expression(source)
+        found = _checked(tree, message=False)
+        result = nodes.Assign(nodes.Name("result", "store"), _exact(tree), lineno=1)
+        compiled = language.CONDITIONS.from_string(nodes.Template([result], lineno=1))
+    except Exception as error:
+        raise _unreadable(error) from error
+    return Expression(
+        source, frozenset(found.heads), frozenset(found.entries), TemplateExpression(compiled, undefined_to_none=False)
+    )
+
+
+def compile_text(source: str) -> Text:
+    """Read a template; TextError tells all that is wrong with it."""
+    try:
+        _check_length(source)
+        tree = language.MESSAGES.parse(source)
+        found = _checked(tree, message=True)
+        compiled = language.MESSAGES.from_string(_AsWritten().visit(_exact(tree)))
+    except Exception as error:
+        raise _unreadable(error) from error
+    return Text(source, frozenset(found.heads), frozenset(found.entries), compiled)
+
+
+def opening(source: str) -> str:
+    """The plain text a readable template begins with; '' where it begins with a value."""
+    return re.split(r"\{[{%#]", source, maxsplit=1)[0].lstrip()
+
+
+def _parse_expression(source: str) -> nodes.Expr:
+    _check_length(source)
+    parser = Parser(language.CONDITIONS, source, state="variable")
+    tree = parser.parse_expression()
+    if not parser.stream.eos:
+        raise TemplateSyntaxError(f"unexpected '{parser.stream.current.value}'", parser.stream.current.lineno)
+    tree.set_environment(language.CONDITIONS)
+    return tree
+
+
+def _check_length(source: str) -> None:
+    if len(source) > LONGEST_TEXT:
+        raise TextError([(f"is longer than {LONGEST_TEXT:,} characters", "")])
+
+
+def _checked(tree: nodes.Node, *, message: bool) -> Findings:
+    found = read(tree, message=message)
+    if found.mistakes:
+        raise TextError(found.mistakes)
+    return found
+
+
+def _unreadable(error: Exception) -> TextError:
+    if isinstance(error, TextError):
+        return error
+    if isinstance(error, TemplateSyntaxError):
+        line = f"line {error.lineno}: " if error.lineno > 1 else ""
+        return TextError([(line + explain_syntax(error.message or ""), "")])
+    if isinstance(error, RecursionError | MemoryError | SyntaxError):
+        return TextError([("is nested too deeply", "")])
+    return TextError([(f"cannot be read: {explain(error)}", "")])
+
+
+class _Exact(NodeTransformer):
+    """Numbers with a point are exact, so that 0.1 + 0.2 is 0.3."""
+
+    def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802  # the visitor's protocol
+        if not isinstance(node.value, float):
+            return node
+        digits = nodes.Const(repr(node.value), lineno=node.lineno)
+        return _filter(digits, language.EXACT)
+
+
+class _AsWritten(NodeTransformer):
+    """Text that an operator wrote into `{{ … }}` keeps its markdown, unlike values."""
+
+    def visit_Output(self, node: nodes.Output) -> nodes.Node:  # noqa: N802
+        node.nodes = [_as_written(child) for child in node.nodes]
+        return node
+
+
+def _as_written(node: nodes.Expr) -> nodes.Expr:
+    if isinstance(node, nodes.CondExpr):
+        node.expr1 = _as_written(node.expr1)
+        node.expr2 = node.expr2 and _as_written(node.expr2)
+    elif isinstance(node, nodes.Const) and isinstance(node.value, str):
+        return _filter(node, language.AS_WRITTEN)
+    return node
+
+
+def _filter(node: nodes.Expr, name: str) -> nodes.Filter:
+    return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno, environment=node.environment)
+
+
+def _exact(tree: Any) -> Any:
+    return _Exact().visit(tree)

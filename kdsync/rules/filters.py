@@ -1,0 +1,103 @@
+"""Filters over entry rows that put up with missing values, where Jinja's own would stumble or hide them in an order."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from itertools import groupby
+from typing import Any, NamedTuple
+
+from jinja2 import Environment, pass_environment
+from jinja2.filters import make_attrgetter, make_multi_attrgetter
+
+from kdsync.rules.values import MISSING, Amount, Missing
+from kdsync.rules.vocabulary import LONGEST_TEXT
+
+_ROUNDING = {"common": ROUND_HALF_UP, "ceil": ROUND_CEILING, "floor": ROUND_FLOOR}
+
+
+class Group(NamedTuple):
+    """Rows that have the same value in the field they are grouped by."""
+
+    grouper: Any
+    list: list[Any]
+
+
+def _order(value: Any, *, fold: bool = False) -> tuple[bool, Any]:
+    """A sort key that puts missing values last."""
+    return isinstance(value, Missing), value.lower() if fold and isinstance(value, str) else value
+
+
+@pass_environment
+def group_by(environment: Environment, rows: Iterable[Any], attribute: str) -> list[Group]:
+    field = make_attrgetter(environment, attribute)
+    ordered = sorted(rows, key=lambda row: _order(field(row)))
+    return [Group(key[1], list(members)) for key, members in groupby(ordered, key=lambda row: _order(field(row)))]
+
+
+@pass_environment
+def sort(
+    environment: Environment,
+    rows: Iterable[Any],
+    reverse: bool = False,
+    case_sensitive: bool = False,
+    attribute: str | None = None,
+) -> list[Any]:
+    fields = make_multi_attrgetter(environment, attribute)
+    fold = not case_sensitive
+    return sorted(rows, key=lambda row: [_order(value, fold=fold) for value in fields(row)], reverse=reverse)
+
+
+@pass_environment
+def total(environment: Environment, rows: Iterable[Any], attribute: str | None = None, start: Any = 0) -> Any:
+    """The sum of what is there; a row without the value counts as nothing."""
+    field = make_attrgetter(environment, attribute)
+    return sum((value for value in map(field, rows) if not isinstance(value, Missing)), start)
+
+
+def _extreme(choose: Callable[..., Any]) -> Callable[..., Any]:
+    @pass_environment
+    def extreme(
+        environment: Environment, rows: Iterable[Any], case_sensitive: bool = False, attribute: str | None = None
+    ) -> Any:
+        field = make_attrgetter(environment, attribute)
+        there = [row for row in rows if not isinstance(field(row), Missing)]
+        return choose(there, key=lambda row: _order(field(row), fold=not case_sensitive), default=MISSING)
+
+    return extreme
+
+
+def amount(value: Any, default: Any = MISSING) -> Any:
+    """Text or number as an Amount; `default` where it is neither."""
+    try:
+        return Amount(repr(value) if isinstance(value, float) else str(value).strip().replace(",", ""))
+    except InvalidOperation:
+        return default
+
+
+def rounded(value: Any, precision: int = 0, method: str = "common") -> Any:
+    """Half up, as accountants do; `method` may be ceil or floor."""
+    if isinstance(value, Missing):
+        return value
+    places = max(-15, min(15, precision))
+    exact = Decimal(repr(value) if isinstance(value, float) else value)
+    return Amount(exact.quantize(Decimal(1).scaleb(-places), rounding=_ROUNDING[method]))
+
+
+def replaced(value: Any, old: str, new: str) -> str:
+    text = str(value)
+    if len(text) + text.count(old) * len(new) > LONGEST_TEXT:
+        raise ValueError("replacing would make the text too long")
+    return text.replace(old, new)
+
+
+OWN: dict[str, Callable[..., Any]] = {
+    "float": amount,
+    "groupby": group_by,
+    "max": _extreme(max),
+    "min": _extreme(min),
+    "replace": replaced,
+    "round": rounded,
+    "sort": sort,
+    "sum": total,
+}

@@ -1,0 +1,54 @@
+"""What an expression may stand for, as far as it leads to fields of Kingdee."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from kdsync.rules import vocabulary
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in a document: a field's key, or the whole document or entry row where `key` is ''."""
+
+    in_entries: bool
+    key: str = ""
+
+
+class Shape(Enum):
+    """What else an expression may give that leads to fields."""
+
+    ROWS = auto()  # a list of entry rows
+    GROUPS = auto()  # what groupby gives
+    GROUP = auto()
+    EVENT = auto()
+    RULE = auto()
+    LOOP = auto()
+
+
+Meaning = frozenset[Place | Shape]
+"""What an expression may stand for; more than one thing where it chooses."""
+
+NOTHING: Meaning = frozenset()
+
+
+def members(meaning: Meaning, index: object = None) -> Meaning:
+    """What a loop over it gives, or its member at `index`."""
+    found: set[Place | Shape] = set()
+    if Shape.ROWS in meaning:
+        found.add(Place(in_entries=True))
+    if Shape.GROUPS in meaning:
+        found.add(Shape.GROUP)
+    if Shape.GROUP in meaning and index == 1:
+        found.add(Shape.ROWS)
+    return frozenset(found)
+
+
+def filtered(name: str, base: Meaning) -> Meaning:
+    """What a filter gives of it."""
+    if name in vocabulary.SAME_ROWS:
+        return base & {Shape.ROWS, Shape.GROUPS}
+    if name in vocabulary.ONE_ROW:
+        return members(base)
+    return frozenset({Shape.GROUPS}) if name == "groupby" and Shape.ROWS in base else NOTHING

@@ -1,0 +1,260 @@
+"""Reads a syntax tree: which fields of Kingdee it looks at, and what in it cannot work.
+
+Fields are followed through variables, loops and filters, since kdsync asks Kingdee only for fields that are found here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import cast
+
+from jinja2 import nodes
+from jinja2.visitor import NodeVisitor
+
+from kdsync.rules import vocabulary
+from kdsync.rules.meaning import NOTHING, Meaning, Place, Shape, filtered, members
+from kdsync.rules.mistakes import did_you_mean
+from kdsync.rules.values import ENTRIES
+
+_VIEWS = {Shape.EVENT: vocabulary.EVENT, Shape.RULE: vocabulary.RULE, Shape.LOOP: vocabulary.LOOP}
+_START: dict[str, Meaning] = {
+    "doc": frozenset({Place(in_entries=False)}),
+    "old": frozenset({Place(in_entries=False)}),
+    "event": frozenset({Shape.EVENT}),
+    "rule": frozenset({Shape.RULE}),
+    "now": NOTHING,
+}
+_TAGS = {"FilterBlock": "filter", "CallBlock": "call", "AssignBlock": "set", "FromImport": "from", "ExprStmt": "do"}
+
+
+@dataclass
+class Findings:
+    """What a text was found to use, and its mistakes: each a message and a hint."""
+
+    heads: set[str] = field(default_factory=set)
+    entries: set[str] = field(default_factory=set)
+    mistakes: list[tuple[str, str]] = field(default_factory=list)
+
+
+def read(tree: nodes.Node, *, message: bool) -> Findings:
+    """Read a whole tree; `message` allows what only messages have."""
+    reader = _Reader(message=message)
+    reader.use(tree)
+    return reader.found
+
+
+class _Reader(NodeVisitor):
+    def __init__(self, *, message: bool) -> None:
+        self.found = Findings()
+        self._names: dict[str, Meaning] = dict(_START)
+        self._functions = vocabulary.FUNCTIONS | (vocabulary.MESSAGE_FUNCTIONS if message else frozenset())
+        self._filters = vocabulary.FILTERS | (vocabulary.MESSAGE_FILTERS if message else frozenset())
+        self._loops = 0
+
+    def use(self, node: nodes.Node) -> Meaning:
+        """What the node stands for, noting the fields that it thereby looks at."""
+        meaning = self._meaning(node)
+        for place in meaning:
+            if isinstance(place, Place) and place.key:
+                (self.found.entries if place.in_entries else self.found.heads).add(place.key)
+        return meaning
+
+    def _meaning(self, node: nodes.Node) -> Meaning:
+        found = self.visit(node)
+        return found if isinstance(found, frozenset) else NOTHING
+
+    def _mistake(self, message: str, hint: str = "") -> Meaning:
+        if (message, hint) not in self.found.mistakes:
+            self.found.mistakes.append((message, hint))
+        return NOTHING
+
+    def _known(self, what: str, word: str, known: Iterable[str]) -> None:
+        if word not in known:
+            self._mistake(f"'{word}' is not a {what}", did_you_mean(word, known))
+
+    def generic_visit(self, node: nodes.Node, *_: object, **__: object) -> Meaning:
+        if not isinstance(node, vocabulary.STATEMENTS):
+            tag = _TAGS.get(type(node).__name__, type(node).__name__.lower())
+            return self._mistake(f"'{{% {tag} %}}' is not available here; if, for and set are")
+        for child in node.iter_child_nodes():
+            self.use(child)
+        return NOTHING
+
+    # Names and what hangs on them
+
+    def visit_Name(self, node: nodes.Name) -> Meaning:  # noqa: N802  # the visitor's protocol
+        if node.name in self._names:
+            return self._names[node.name]
+        if node.name in vocabulary.LATER:
+            return self._mistake(f"'{node.name}' is not supported by this version")
+        if node.name in self._functions:
+            return self._mistake(f"'{node.name}' is a function: write {node.name}(…)")
+        return self._mistake(f"'{node.name}' is not a name here", self._nearest(node.name))
+
+    def _nearest(self, name: str) -> str:
+        if name[:1] == "F" and name[1:2].isupper():
+            return f"fields are written doc.{name}"
+        return did_you_mean(name, self._names) or "known are doc, old, event, rule and now; text stands in quotes"
+
+    def visit_Getattr(self, node: nodes.Getattr) -> Meaning:  # noqa: N802
+        return self._part(node.node, node.attr)
+
+    def visit_Getitem(self, node: nodes.Getitem) -> Meaning:  # noqa: N802
+        key = node.arg
+        if isinstance(key, nodes.Const) and isinstance(key.value, str):
+            return self._part(node.node, key.value)
+        self.use(key)
+        base = self._meaning(node.node)
+        if any(isinstance(one, Place) and not one.key for one in base):
+            return self._mistake("the field in [ ] has to be written out, such as doc['FBillNo']")
+        if isinstance(key, nodes.Slice):
+            return base
+        return members(base, key.value if isinstance(key, nodes.Const) else None)
+
+    def _part(self, owner: nodes.Node, name: str) -> Meaning:
+        if name.startswith("_"):
+            return self._mistake(f"'{name}' is not available here")
+        base = self._meaning(owner)
+        return frozenset().union(*(self._part_of(one, name) for one in base))
+
+    def _part_of(self, one: Place | Shape, name: str) -> Meaning:
+        if isinstance(one, Place):
+            return self._field(one, name)
+        if one in _VIEWS:
+            self._known(f"part of '{one.name.lower()}'", name, _VIEWS[one])
+        elif one is Shape.GROUP and name == "list":
+            return frozenset({Shape.ROWS})
+        elif one is Shape.ROWS:
+            self._mistake(
+                f"'{ENTRIES}' is a list and has no '{name}'",
+                f"loop over it, or write {ENTRIES} | sum(attribute='{name}')",
+            )
+        return NOTHING
+
+    def _field(self, owner: Place, name: str) -> Meaning:
+        if not owner.key and name == ENTRIES:
+            return frozenset({Shape.ROWS})
+        if owner.key and name in vocabulary.METHODS:
+            return self._mistake(f"'{name}' is a function: write {name}()")
+        if owner.key and name in vocabulary.PARTS:
+            self._note(owner)
+            return NOTHING
+        return frozenset({Place(owner.in_entries, f"{owner.key}.{name}" if owner.key else name)})
+
+    def _note(self, place: Place) -> None:
+        (self.found.entries if place.in_entries else self.found.heads).add(place.key)
+
+    # Choices pass on what they choose from
+
+    def visit_CondExpr(self, node: nodes.CondExpr) -> Meaning:  # noqa: N802
+        self.use(node.test)
+        return self._meaning(node.expr1) | (self._meaning(node.expr2) if node.expr2 else NOTHING)
+
+    def visit_Or(self, node: nodes.Or) -> Meaning:  # noqa: N802
+        return self.use(node.left) | self._meaning(node.right)
+
+    def visit_And(self, node: nodes.And) -> Meaning:  # noqa: N802
+        return self.use(node.left) | self._meaning(node.right)
+
+    # Statements
+
+    def visit_For(self, node: nodes.For) -> None:  # noqa: N802
+        if node.recursive:
+            self._mistake("'recursive' is not available here")
+        self._loops += 1
+        if self._loops > vocabulary.DEEPEST_LOOP:
+            self._mistake(f"loops may stand in each other {vocabulary.DEEPEST_LOOP} deep, not deeper")
+        self._bind(node.target, members(self.use(node.iter)))
+        outer = self._names.get("loop")
+        self._names["loop"] = frozenset({Shape.LOOP})
+        for part in (*((node.test,) if node.test else ()), *node.body, *node.else_):
+            self.use(part)
+        self._names.pop("loop")
+        if outer is not None:
+            self._names["loop"] = outer
+        self._loops -= 1
+
+    def visit_Assign(self, node: nodes.Assign) -> None:  # noqa: N802
+        self._bind(node.target, self.use(node.node))
+
+    def _bind(self, target: nodes.Node, meaning: Meaning) -> None:
+        if isinstance(target, nodes.Tuple):
+            for place, item in enumerate(target.items):
+                self._bind(item, members(meaning, place))
+        elif not isinstance(target, nodes.Name):
+            self._mistake("set gives a value to a name, to nothing else")
+        elif target.name in _START:
+            self._mistake(f"'{target.name}' already has a meaning", "choose another name")
+        else:
+            self._names[target.name] = self._names.get(target.name, NOTHING) | meaning
+
+    # Calls, filters and tests
+
+    def visit_Call(self, node: nodes.Call) -> None:  # noqa: N802
+        if isinstance(node.node, nodes.Name):
+            self._known("function", node.node.name, self._functions)
+        elif isinstance(node.node, nodes.Getattr):
+            self._known("function of a value", node.node.attr, vocabulary.METHODS)
+            self.use(node.node.node)
+        else:
+            self._mistake("only functions can be called")
+        self._arguments(node)
+
+    def _arguments(self, node: nodes.Call | nodes.Filter | nodes.Test) -> None:
+        if node.dyn_args or node.dyn_kwargs:
+            self._mistake("* and ** are not available here")
+        for argument in (*node.args, *(pair.value for pair in node.kwargs)):
+            self.use(argument)
+
+    def visit_Test(self, node: nodes.Test) -> None:  # noqa: N802
+        self._known("test", node.name, vocabulary.TESTS)
+        self.use(node.node)
+        self._arguments(node)
+
+    def visit_Filter(self, node: nodes.Filter) -> Meaning:  # noqa: N802
+        if node.node is None:
+            return self._mistake("'{% filter %}' is not available here")
+        self._filter_name(node.name)
+        passes_on = node.name in {"default", "d"}
+        base = self._meaning(node.node) if node.name in vocabulary.ATTRIBUTE_AT else self.use(node.node)
+        self._arguments(node)
+        self._names_in_arguments(node)
+        self._attributes(node, base)
+        if passes_on:
+            return base | (self._meaning(node.args[0]) if node.args else NOTHING)
+        return filtered(node.name, base)
+
+    def _filter_name(self, name: str) -> None:
+        if name in vocabulary.MESSAGE_FILTERS and name not in self._filters:
+            self._mistake(f"'{name}' is for messages; conditions compare values as they are")
+        elif name not in self._filters:
+            self._mistake(
+                f"'{name}' is not a filter", did_you_mean(name, vocabulary.FILTERS | vocabulary.MESSAGE_FILTERS)
+            )
+
+    def _names_in_arguments(self, node: nodes.Filter) -> None:
+        test = vocabulary.TEST_AT.get(node.name)
+        if test is not None and len(node.args) > test:
+            self._written_out("test", node.args[test], vocabulary.TESTS)
+        if node.name == "map" and node.args:
+            self._written_out("filter", node.args[0], self._filters)
+
+    def _written_out(self, what: str, node: nodes.Expr, known: Iterable[str]) -> None:
+        if isinstance(node, nodes.Const) and isinstance(node.value, str):
+            self._known(what, node.value, known)
+        else:
+            self._mistake(f"the name of a {what} has to be written out")
+
+    def _attributes(self, node: nodes.Filter, base: Meaning) -> None:
+        """Note the entry fields that `attribute` names."""
+        if node.name not in vocabulary.ATTRIBUTE_AT or Shape.ROWS not in base:
+            return
+        at = vocabulary.ATTRIBUTE_AT[node.name]
+        keywords = cast("list[nodes.Keyword]", node.kwargs)  # Jinja's annotation says Pair, its parser gives Keyword
+        named = [keyword.value for keyword in keywords if keyword.key == "attribute"]
+        for attribute in named or (node.args[at : at + 1] if at is not None else []):
+            if isinstance(attribute, nodes.Const) and isinstance(attribute.value, str):
+                self.found.entries.update(key.strip() for key in attribute.value.split(","))
+            else:
+                self._mistake("the field of 'attribute' has to be written out")

@@ -1,0 +1,44 @@
+"""All rules that are in force: one value, so that a reload swaps it whole or not at all."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass
+from functools import cached_property, reduce
+from operator import or_
+
+from kdsync.rules.compile import CompiledRule, Needs
+
+
+@dataclass(frozen=True)
+class Ruleset:
+    """Rules in the order of their files. Form ids are the same in any case, as Kingdee takes them."""
+
+    rules: tuple[CompiledRule, ...] = ()
+
+    @cached_property
+    def _by_form(self) -> dict[str, tuple[CompiledRule, ...]]:
+        found: dict[str, list[CompiledRule]] = defaultdict(list)
+        for rule in self.rules:
+            found[rule.form.lower()].append(rule)
+        return {form: tuple(rules) for form, rules in found.items()}
+
+    @cached_property
+    def _by_id(self) -> dict[str, CompiledRule]:
+        return {rule.id: rule for rule in self.rules}
+
+    @property
+    def forms(self) -> tuple[str, ...]:
+        """The forms that rules are about, each as its first rule spells it."""
+        return tuple(rules[0].form for rules in self._by_form.values())
+
+    def of(self, form: str) -> tuple[CompiledRule, ...]:
+        """The rules of one form."""
+        return self._by_form.get(form.lower(), ())
+
+    def needs(self, form: str) -> Needs:
+        """What all rules of the form need together."""
+        return reduce(or_, (rule.needs for rule in self.of(form)), Needs())
+
+    def with_id(self, rule_id: str) -> CompiledRule | None:
+        return self._by_id.get(rule_id)

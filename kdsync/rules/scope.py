@@ -1,0 +1,65 @@
+"""What an expression can see of an event: `doc old event rule now`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kdsync.model import Event
+from kdsync.rules.compile import CompiledRule
+from kdsync.rules.values import MISSING, Record
+
+
+@dataclass(frozen=True, slots=True)
+class EventView:
+    """`event` in expressions; `kind` is the name of the trigger, `noticed_at` in the server's zone."""
+
+    id: str
+    kind: str
+    form: str
+    form_title: str
+    number: str
+    version: int
+    changed: tuple[str, ...]
+    noticed_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class RuleView:
+    """`rule` in expressions."""
+
+    id: str
+    form: str
+    priority: str
+
+
+def scope(rule: CompiledRule, event: Event, *, now: datetime, zone: ZoneInfo, form_title: str = "") -> dict[str, Any]:
+    """The names of an expression. `doc` is the last state of a deleted document, `old` missing for a new one."""
+    return {
+        "doc": Record.of(event.document, zone),
+        "old": Record.of(event.old, zone) if event.old else MISSING,
+        "event": _event(event, zone, form_title),
+        "rule": RuleView(rule.id, rule.form, rule.priority.value),
+        "now": now.astimezone(zone),
+    }
+
+
+def before(names: Mapping[str, Any]) -> dict[str, Any]:
+    """The same names as they stood before the event."""
+    return {**names, "doc": names["old"], "old": MISSING}
+
+
+def _event(event: Event, zone: ZoneInfo, form_title: str) -> EventView:
+    return EventView(
+        event.event_id,
+        event.kind.value,
+        event.form,
+        form_title or event.form,
+        event.number,
+        event.version,
+        tuple(sorted(event.changed)),
+        event.noticed_at.astimezone(zone),
+    )

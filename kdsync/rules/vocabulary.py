@@ -1,0 +1,71 @@
+"""What the rule language knows: every name, filter, test, method and statement, so that nothing else is reachable."""
+
+from __future__ import annotations
+
+from jinja2 import nodes
+
+NAMES = frozenset({"doc", "old", "event", "rule", "now"})
+LATER = frozenset({"task"})  # names of the contract that this version does not have yet
+
+EVENT = frozenset({"id", "kind", "form", "form_title", "number", "version", "changed", "noticed_at"})
+RULE = frozenset({"id", "form", "priority"})
+LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})
+
+FUNCTIONS = frozenset({"range"})
+MESSAGE_FUNCTIONS = frozenset({"link"})
+
+METHODS = frozenset(
+    {"date", "endswith", "isoweekday", "lower", "startswith", "strip", "total_seconds", "upper", "weekday"}
+)
+"""What may be called on a value; each takes no more memory or time than the value it is called on."""
+
+PARTS = frozenset({"year", "month", "day", "hour", "minute", "second", "days", "seconds"})
+"""Attributes of a date or a span of time; as the last name of `doc.FDate.year` they are no field of Kingdee."""
+
+BUILTIN_FILTERS = frozenset(
+    {
+        *("abs", "capitalize", "count", "d", "default", "first", "int", "join", "last", "length", "list", "lower"),
+        *("map", "reject", "rejectattr", "reverse", "select", "selectattr", "string", "title", "trim", "truncate"),
+        *("unique", "upper", "wordcount"),
+    }
+)
+OWN_FILTERS = frozenset({"float", "groupby", "max", "min", "replace", "round", "sort", "sum"})
+MESSAGE_FILTERS = frozenset({"date", "datetime", "link", "money", "number", "status", "time", "urlencode"})
+FILTERS = BUILTIN_FILTERS | OWN_FILTERS
+
+TESTS = frozenset(
+    {
+        *("==", "!=", "<", "<=", ">", ">=", "eq", "ne", "lt", "le", "gt", "ge", "equalto", "lessthan", "greaterthan"),
+        *("boolean", "defined", "divisibleby", "even", "false", "in", "integer", "iterable", "lower", "mapping"),
+        *("none", "number", "odd", "sameas", "sequence", "string", "true", "undefined", "upper"),
+    }
+)
+
+ATTRIBUTE_AT: dict[str, int | None] = {
+    "groupby": 0,
+    "join": 1,
+    "map": None,  # by keyword only: its first argument names a filter
+    "max": 1,
+    "min": 1,
+    "rejectattr": 0,
+    "selectattr": 0,
+    "sort": 2,
+    "sum": 0,
+    "unique": 1,
+}
+"""Where a filter takes the field it looks at when `attribute=` is not written out."""
+
+TEST_AT = {"reject": 0, "rejectattr": 1, "select": 0, "selectattr": 1}
+"""Where a filter takes the name of a test."""
+
+SAME_ROWS = frozenset({"list", "reject", "rejectattr", "reverse", "select", "selectattr", "sort", "unique"})
+ONE_ROW = frozenset({"first", "last", "max", "min"})
+
+STATEMENTS: tuple[type[nodes.Node], ...] = (
+    *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign),
+    *(nodes.Expr, nodes.Helper),
+)
+DEEPEST_LOOP = 2
+LONGEST_RANGE = 100
+LONGEST_TEXT = 10_000
+"""Characters of a template or expression, and of anything that repeating or replacing text may give."""
