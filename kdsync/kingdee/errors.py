@@ -28,6 +28,7 @@ class Symptom:
 
 
 _ROWS = tuple((trap, re.compile(trap.match, re.DOTALL)) for trap in TRAPS)
+_FAULTS = frozenset(trap.match for trap in TRAPS if trap.on == "fault")
 _UNKNOWN_FIELD = re.compile(r"元数据中标识为[“\"'‘]?(.{1,100}?)[”\"'’]?的字段不存在")
 
 
@@ -45,6 +46,20 @@ def failure(symptom: Symptom, *, read: bool = True, retry_after: float | None = 
         _with_words(trap.message, symptom.text or symptom.detail),
         cure="kdsync reads the document before it writes again" if kind is FailureKind.UNKNOWN_OUTCOME else trap.cure,
         retry_after=(retry_after or RATE_PAUSE) if kind is FailureKind.RATE_LIMITED else retry_after,
+    )
+
+
+def answered(error: EdgeError) -> bool:
+    """Whether Kingdee itself said no, and not the way to it."""
+    return error.code not in _FAULTS and not error.code.startswith(("http-", "unmapped-http", "unmapped-fault"))
+
+
+def for_an_operator(error: EdgeError) -> EdgeError:
+    """A lost session where a new one was just given: no further login will help."""
+    return EdgeError(
+        "kingdee", FailureKind.CONFIGURATION, error.code,
+        f"Kingdee does not accept the session it just gave: {error.message}",
+        cure=error.cure, retry_after=error.retry_after,
     )
 
 

@@ -32,11 +32,11 @@ def signed_headers(
     `path` is the URL's path and query; `app_data` is account set, user, language and organisation with commas; the
     time stamp is in Unix seconds. The body is not signed.
     """
-    client_id, _, masked = app_id.partition("_")
+    client_id, _, masked = app_id.partition("_") if app_id.count("_") == 1 else ("", "", "")
     quoted = quote(path).replace("/", "%2F")
     to_sign = f"POST\n{quoted}\n\nx-api-nonce:{nonce}\nx-api-timestamp:{timestamp}\n"
     return {
-        "X-Api-ClientID": client_id if masked else "",
+        "X-Api-ClientID": client_id,
         "X-Api-Auth-Version": "2.0",
         "x-api-timestamp": str(timestamp),
         "x-api-nonce": nonce,

@@ -40,7 +40,7 @@ def test_the_headers_of_the_vector() -> None:
     )
 
 
-@pytest.mark.parametrize("app_id", [APP_ID, "224551_short", "without-a-half"])
+@pytest.mark.parametrize("app_id", [APP_ID, "224551_short", "without-a-half", "224551_", "two_under_scores"])
 @pytest.mark.parametrize("user", [USER, "张三", "nguyễn văn a"])
 def test_the_official_sdk_builds_the_same_headers(app_id: str, user: str) -> None:
     with time_machine.travel(datetime.fromtimestamp(STAMP, UTC), tick=False):

@@ -1,0 +1,116 @@
+"""The ways to log in, and what Kingdee's answer to a login means.
+
+Sources: V6.0 WebAPI manual (AuthService), official Python SDK 8.2.0 (signed headers), captured login answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from pydantic import SecretStr
+
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.kingdee.errors import Symptom, failure
+from kdsync.kingdee.signing import Algorithm, login_signature
+from kdsync.settings.schema import KingdeeSection
+
+AUTH = "Kingdee.BOS.WebApi.ServicesStub.AuthService."
+SESSION_COOKIE = "kdservice-sessionid"
+TOLERABLE = ("-2", "-4", "-5")
+"""LoginResultTypes that let the user in: password may be changed, a warning, a form to be seen."""
+
+
+@dataclass(frozen=True)
+class KingdeeSession:
+    """A session as Kingdee gave it. The cookies are as good as a password, so the repr hides them."""
+
+    generation: int  # counts logins; the same session may take over new cookies
+    cookies: Mapping[str, str] = field(repr=False, default_factory=dict)
+    user_id: str = ""  # Context.UserId, which WorkflowAudit asks for
+    user_name: str = ""
+    warning: str = ""  # what Kingdee wants the user to know, such as a password about to expire
+
+    @cached_property
+    def headers(self) -> Mapping[str, str]:
+        """What carries the session in a call: the cookies and, as the SDK does, the session id once more."""
+        if not self.cookies:
+            return {}
+        headers = {"Cookie": "; ".join(f"{name}={value}" for name, value in self.cookies.items())}
+        if session_id := self.cookies.get(SESSION_COOKIE):
+            headers[SESSION_COOKIE] = session_id
+        return headers
+
+
+def login_request(
+    settings: KingdeeSection, timestamp: int, algorithm: Algorithm = "sha256"
+) -> tuple[str, dict[str, Any]]:
+    """The service and the named body that log in by `settings.auth`; `timestamp` in Unix seconds."""
+    who = {"acctID": settings.acct_id, "username": settings.username}
+    if settings.auth == "password":
+        body = {**who, "password": _secret(settings.password, "password"), "lcid": settings.lcid}
+        return AUTH + "ValidateUser", body
+    secret = _secret(settings.app_secret, "app_secret")
+    if settings.auth == "secret":
+        return AUTH + "LoginByAppSecret", {
+            **who, "appId": settings.app_id, "appSecret": secret, "lcid": settings.lcid,
+        }
+    parts = (settings.acct_id, settings.username, settings.app_id, secret, str(timestamp))
+    return AUTH + "LoginBySign", {
+        **who, "appId": settings.app_id, "timestamp": timestamp,
+        "sign": login_signature(parts, algorithm), "lcid": settings.lcid,
+    }
+
+
+def _secret(secret: SecretStr | None, key: str) -> str:
+    if secret is None:
+        raise EdgeError("kingdee", FailureKind.CONFIGURATION, "no-secret", f"kingdee.{key} is not set",
+                        cure=f"set kingdee.{key}")
+    return secret.get_secret_value()
+
+
+def app_secret(settings: KingdeeSection) -> str:
+    """The application's secret in plain text, or an error that names the missing setting."""
+    return _secret(settings.app_secret, "app_secret")
+
+
+def session_of(answer: Any, cookies: Mapping[str, str], generation: int) -> KingdeeSession:
+    """The session that a login answered with, in its body or its cookies; EdgeError where it was refused."""
+    if not isinstance(answer, Mapping) or "LoginResultType" not in answer:
+        raise failure(Symptom(fault="shape", detail="the login was not answered with LoginResultType"))
+    in_body = str(answer.get("KDSVCSessionId") or "")
+    session_id = in_body or cookies.get(SESSION_COOKIE, "")
+    if not _accepted(answer, in_body) or not session_id:
+        raise failure(Symptom(text=_words(answer), login=_result_type(answer)))
+    context = answer.get("Context")
+    context = context if isinstance(context, Mapping) else {}
+    return KingdeeSession(
+        generation=generation,
+        cookies={**cookies, SESSION_COOKIE: session_id},
+        user_id=str(context.get("UserId") or ""),
+        user_name=str(context.get("UserName") or ""),
+        warning=_warning(answer),
+    )
+
+
+def _accepted(answer: Mapping[str, Any], in_body: str) -> bool:
+    """A licence warning has no session in its body; an expired password hands out cookies and still is a refusal."""
+    result = _result_type(answer)
+    if result == "-3":
+        return False
+    return result == "1" or answer.get("IsSuccessByAPI") is True or (result in TOLERABLE and bool(in_body))
+
+
+def _result_type(answer: Mapping[str, Any]) -> str:
+    return str(answer.get("LoginResultType"))
+
+
+def _words(answer: Mapping[str, Any]) -> str:
+    return " ".join(str(part) for part in (answer.get("Message"), answer.get("MessageCode")) if part)
+
+
+def _warning(answer: Mapping[str, Any]) -> str:
+    plain = _result_type(answer) == "1" and answer.get("MessageCode") in (None, "") and not answer.get("FormId")
+    return "" if plain else _words(answer) or str(answer.get("FormId"))

@@ -1,0 +1,215 @@
+"""Reads documents page by page, in the order of their primary key.
+
+Rows move while one reads, so a page starts after the last key of the one before and never at a row number. A query
+with entry fields answers one row for each entry row, the head repeated; here they are one document again.
+Source: in-product WebAPI help on ExecuteBillQuery (Limit at most 10000; no total is ever told).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from kdsync.kingdee.answer import unexpected
+from kdsync.kingdee.client import KingdeeClient, expect_list
+from kdsync.model import Layout, Page, Row
+
+CAP = 100
+"""Some servers silently answer with fewer rows than asked for; a page this long may be such a cut."""
+MOST_IDS = 200
+"""Ids in one filter."""
+
+Cursor = tuple[Any, ...]
+"""Where a page starts: after this primary key or, with two items, after this entry row of that document."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    rows: list[list[Any]]
+    server_now: datetime
+    last: bool
+
+
+@dataclass(frozen=True, slots=True)
+class _Query:
+    """The columns of a query, and where in its rows the parts are; `entry_pk` is "" without entry fields."""
+
+    form: str
+    where: str
+    limit: int
+    keys: tuple[str, ...]
+    heads: int  # so many columns belong to the document
+    entry_pk: str = ""
+    entry_at: int = 0  # column of the entry row's own id
+    entries: int = 0  # column where the entry fields begin
+
+    @classmethod
+    def of(cls, layout: Layout, where: str, limit: int) -> _Query:
+        heads, entry_pk = len(layout.heads), layout.entry_pk
+        if not layout.entries or layout.facts.entry is None:
+            return cls(layout.form, where, limit, layout.heads, heads)
+        names = [key.casefold() for key in layout.entries]
+        if entry_pk.casefold() in names:
+            keys, place = layout.heads + layout.entries, heads + names.index(entry_pk.casefold())
+            return cls(layout.form, where, limit, keys, heads, entry_pk, place, heads)
+        keys = (*layout.heads, entry_pk, *layout.entries)
+        return cls(layout.form, where, limit, keys, heads, entry_pk, heads, heads + 1)
+
+    def cursor(self, row: list[Any]) -> Cursor:
+        """The place of `row`; a document without entry rows has no entry id."""
+        entry = row[self.entry_at] if self.entry_pk else None
+        return (row[0], entry) if entry not in (None, 0, "", " ") else (row[0],)
+
+    def data(self, after: Cursor | None) -> Mapping[str, Any]:
+        """The body of the query for the page behind `after`."""
+        order = ",".join(f"{key} ASC" for key in (self.keys[0], self.entry_pk) if key)
+        return _request(self.form, self.keys, self._behind(after), order, self.limit)
+
+    def _behind(self, after: Cursor | None) -> str:
+        if after is None:
+            return self.where
+        pk, first = self.keys[0], literal(after[0])
+        place = f"{pk} > {first}"
+        if len(after) > 1:
+            place = f"({place} or ({pk} = {first} and {self.entry_pk} > {literal(after[1])}))"
+        return f"({self.where}) and {place}" if self.where else place
+
+
+def pages(
+    client: KingdeeClient,
+    layout: Layout,
+    where: str = "",
+    *,
+    page_size: int = 2000,
+    after: Cursor | None = None,
+    ahead: bool = False,
+) -> Iterator[Page]:
+    """The documents that match `where` (a FilterString), at least one page, the last one marked.
+
+    `after` is the primary key to start behind, as a tuple. With `ahead` the next page is fetched by another thread
+    while this one is worked on. A document is only handed out once all its entry rows have come.
+    """
+    query = _Query.of(layout, where, page_size)
+    answers = _answers(client, query, after)
+    documents = _Documents(query)
+    for answer in _ahead(answers) if ahead else answers:
+        rows = documents.complete(answer.rows, last=answer.last)
+        if rows or answer.last:
+            yield Page(rows, answer.server_now, answer.last)
+
+
+def by_ids(client: KingdeeClient, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
+    """The documents with these primary keys; those that are gone, or may not be seen, are missing."""
+    numeric = all(re.fullmatch(r"-?\d+", item) for item in ids)
+    for start in range(0, len(ids), MOST_IDS):
+        chunk = ids[start : start + MOST_IDS]
+        listed = ",".join(chunk if numeric else map(_quoted, chunk))
+        final = start + MOST_IDS >= len(ids)
+        for page in pages(client, layout, f"{layout.heads[0]} in ({listed})"):
+            yield page if final or not page.last else Page(page.rows, page.server_now, last=False)
+
+
+def select(
+    client: KingdeeClient, form: str, keys: Sequence[str], where: str, limit: int = 2000
+) -> list[dict[str, Any]]:
+    """Up to `limit` rows of a small form, by key, in no order."""
+    data = _request(form, keys, where, "", limit)
+    value = client.call("ExecuteBillQuery", {"data": data}, read=True)
+    return [dict(zip(keys, row, strict=True)) for row in _checked(value, len(keys))]
+
+
+def literal(value: Any) -> str:
+    """A value as a FilterString has it: numbers bare, text in quotes."""
+    return str(value) if isinstance(value, int) else _quoted(str(value))
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def _answers(client: KingdeeClient, query: _Query, after: Cursor | None) -> Iterator[_Answer]:
+    last = False
+    while not last:
+        reply = client.ask("ExecuteBillQuery", {"data": query.data(after)}, read=True)
+        rows = _checked(reply.value, len(query.keys))
+        last = len(rows) < min(CAP, query.limit)
+        start, after = after, query.cursor(rows[-1]) if rows else after
+        _check_progress(start, after, rows)
+        yield _Answer(rows, reply.server_now, last)
+
+
+def _ahead(answers: Iterator[_Answer]) -> Iterator[_Answer]:
+    """The same, the next one always being fetched already; the thread ends with the iteration, however that ends."""
+    with ThreadPoolExecutor(1, "kingdee-ahead") as thread:
+        coming = thread.submit(next, answers)
+        while True:
+            answer = coming.result()
+            if answer.last:
+                yield answer
+                return
+            coming = thread.submit(next, answers)
+            yield answer
+
+
+def _request(form: str, keys: Sequence[str], where: str, order: str, limit: int) -> Mapping[str, Any]:
+    """TopRowCount stays 0: with it pages are cut without a word."""
+    return {
+        "FormId": form, "FieldKeys": ",".join(keys), "FilterString": where, "OrderString": order,
+        "TopRowCount": 0, "StartRow": 0, "Limit": limit, "SubSystemId": "",
+    }
+
+
+def _checked(value: Any, width: int) -> list[list[Any]]:
+    rows = expect_list(value, "the answer to a query")
+    for row in rows:
+        if not isinstance(row, list) or len(row) != width or row[0] is None:
+            raise unexpected(f"a row of a query should be a list of {width} values, the first being its key")
+    return rows
+
+
+def _check_progress(start: Cursor | None, end: Cursor | None, rows: list[list[Any]]) -> None:
+    if rows and start is not None and (end == start or (len(start) == 1 and rows[0][0] == start[0])):
+        raise unexpected("the server repeats a page: it ignores the filter by primary key")
+
+
+class _Documents:
+    """Puts documents together from the rows of one page after the other.
+
+    Rows of one document follow each other. What repeats is dropped: the head where an entry field was asked for as a
+    head key, an entry row where fields of a second entry were asked for as well.
+    """
+
+    def __init__(self, query: _Query) -> None:
+        self._query = query
+        self._held: Row | None = None  # the document that may go on
+        self._entry: Any = None  # its last entry row
+
+    def complete(self, rows: list[list[Any]], *, last: bool) -> list[Row]:
+        """The documents that these rows complete; with `last` all that are left."""
+        done = self._with_entries(rows) if self._query.entry_pk else self._heads_only(rows)
+        if last and self._held is not None:
+            done.append(self._held)
+            self._held = None
+        return done
+
+    def _heads_only(self, rows: list[list[Any]]) -> list[Row]:
+        """Nothing is held back: the next page starts behind the whole document."""
+        return [row for row, before in zip(rows, [None, *rows], strict=False) if before is None or row[0] != before[0]]
+
+    def _with_entries(self, rows: list[list[Any]]) -> list[Row]:
+        done: list[Row] = []
+        query = self._query
+        for row in rows:
+            if self._held is None or self._held[0] != row[0]:
+                if self._held is not None:
+                    done.append(self._held)
+                self._held, self._entry = [*row[: query.heads], []], None
+            place = query.cursor(row)
+            if len(place) > 1 and place[1] != self._entry:
+                self._entry = place[1]
+                self._held[-1].append(row[query.entries :])
+        return done
