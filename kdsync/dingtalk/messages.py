@@ -1,0 +1,193 @@
+"""Content as DingTalk's messages: the same content and footer always give the same bytes, and always bytes that fit.
+
+The bytes are stored and sent as they are; that DingTalk drops what a person already got today makes a repeat harmless.
+Sources: "Message types and data formats" and "Custom robot" on open.dingtalk.com.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import pairwise
+from typing import Any
+
+import orjson
+
+from kdsync.dingtalk.shortening import largest, shortened, shortened_markdown
+from kdsync.model import Content, Priority
+
+WORK_BYTES = 2048  # of the whole msg
+GROUP_BYTES = 19_000  # of 20,000 for the body, which also takes the uuid
+TITLE = 64
+FORM_TITLE = 50
+HEADING = 120
+BUTTON = 20
+LINK_BYTES = 500
+ROWS = 6  # more are not shown
+FOOTER = 120  # characters; what kdsync writes is a fraction of it
+HOME = "https://www.dingtalk.com/"  # a form must lead somewhere
+UNTITLED = "Kingdee"
+
+COLOURS = {  # alpha, red, green, blue
+    Priority.LOW: "FF858E99",
+    Priority.NORMAL: "FF3296FA",
+    Priority.HIGH: "FFFF9D46",
+    Priority.URGENT: "FFF65E5E",
+}
+MARKS = {Priority.LOW: "", Priority.NORMAL: "", Priority.HIGH: " ❗", Priority.URGENT: " ‼️"}
+
+NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
+CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+BLANK_LINES = re.compile(r"\n(?:[ ]*\n)+")
+BLOCK = re.compile(r" {0,3}(#{1,6} |>|[-*+] |\d+\. )")
+LINK = re.compile(r"(?:https?|dingtalk)://[^\s\"<>\\]+", re.IGNORECASE)
+HOST = re.compile(r"://([\w.:-]+)")
+ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
+MARKDOWN_LINK = re.compile(r"(?<!\\)!?\[((?:[^\[\]\\]|\\.)*)\]\([^()\s]*\)")
+
+
+def work_message(content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+    """The JSON of `msg` for a work notification, at most 2048 bytes.
+
+    A form (`oa`) for content with fields, else a card with one button for content with a link, else markdown. A link
+    that DingTalk would not take is left out.
+    """
+    content, footer = _tidy(content), _footer(footer)
+    if content.fields:
+        return _form(content, footer, priority)
+    title = shortened(content.title, TITLE)
+    if not content.link:
+        return _fitted(content, footer, priority, WORK_BYTES, lambda text: _markdown(title, text))
+    card = {"title": title, "single_title": shortened(_line(button), BUTTON) or "→", "single_url": content.link}
+    return _fitted(
+        content,
+        footer,
+        priority,
+        WORK_BYTES,
+        lambda text: {"msgtype": "action_card", "action_card": {**card, "markdown": text}},
+    )
+
+
+def group_message(content: Content, footer: str, *, priority: Priority) -> bytes:
+    """The JSON of a group robot's message, at most 19,000 bytes: markdown, with fields as lines and the link below."""
+    content = _tidy(content)
+    rows = [f"**{name}**: {value}" for name, value in content.fields]
+    content = replace(content, body="\n".join([*rows, *filter(None, [content.body])]))
+    below = "\n\n".join(filter(None, (_anchor(content.link), _footer(footer))))
+    title = shortened(content.title, TITLE)
+    return _fitted(content, below, priority, GROUP_BYTES, lambda text: _markdown(title, text))
+
+
+def _markdown(title: str, text: str) -> dict[str, Any]:
+    return {"msgtype": "markdown", "markdown": {"title": title, "text": text}}
+
+
+def _fitted(
+    content: Content, footer: str, priority: Priority, limit: int, message: Callable[[str], dict[str, Any]]
+) -> bytes:
+    heading = f"### {shortened(content.title, HEADING)}{MARKS[priority]}"
+
+    def build(most: int) -> bytes:
+        body = with_line_breaks(shortened_markdown(content.body, most))
+        return _json(message("\n\n".join(filter(None, (heading, body, footer)))))
+
+    return largest(build, min(len(content.body), limit), limit)
+
+
+def _form(content: Content, footer: str, priority: Priority) -> bytes:
+    title = shortened(content.title, FORM_TITLE)
+    rows = [(_plain(name), _plain(value)) for name, value in content.fields]
+    lines = [f"{name}: {value}" for name, value in rows[ROWS:]]
+    text = "\n".join([*lines, *filter(None, [_plain(content.body)])])
+
+    def build(most_of_rows: int, most_of_text: int) -> bytes:
+        body = {
+            "title": title,
+            "form": _form_rows(rows[:ROWS], most_of_rows),
+            "content": shortened(text, most_of_text),
+            "author": footer,
+        }
+        return _json({
+            "msgtype": "oa",
+            "oa": {
+                "message_url": content.link or HOME,
+                "head": {"bgcolor": COLOURS[priority], "text": title},
+                "body": {name: value for name, value in body.items() if value},
+            },
+        })
+
+    if len(build(WORK_BYTES, 0)) > WORK_BYTES:
+        return largest(lambda most: build(most, 0), WORK_BYTES, WORK_BYTES)
+    return largest(lambda most: build(WORK_BYTES, most), min(len(text), WORK_BYTES), WORK_BYTES)
+
+
+def _form_rows(rows: Sequence[tuple[str, str]], most: int) -> list[dict[str, str]]:
+    return [{"key": shortened(name, most), "value": shortened(value, most)} for name, value in rows]
+
+
+def with_line_breaks(body: str) -> str:
+    """`body` with breaks where it has newlines: DingTalk swallows a single one unless two blanks stand on both sides.
+
+    Within lists and quotes the blanks go before it only, since a blank after it would nest the next item.
+    """
+    lines = BLANK_LINES.sub("\n\n", body).split("\n")
+    return lines[0] + "".join(_break(before, line) + line for before, line in pairwise(lines))
+
+
+def _break(before: str, line: str) -> str:
+    kinds = [found[1].strip()[:1] if found else "" for found in (BLOCK.match(before), BLOCK.match(line))]
+    if not before or not line:
+        return "\n"
+    if kinds == ["", ""]:
+        return "  \n  "
+    same = kinds[0] == kinds[1] or (kinds[0].isdigit() and kinds[1].isdigit())
+    return "  \n" if same else "\n\n"
+
+
+def _tidy(content: Content) -> Content:
+    body = _clean(content.body).strip()
+    title = _line(content.title) or _line(body.partition("\n")[0]) or UNTITLED
+    fields = tuple((_line(name), _line(value)) for name, value in content.fields)
+    return replace(content, title=title, body=body, link=_link(content.link), fields=fields)
+
+
+def _link(link: str) -> str:
+    link = link.strip()
+    usable = LINK.fullmatch(link) and _clean(link) == link and len(link.encode()) <= LINK_BYTES
+    return link if usable else ""
+
+
+def _anchor(link: str) -> str:
+    host = HOST.search(link)
+    address = link.replace("(", "%28").replace(")", "%29")
+    return f"[{host[1] if host else '→'}]({address})" if link else ""
+
+
+def _footer(footer: str) -> str:
+    """`footer` as it is; one that cannot stay so is marked, so that two footers never become one."""
+    shown = shortened(_clean(footer).replace("\n", " "), FOOTER)
+    if shown == footer:
+        return footer
+    return f"{shown} {hashlib.sha256(footer.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
+
+
+def _clean(text: str) -> str:
+    """`text` in characters that survive UTF-8, newlines its only controls."""
+    return CONTROLS.sub(" ", NEWLINES.sub("\n", text.encode("utf-8", "replace").decode()))
+
+
+def _line(text: str) -> str:
+    return re.sub(r" *\n *", " ", _clean(text)).strip()
+
+
+def _plain(text: str) -> str:
+    """`text` without markdown, for where DingTalk would show its signs."""
+    text = MARKDOWN_LINK.sub(r"\1", text)
+    text = re.sub(r"(?m)^ {0,3}(?:#{1,6} |> )", "", text)
+    return ESCAPE.sub(r"\1", re.sub(r"(?<!\\)\*\*", "", text))
+
+
+def _json(message: dict[str, Any]) -> bytes:
+    return orjson.dumps(message, option=orjson.OPT_SORT_KEYS)
