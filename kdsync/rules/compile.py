@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from datetime import datetime
+from typing import Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
 
-from kdsync.model import Priority, Transition
+from kdsync.model import Event, Priority, Transition
 from kdsync.rules.expressions import Expression, Text, TextError, compile_expression, compile_text, opening
 from kdsync.rules.mistakes import Mistake, RuleError
 from kdsync.rules.recipients import Recipient
 from kdsync.rules.schema import MessageSection, RuleSection
+from kdsync.rules.scope import RuleView, scope
 from kdsync.rules.triggers import Trigger, parse_trigger
 from kdsync.rules.values import ENTRIES
 
@@ -61,6 +64,11 @@ class CompiledRule:
     def listens(self, kind: Transition) -> bool:
         """Whether an event of that kind can concern it at all."""
         return any(kind in trigger.kinds for trigger in self.triggers)
+
+    def names(self, event: Event, *, now: datetime, zone: ZoneInfo, form_title: str = "") -> dict[str, Any]:
+        """What its expressions and templates can see of an event."""
+        view = RuleView(self.id, self.form, self.priority.value)
+        return scope(view, event, now=now, zone=zone, form_title=form_title)
 
 
 def compile_rule(spec: RuleSection) -> CompiledRule:

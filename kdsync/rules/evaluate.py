@@ -11,7 +11,7 @@ from kdsync.model import Event
 from kdsync.rules.compile import CompiledRule
 from kdsync.rules.expressions import Expression, Names
 from kdsync.rules.mistakes import ExpressionError
-from kdsync.rules.scope import before, scope
+from kdsync.rules.scope import before
 from kdsync.rules.triggers import Trigger
 from kdsync.rules.wording import explain
 
@@ -46,7 +46,7 @@ def evaluate(rule: CompiledRule, event: Event, *, now: datetime, zone: ZoneInfo)
     if not triggers:  # most events end here, before anything is built for them
         return NoMatch(f"'{event.kind}' is not among its triggers")
     try:
-        return _asked(rule, triggers, event, lambda: scope(rule, event, now=now, zone=zone))
+        return _asked(rule, triggers, event, lambda: rule.names(event, now=now, zone=zone))
     except Exception as error:  # noqa: BLE001  # one rule must not keep the others from their turn
         return Broken(explain(error))
 

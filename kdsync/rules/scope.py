@@ -9,7 +9,6 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kdsync.model import Event
-from kdsync.rules.compile import CompiledRule
 from kdsync.rules.values import MISSING, Record
 
 
@@ -36,13 +35,13 @@ class RuleView:
     priority: str
 
 
-def scope(rule: CompiledRule, event: Event, *, now: datetime, zone: ZoneInfo, form_title: str = "") -> dict[str, Any]:
+def scope(rule: RuleView, event: Event, *, now: datetime, zone: ZoneInfo, form_title: str = "") -> dict[str, Any]:
     """The names of an expression. `doc` is the last state of a deleted document, `old` missing for a new one."""
     return {
         "doc": Record.of(event.document, zone),
         "old": Record.of(event.old, zone) if event.old else MISSING,
         "event": _event(event, zone, form_title),
-        "rule": RuleView(rule.id, rule.form, rule.priority.value),
+        "rule": rule,
         "now": now.astimezone(zone),
     }
 
