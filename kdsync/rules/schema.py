@@ -25,7 +25,7 @@ def _listed(value: Any) -> Any:
 
 
 def _kind(value: Any) -> str:
-    return "by key" if isinstance(value, Mapping) else "text"
+    return "[by key]" if isinstance(value, Mapping) else "[text]"
 
 
 RECIPIENT_SCHEMA = {
@@ -36,13 +36,14 @@ RECIPIENT_SCHEMA = {
 RecipientText = Annotated[Recipient, BeforeValidator(_recipient), WithJsonSchema(RECIPIENT_SCHEMA)]
 
 Texts = Annotated[
-    Annotated[str, Tag("text")] | Annotated[Mapping[Literal["zh", "en", "vi"], str], Tag("by key")],
+    Annotated[str, Tag("[text]")]
+    | Annotated[Mapping[Literal["zh", "en", "vi"], str], Field(min_length=1), Tag("[by key]")],
     Discriminator(_kind),
 ]
 """A template, or one a locale."""
 
 Trigger = Annotated[
-    Annotated[str, Tag("text")] | Annotated[Mapping[str, Any], Tag("by key")],
+    Annotated[str, Tag("[text]")] | Annotated[Mapping[str, Any], Tag("[by key]")],
     Discriminator(_kind),
 ]
 
@@ -95,9 +96,7 @@ class RuleSection(Section):
     """Its name in logs and commands: small letters, digits, `.`, `_` and `-`, the same for ever."""
     form: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$", examples=["AP_PAYBILL"])]
     """The id of the Kingdee form."""
-    on: Annotated[
-        tuple[Trigger, ...], Field(min_length=1), BeforeValidator(_listed), WithJsonSchema(TRIGGERS_SCHEMA)
-    ]
+    on: Annotated[tuple[Trigger, ...], Field(min_length=1), BeforeValidator(_listed), WithJsonSchema(TRIGGERS_SCHEMA)]
     """What must have happened: one trigger, or a list of which any will do."""
     when: Annotated[str | None, Field(examples=["doc.FREALPAYAMOUNTFOR >= 10000"])] = None
     """An expression that must be true as well."""

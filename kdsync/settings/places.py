@@ -47,6 +47,10 @@ class YamlFile:
                 break
         return near
 
+    def unreadable(self, where: Where) -> bool:
+        """Whether the value at `where`, or one that holds it, could not be read."""
+        return any(where[:length] in self.spoiled for length in range(len(where) + 1))
+
     def value(self, where: Where) -> Any:
         """The data at `where`; None where there is none."""
         data = self.data

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import AfterValidator, BeforeValidator, Field, PlainValidator, SecretStr, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
 
 from kdsync.rules.schema import RecipientText, RuleSection, Section
 from kdsync.settings.values import (
@@ -25,6 +25,8 @@ from kdsync.settings.values import (
     resolve_secret,
     times_of_day,
     web_address,
+    written_duration,
+    written_times,
     zone,
 )
 
@@ -47,6 +49,7 @@ SECRET_SCHEMA = {
 Seconds = Annotated[
     float,
     BeforeValidator(duration),
+    PlainSerializer(written_duration),
     WithJsonSchema({"type": "string", "pattern": f"^{LENGTH}$", "examples": ["500ms", "10s", "5m", "4h", "3d"]}),
 ]
 Interval = Annotated[Seconds, AfterValidator(between("1s", "30s"))]
@@ -56,6 +59,7 @@ Zone = Annotated[ZoneInfo, PlainValidator(zone), WithJsonSchema({"type": "string
 Hours = Annotated[
     tuple[int, int],
     PlainValidator(times_of_day),  # minutes after midnight, from and to
+    PlainSerializer(written_times),
     WithJsonSchema({"type": "string", "pattern": f"^{HOURS}$", "examples": ["09:00-18:00"]}),
 ]
 Flag = Annotated[bool, BeforeValidator(flag)]

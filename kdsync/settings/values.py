@@ -130,7 +130,9 @@ def database(value: str, info: ValidationInfo) -> str:
     """The URL of the store, its file made absolute."""
     scheme = value.partition(":")[0].partition("+")[0]
     if scheme in ("postgresql", "postgres"):
-        raise ValueError("postgresql is not supported by this version; write one like sqlite:////var/lib/kdsync/kdsync.db")
+        raise ValueError(
+            "postgresql is not supported by this version; write one like sqlite:////var/lib/kdsync/kdsync.db"
+        )
     if not value.startswith(SQLITE) or not value.removeprefix(SQLITE).strip("/ "):
         raise ValueError("is not the address of a database; write one like sqlite:////var/lib/kdsync/kdsync.db")
     if "?" in value or "\0" in value:
