@@ -1,0 +1,216 @@
+"""From a request to its answer: read the arguments, let a fault strike, check the session, call the service."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orjson
+
+from kdsync.simulator.faults import Fault, Faults
+from kdsync.simulator.kingdee_answers import MsgCode, Refusal, refused, session_lost
+from kdsync.simulator.kingdee_bodies import DoublyEncodedError, arguments, suspicious
+from kdsync.simulator.kingdee_login import (
+    ForeignAccountError,
+    Gate,
+    NotLoggedInError,
+    RefusedLoginError,
+    Session,
+    session_id,
+)
+from kdsync.simulator.kingdee_services import QUERIES, READS, WRITES, Call, Services
+
+PATH = re.compile(r"/k3cloud/kingdee\.bos\.webapi\.servicesstub\.(\w+)\.(\w+)\.common\.kdsvc", re.IGNORECASE)
+LOGINS = frozenset({"ValidateUser", "LoginByAppSecret", "LoginBySign", "LoginBySimplePassport"})
+SERVICES = {
+    **dict.fromkeys([*LOGINS, "Logout"], "AuthService"),
+    **dict.fromkeys([*QUERIES, *READS, *WRITES], "DynamicFormService"),
+}
+
+JSON = "application/json; charset=utf-8"
+TEXT = "text/plain; charset=utf-8"
+HTML = "text/html; charset=utf-8"
+PAGE = "<!DOCTYPE html><html><head><title>金蝶云星空</title></head><body>{}</body></html>"
+NOT_LOGGED_IN = "403 Forbidden ByRspRetStatusCode -- N001: Unexpectable request."
+NULL_REFERENCE = "response_error:未将对象引用设置到对象的实例。"
+FILTERED = orjson.dumps(
+    [
+        {
+            "actionname": "showConfirm",
+            "params": [
+                {"msg": "请求参数存在可疑数据,当前请求已经被拦截规则[caller_in_less_Point_Bracket]阻止!"},
+            ],
+        }
+    ]
+)
+
+
+@dataclass(slots=True)
+class Reply:
+    """What goes back; with `dropped` the connection is reset instead, after `hang` seconds at most if given."""
+
+    body: bytes = b""
+    status: int = 200
+    content_type: str = JSON
+    session: Session | None = None
+    rows: int = 0
+    dropped: bool = False
+    hang: float | None = None
+    slow: float = 0.0
+
+
+def text(body: str, status: int = 200, content_type: str = TEXT) -> Reply:
+    return Reply(body.encode(), status, content_type)
+
+
+BEFORE: Mapping[str, Callable[[], Reply]] = {
+    "http500": lambda: text(PAGE.format("500 - Internal server error."), 500, HTML),
+    "http502": lambda: text(PAGE.format("502 Bad Gateway"), 502, HTML),
+    "reset": lambda: Reply(dropped=True),
+    "n001": lambda: text(NOT_LOGGED_IN),
+    "response_error": lambda: text(NULL_REFERENCE),
+    "request_filter": lambda: Reply(FILTERED),
+    "html": lambda: text(PAGE.format("系统正在维护"), 200, HTML),
+}
+"""Faults that are the whole answer."""
+
+SCOPES = {
+    "session_lost": "service",
+    "licence": "service",
+    "truncated_json": "service",
+    "edit_lock": "write",
+    "short_page": "query",
+}
+"""The faults that strike only requests of a kind; `place` gives the words."""
+
+HOURS = 3600.0
+SLOW = 5.0
+
+
+def place(op: str) -> str:
+    """The words by which faults find requests of a kind."""
+    if op in LOGINS:
+        return "login"
+    return "service query" if op in QUERIES else "service write" if op in WRITES else "service"
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A POST as it came; `headers` is looked up without regard to case."""
+
+    path: str
+    headers: Mapping[str, str]
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What a test may want to know of a request that was answered."""
+
+    op: str
+    form: str
+    rows: int
+    fault: str
+    data: Mapping[str, Any] = field(repr=False)
+
+
+class Desk:
+    """Answers requests. A service in `missing` does not exist on this server."""
+
+    def __init__(self, gate: Gate, services: Services, faults: Faults, welcome: Callable[[Session], Any]) -> None:
+        self.missing: set[str] = set()
+        self.requests: list[Request] = []
+        self.logins = 0
+        self._gate = gate
+        self._services = services
+        self._faults = faults
+        self._welcome = welcome
+
+    def answer(self, incoming: Incoming) -> Reply:
+        found = PATH.fullmatch(incoming.path.partition("?")[0])
+        if found is None:
+            return text(PAGE.format("404"), 404, HTML)
+        op = found[2]
+        if SERVICES.get(op) != found[1] or op in self.missing:
+            return text(NULL_REFERENCE)
+        try:
+            named = arguments(op, incoming.headers.get("Content-Type") or "", incoming.body)
+        except DoublyEncodedError:
+            return BEFORE["http502"]()
+        except Refusal as refusal:
+            return _json(refused(op, refusal))
+        return self._recorded(op, named, incoming)
+
+    def _recorded(self, op: str, named: Mapping[str, Any], incoming: Incoming) -> Reply:
+        data = named.get("data") or {}
+        form = str(data.get("FormId") or named.get("formid") or "")
+        fault = self._faults.take(op=f"/{op}/", form=f"/{form}/", kind=place(op))
+        self.logins += op in LOGINS
+        reply = self._struck(op, named, incoming, fault)
+        self.requests.append(Request(op, form, reply.rows, fault.name if fault else "", data))
+        return reply
+
+    def _struck(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: Fault | None) -> Reply:
+        name = fault.name if fault else ""
+        if name in BEFORE:
+            return BEFORE[name]()
+        if fault and name == "hang":
+            return Reply(dropped=True, hang=fault.seconds or HOURS)
+        reply = self._checked(op, named, incoming, name)
+        if fault and name == "slow":
+            reply.slow = fault.seconds or SLOW
+        reply.dropped = name == "lost_reply"
+        if name == "truncated_json":
+            reply.body = reply.body[: len(reply.body) // 2]
+        return reply
+
+    def _checked(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: str) -> Reply:
+        if suspicious(named):
+            return Reply(FILTERED)
+        if op in LOGINS:
+            return self._log_in(op, named)
+        if op == "Logout":
+            return _json(self._gate.leave(incoming.headers))
+        return self._guarded(op, named, incoming, fault)
+
+    def _guarded(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: str) -> Reply:
+        try:
+            return self._called(op, named, incoming, fault)
+        except Refusal as refusal:
+            return _json(refused(op, refusal), self._hollow(incoming, refusal))
+        except NotLoggedInError:
+            return _json({}) if op == "View" else text(NOT_LOGGED_IN)
+        except ForeignAccountError:
+            return text("Fail to verify thirty passport", 500)
+
+    def _called(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: str) -> Reply:
+        if fault == "session_lost":
+            self._gate.sessions.pop(session_id(incoming.headers), None)
+            raise session_lost()
+        session = self._gate.enter(incoming.headers, incoming.path)
+        if fault == "licence":
+            raise Refusal(MsgCode.LICENCE, "许可数已满，请联系系统管理员")
+        form, operation = (str(named.get(key) or "") for key in ("formid", "opNumber"))
+        call = Call(op, form, operation, named.get("data") or {}, session.user, fault)
+        body, rows = self._services.answer(call)
+        return Reply(body, session=session, rows=rows)
+
+    def _hollow(self, incoming: Incoming, refusal: Refusal) -> Session | None:
+        """A refused signature hands out a session all the same."""
+        if refusal.code is not MsgCode.SESSION_LOST or not incoming.headers.get("X-Kd-Appkey"):
+            return None
+        return self._gate.open(0, hollow=True)
+
+    def _log_in(self, op: str, named: Mapping[str, Any]) -> Reply:
+        try:
+            session = self._gate.log_in(op, named)
+        except RefusedLoginError as refusal:
+            refusing = {"LoginResultType": refusal.kind, "Message": str(refusal), "Context": None}
+            return _json({**refusing, "MessageCode": None, "KDSVCSessionId": None, "IsSuccessByAPI": False})
+        return _json(self._welcome(session), session)
+
+
+def _json(answer: Any, session: Session | None = None) -> Reply:
+    return Reply(orjson.dumps(answer), session=session)

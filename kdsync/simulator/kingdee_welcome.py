@@ -1,0 +1,53 @@
+"""The answer to a login that succeeded; its keys are those of a public capture of version 9.0.553.10."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kdsync.simulator.kingdee_login import Session
+
+TICKS = 10_000_000  # a .NET tick is 100 ns
+
+
+def welcome(session: Session, user: Mapping[str, Any], acct_id: str, timezone: str, now: datetime) -> dict[str, Any]:
+    """`user` is the document of SEC_User."""
+    offset = now.astimezone(ZoneInfo(timezone)).utcoffset() or timedelta()
+    zone = {"OffsetTicks": int(offset.total_seconds()) * TICKS, "StandardName": timezone}
+    context = {
+        "UserLocale": "zh-CN",
+        "LogLocale": "zh-CN",
+        "DBid": acct_id,
+        "DatabaseType": 3,
+        "SessionId": session.sid,
+        "UseLanguages": [{"LocaleId": 2052, "LocaleName": "中文(简体)", "Alias": "CN"}],
+        "UserId": session.user,
+        "UserName": user["FName"],
+        "CustomName": "kdsync",
+        "DisplayVersion": "9.0.553.10",
+        "DataCenterName": "kdsync",
+        "UserToken": session.sid,
+        "CurrentOrganizationInfo": {"ID": 1, "AcctOrgType": "1", "Name": "kdsync", "FunctionIds": []},
+        "ClientType": 32,
+        "UTimeZone": zone,
+        "STimeZone": zone,
+        "IsDeployAsPublicCloud": False,
+    }
+    return {
+        "Message": None,
+        "MessageCode": "CheckPasswordPolicy",  # the password will expire some day: the login is good all the same
+        "LoginResultType": 1,
+        "Context": context,
+        "KDSVCSessionId": session.sid,
+        "FormId": None,
+        "RedirectFormParam": None,
+        "FormInputObject": None,
+        "ErrorStackTrace": None,
+        "Lcid": 2052,
+        "AccessToken": None,
+        "CustomParam": None,
+        "KdAccessResult": None,
+        "IsSuccessByAPI": True,
+    }
