@@ -110,8 +110,10 @@ def _said_no(answer: Any) -> bool:
 
 def _words(status: Mapping[str, Any]) -> str:
     errors = status.get("Errors")
-    texts = [error.get("Message") if isinstance(error, Mapping) else error
-             for error in (errors if isinstance(errors, list) else [])]
+    texts = [
+        error.get("Message") if isinstance(error, Mapping) else error
+        for error in (errors if isinstance(errors, list) else [])
+    ]
     return "; ".join(str(text).strip() for text in texts if text) or str(status.get("Message") or "")
 
 

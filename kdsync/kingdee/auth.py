@@ -55,19 +55,26 @@ def login_request(
     secret = _secret(settings.app_secret, "app_secret")
     if settings.auth == "secret":
         return AUTH + "LoginByAppSecret", {
-            **who, "appId": settings.app_id, "appSecret": secret, "lcid": settings.lcid,
+            **who,
+            "appId": settings.app_id,
+            "appSecret": secret,
+            "lcid": settings.lcid,
         }
     parts = (settings.acct_id, settings.username, settings.app_id, secret, str(timestamp))
     return AUTH + "LoginBySign", {
-        **who, "appId": settings.app_id, "timestamp": timestamp,
-        "sign": login_signature(parts, algorithm), "lcid": settings.lcid,
+        **who,
+        "appId": settings.app_id,
+        "timestamp": timestamp,
+        "sign": login_signature(parts, algorithm),
+        "lcid": settings.lcid,
     }
 
 
 def _secret(secret: SecretStr | None, key: str) -> str:
     if secret is None:
-        raise EdgeError("kingdee", FailureKind.CONFIGURATION, "no-secret", f"kingdee.{key} is not set",
-                        cure=f"set kingdee.{key}")
+        raise EdgeError(
+            "kingdee", FailureKind.CONFIGURATION, "no-secret", f"kingdee.{key} is not set", cure=f"set kingdee.{key}"
+        )
     return secret.get_secret_value()
 
 

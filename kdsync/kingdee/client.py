@@ -48,8 +48,11 @@ class KingdeeClient:
         self._transport = Transport(settings, clock, self._server_clock, on_call)
         self._sessions = Sessions(settings, clock, self._transport, self._server_clock, ledger or MemoryLedger())
         self._blips = Retrying(
-            stop=stop_after_attempt(TRIES), retry=retry_if_exception(_is_blip), wait=self._pause,
-            sleep=self._wait, reraise=True,
+            stop=stop_after_attempt(TRIES),
+            retry=retry_if_exception(_is_blip),
+            wait=self._pause,
+            sleep=self._wait,
+            reraise=True,
         )
 
     def call(self, service: str, payload: Mapping[str, Any], *, read: bool) -> Any:

@@ -36,7 +36,9 @@ def failure(symptom: Symptom, *, read: bool = True, retry_after: float | None = 
     """The error for what is to be seen; `read` tells that the request changed nothing."""
     missing = _UNKNOWN_FIELD.search(symptom.text)
     if missing:
-        return UnknownFieldError(missing[1], f"the form does not have the field {missing[1]}")
+        unknown = UnknownFieldError(missing[1], f"the form does not have the field {missing[1]}")
+        unknown.cure = "correct the key; kdsync check --live lists those that do not exist"
+        return unknown
     trap, value = _first(symptom)
     kind = trap.kind if read or trap.write is None else trap.write
     return EdgeError(
@@ -57,9 +59,12 @@ def answered(error: EdgeError) -> bool:
 def for_an_operator(error: EdgeError) -> EdgeError:
     """A lost session where a new one was just given: no further login will help."""
     return EdgeError(
-        "kingdee", FailureKind.CONFIGURATION, error.code,
+        "kingdee",
+        FailureKind.CONFIGURATION,
+        error.code,
         f"Kingdee does not accept the session it just gave: {error.message}",
-        cure=error.cure, retry_after=error.retry_after,
+        cure=error.cure,
+        retry_after=error.retry_after,
     )
 
 

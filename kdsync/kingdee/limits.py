@@ -65,9 +65,14 @@ class LoginLimits:
             if pause > 0 and self._failed:
                 raise self._held("login-paused", pause, "the last login was refused")
             if pause > 0:
-                raise EdgeError("kingdee", FailureKind.RATE_LIMITED, "login-paused",
-                                f"the session was lost {LOGINS} times in {LOGIN_SPAN:.0f} s", retry_after=pause,
-                                cure="a load balancer before several Kingdee servers must keep sessions on one server")
+                raise EdgeError(
+                    "kingdee",
+                    FailureKind.RATE_LIMITED,
+                    "login-paused",
+                    f"the session was lost {LOGINS} times in {LOGIN_SPAN:.0f} s",
+                    retry_after=pause,
+                    cure="a load balancer before several Kingdee servers must keep sessions on one server",
+                )
 
     def succeeded(self) -> None:
         """A login was accepted."""
@@ -95,7 +100,9 @@ class LoginLimits:
     def _held(self, code: str, pause: float, why: str) -> EdgeError:
         last = self._last
         return EdgeError(
-            "kingdee", last.kind if last else FailureKind.CONFIGURATION, last.code if last else code,
+            "kingdee",
+            last.kind if last else FailureKind.CONFIGURATION,
+            last.code if last else code,
             f"no login is tried now, because {why}" + (f": {last.message}" if last else ""),
             cure=last.cure if last else "correct it in kdsync.yaml; kdsync tries again within the hour",
             retry_after=pause,

@@ -158,8 +158,14 @@ def _ahead(answers: Iterator[_Answer]) -> Iterator[_Answer]:
 def _request(form: str, keys: Sequence[str], where: str, order: str, limit: int) -> Mapping[str, Any]:
     """TopRowCount stays 0: with it pages are cut without a word."""
     return {
-        "FormId": form, "FieldKeys": ",".join(keys), "FilterString": where, "OrderString": order,
-        "TopRowCount": 0, "StartRow": 0, "Limit": limit, "SubSystemId": "",
+        "FormId": form,
+        "FieldKeys": ",".join(keys),
+        "FilterString": where,
+        "OrderString": order,
+        "TopRowCount": 0,
+        "StartRow": 0,
+        "Limit": limit,
+        "SubSystemId": "",
     }
 
 

@@ -136,8 +136,9 @@ class Transport:
         try:
             reply = self._answer(request, read, exchange)
         except EdgeError as error:
-            self._report(Call(service, read, self._since(started), exchange.status, exchange.size,
-                              error.kind, error.code))
+            self._report(
+                Call(service, read, self._since(started), exchange.status, exchange.size, error.kind, error.code)
+            )
             raise
         self._report(Call(service, read, self._since(started), exchange.status, exchange.size))
         return reply

@@ -38,7 +38,8 @@ CHECK_LOGIN = (
 CHECK_URL = "check kingdee.url; it ends with /K3Cloud/"
 TRY_LATER = "kdsync tries again by itself"
 
-TRAPS: tuple[Trap, ...] = (
+# fmt: off
+TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("gateway", "4002", C, "", "the gateway got no application id", "set kingdee.app_id"),
     Trap("gateway", "4006", T, "", "the gateway finds the time stamp expired", "let NTP set this machine's clock"),
     Trap("gateway", "5001", C, "", "the gateway does not know this service", CHECK_URL),
@@ -102,6 +103,7 @@ TRAPS: tuple[Trap, ...] = (
     Trap("msgcode", "13", T, "", "somebody has the document open", TRY_LATER),
     Trap("msgcode", "14", L, "", "Kingdee's call limit is reached", "poll less often or ask for a higher limit"),
     Trap("msgcode", "15", C, "", "an administrator may not use the WebAPI", "give kdsync a user of its own"),
+    Trap("text", r"数据中心", C, "account-set", "there is no such account set", "check kingdee.acct_id"),
     Trap("login", "0", C, "login-0",
          "user or password is wrong", "correct it; five wrong tries lock the account, so kdsync makes two an hour"),
     Trap("login", "-3", C, "login-3", "the password must be changed first", "change the password in Kingdee"),
@@ -138,3 +140,4 @@ TRAPS: tuple[Trap, ...] = (
     Trap("fault", "not-json", T, "", "the answer is not JSON or is cut off", TRY_LATER, write=U),
     Trap("fault", "shape", T, "", "the answer has an unexpected shape", "please report this", write=U),
 )
+# fmt: on
