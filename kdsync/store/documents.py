@@ -99,6 +99,14 @@ class Snapshots:
         yield from result.scalars()
 
 
+def numbered(tx: Connection, form_id: int, numbers: Sequence[str]) -> list[tuple[str, bool, bool, int]]:
+    """(id, is open, is gone, version) of the documents with one of these bill numbers."""
+    columns = (documents.c.doc_id, documents.c.is_open, documents.c.is_gone, documents.c.version)
+    mine = (documents.c.form_id == form_id) & documents.c.number.in_(numbers)
+    rows = tx.execute(select(*columns).where(mine))
+    return [(doc_id, bool(is_open), bool(is_gone), version) for doc_id, is_open, is_gone, version in rows]
+
+
 def put_events(tx: Connection, rows: Sequence[EventRow]) -> None:
     """Append events."""
     if rows:
@@ -106,12 +114,12 @@ def put_events(tx: Connection, rows: Sequence[EventRow]) -> None:
 
 
 def events_of(
-    tx: Connection, layouts: Mapping[int, Layout], seal: Seal, *, form_id: int, number: str | None = None
+    tx: Connection, layouts: Mapping[int, Layout], seal: Seal, *, form_id: int, numbers: Sequence[str] = ()
 ) -> Iterator[StoredEvent]:
-    """The events of a form, oldest first; of one bill number where it is given."""
+    """The events of a form, oldest first; of some bill numbers where they are given."""
     query = select(events).where(events.c.form_id == form_id).order_by(events.c.id)
-    if number is not None:
-        query = query.where(events.c.number.in_({number, number.upper(), number.lower()}))
+    if numbers:
+        query = query.where(events.c.number.in_(numbers))
     for row in tx.execute(query).mappings():
         before = (layouts[row["before_layout"]], seal.open(row["before"])) if row["before"] else None
         after = (layouts[row["after_layout"]], seal.open(row["after"])) if row["after"] else None

@@ -35,6 +35,17 @@ def load(tx: Connection, account_set: str, form: str) -> FormCursor:
     return _cursor(tx.execute(select(forms).where(key)).mappings().one())
 
 
+def by_id(tx: Connection, form_id: int) -> FormCursor:
+    """The cursor with that number."""
+    return _cursor(tx.execute(select(forms).where(forms.c.id == form_id)).mappings().one())
+
+
+def of_forms(tx: Connection, names: list[str]) -> list[FormCursor]:
+    """The cursors of some forms, in whatever account set."""
+    rows = tx.execute(select(forms).where(forms.c.form.in_(names)))
+    return [_cursor(row) for row in rows.mappings()]
+
+
 def everything(tx: Connection, account_set: str) -> list[FormCursor]:
     """The cursors of all forms that were ever watched in this account set."""
     rows = tx.execute(select(forms).where(forms.c.account_set == account_set).order_by(forms.c.form))
@@ -65,6 +76,11 @@ def stored_layouts(tx: Connection, form_id: int, facts: Facts) -> dict[int, Layo
         parts = orjson.loads(columns)
         found[number] = Layout(facts, tuple(parts["heads"]), tuple(parts["entries"]))
     return found
+
+
+def raw_layouts(tx: Connection, form_id: int) -> dict[int, Layout]:
+    """The same where nothing else is known of the form than what the store says."""
+    return stored_layouts(tx, form_id, Facts(""))
 
 
 def _cursor(row: RowMapping) -> FormCursor:

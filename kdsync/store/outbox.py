@@ -15,7 +15,7 @@ from kdsync.store.schema import attempts, notifications, outbox
 from kdsync.store.sealing import Seal
 
 WAITING, LEASED, ACCEPTED, DEAD, DROPPED = "waiting", "leased", "accepted", "dead", "dropped"
-WORK, GROUP = "work", "group"
+WORK, GROUP = "work", "group"  # a group's channel is `group:NAME`: each robot is held back by itself
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class Letter:
     alone: bool = False
     reason: str = ""
     task_id: str = ""
-    next_attempt_at: str = ""
+    next_attempt_at: datetime | None = None  # None: at once
     accepted_at: str = ""
 
 
@@ -46,7 +46,7 @@ def add(tx: Connection, seal: Seal, letters: Sequence[Letter]) -> None:
             **{key: getattr(item, key) for key in _PLAIN},
             "content": seal.close_bytes(item.content),
             "created_at": moments.text(item.created_at),
-            "next_attempt_at": moments.text(item.created_at),
+            "next_attempt_at": moments.text(item.next_attempt_at or item.created_at),
             "alone": int(item.alone),
         }
         for item in letters
@@ -69,7 +69,7 @@ def claim(
         return []
     query = _due(now, held).where(outbox.c.content_id == first["content_id"], outbox.c.channel == first["channel"])
     together = query.where(outbox.c.alone == 0).order_by(outbox.c.created_at, outbox.c.id).limit(most)
-    single = first["alone"] or first["channel"] == GROUP
+    single = first["alone"] or first["channel"] != WORK
     rows = [first] if single else list(tx.execute(together).mappings())
     ids = [row["id"] for row in rows]
     tx.execute(
@@ -175,7 +175,7 @@ def opened(row: RowMapping, seal: Seal) -> Letter:
         created_at=moments.parse(row["created_at"]),
         alone=bool(row["alone"]),
         task_id=row["task_id"] or "",
-        next_attempt_at=row["next_attempt_at"],
+        next_attempt_at=moments.parse(row["next_attempt_at"]),
         accepted_at=row["accepted_at"] or "",
     )
 

@@ -7,6 +7,7 @@ adopted in silence: nobody can say that they changed.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from kdsync.model import Layout, Row, Transition
@@ -72,8 +73,14 @@ def differing_heads(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:
     heads = layout.heads
     if old.layout.heads == heads:
         return frozenset(heads[at] for at in differing(old.row[: len(heads)], row[: len(heads)]))
-    place = {key: at for at, key in enumerate(old.layout.heads)}
-    return frozenset(key for at, key in enumerate(heads) if key in place and not same(old.row[place[key]], row[at]))
+    places = _common(old.layout.heads, heads)
+    return frozenset(heads[at] for was, at in places if not same(old.row[was], row[at]))
+
+
+@lru_cache(maxsize=256)
+def _common(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
+    place = {key: at for at, key in enumerate(old)}
+    return tuple((place[key], at) for at, key in enumerate(new) if key in place)
 
 
 def _changed_in_entries(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:

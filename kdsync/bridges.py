@@ -1,0 +1,183 @@
+"""The two edges in the shapes that the services ask for."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+
+from kdsync.clock import Clock
+from kdsync.dingtalk.contacts import Contact, Contacts
+from kdsync.dingtalk.groups import GroupRobots
+from kdsync.dingtalk.messages import group_message, work_message
+from kdsync.dingtalk.work import WorkNotices
+from kdsync.kingdee import metadata, query
+from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.people import People
+from kdsync.model import Content, Layout, Page, Priority
+from kdsync.services.ports import KingdeeIdentity
+from kdsync.services.watch import Known
+from kdsync.store import ledger
+from kdsync.store.database import Database
+from kdsync.store.outbox import WORK
+
+BOOK_FRESH = timedelta(hours=12)
+
+
+@dataclass
+class KingdeeSource:
+    """Looking at forms: `services.ports.Source` and `Staff`."""
+
+    client: KingdeeClient
+    page_size: int = 2000
+    _learned: dict[str, Known] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._people = People(self.client)
+
+    def facts(self, form: str, rows: Iterable[str]) -> Known:
+        """The built-in table, refined by Kingdee's own metadata where it can be read."""
+        if form not in self._learned:
+            facts, told = metadata.learn(self.client, form, rows)
+            self._learned[form] = replace(facts, form=form), told.entry_of if told else _not_told
+        return self._learned[form]
+
+    def pages(
+        self, layout: Layout, where: str, *, after: str | int | None = None, ahead: bool = False
+    ) -> Iterator[Page]:
+        """Keyset pages by primary key."""
+        key = None if after is None else (after,)
+        return query.pages(self.client, layout, where, page_size=self.page_size, after=key, ahead=ahead)
+
+    def by_ids(self, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
+        """Documents by primary key."""
+        return query.by_ids(self.client, layout, ids)
+
+    def forget(self) -> None:
+        """Ask for metadata anew."""
+        self._learned.clear()
+
+    def person(self, key: str) -> KingdeeIdentity | None:
+        """A user or employee."""
+        found = self._people.person(key)
+        return KingdeeIdentity(found.account, found.name, found.mobile, found.job_number) if found else None
+
+    def some(self, layout: Layout) -> Iterator[Page]:
+        """A page with the first few documents, if there are any."""
+        yield next(query.pages(self.client, layout, page_size=2))
+
+
+@dataclass
+class DingTalkBook:
+    """DingTalk's directory: `services.ports.Contacts`. Job numbers can only be found by reading everybody."""
+
+    contacts: Contacts
+    clock: Clock
+    _by_number: dict[str, list[str]] = field(default_factory=dict)
+    _read_at: datetime | None = None
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def by_mobile(self, mobile: str) -> str | None:
+        """The userid of a phone number."""
+        return self.contacts.by_mobile(mobile)
+
+    def by_job_number(self, number: str) -> str | None:
+        """The userid of a job number; None where nobody or more than one person has it."""
+        with self._lock:
+            if self._read_at is None or self.clock.now() - self._read_at > BOOK_FRESH:
+                self._by_number = _by_job_number(self.contacts.everybody())
+                self._read_at = self.clock.now()
+        found = self._by_number.get(number, [])
+        return found[0] if len(found) == 1 else None
+
+    def exists(self, userid: str) -> bool:
+        """Whether the app can see that person."""
+        return self.contacts.user(userid) is not None
+
+    def manager_of(self, userid: str) -> str | None:
+        """Somebody's manager."""
+        return self.contacts.manager_of(userid)
+
+    def members_of(self, dept_id: str) -> Sequence[str]:
+        """The members of a department; those below it are included."""
+        return self.contacts.members_below(int(dept_id))
+
+
+@dataclass(frozen=True, slots=True)
+class DingTalkCourier:
+    """Sending: `services.ports.Courier`."""
+
+    notices: WorkNotices
+    robots: GroupRobots
+
+    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+        """The bytes of a message."""
+        if channel == WORK:
+            return work_message(content, footer, priority=priority, button=button)
+        return group_message(content, footer, priority=priority)
+
+    def send_work(self, userids: Sequence[str], message: bytes) -> str:
+        """A work notification."""
+        return self.notices.send_work(userids, (), message).task_id
+
+    def send_group(self, name: str, message: bytes, ident: str) -> str:
+        """A message of a group's robot."""
+        return self.robots.send_group(name, message, ident).task_id
+
+
+@dataclass
+class CallLedger:
+    """Counts calls in memory and writes them down now and then: a write for each call would double the work."""
+
+    db: Database
+    clock: Clock
+    month_of: Callable[[datetime], str]
+    _counts: Counter[tuple[str, str, bool]] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __call__(self, api: str, metered: bool) -> None:
+        """One call of an API."""
+        with self._lock:
+            self._counts[self.month_of(self.clock.now()), api, metered] += 1
+
+    def flush(self) -> None:
+        """Write down what was counted."""
+        with self._lock:
+            counts, self._counts = self._counts, Counter()
+        if counts:
+            with self.db.write() as tx:
+                for (month, api, metered), count in counts.items():
+                    ledger.count_call(tx, month, api, metered=metered, count=count)
+
+
+@dataclass(frozen=True, slots=True)
+class RefusedLogins:
+    """Refused passwords, remembered across restarts: an account locks after five."""
+
+    db: Database
+
+    def failures(self, since: datetime) -> int:
+        """How many since then."""
+        with self.db.read() as tx:
+            return ledger.refused_logins(tx, since)
+
+    def record(self, at: datetime) -> None:
+        """Note one."""
+        with self.db.write() as tx:
+            ledger.refuse_login(tx, at)
+
+
+def _not_told(_key: str) -> str | None:
+    return None
+
+
+def _by_job_number(contacts: Iterator[Contact]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for contact in contacts:
+        if contact.job_number and contact.active:
+            mine = found.setdefault(contact.job_number, [])
+            if contact.userid not in mine:
+                mine.append(contact.userid)
+    return found

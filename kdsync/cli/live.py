@@ -1,0 +1,64 @@
+"""`kdsync check`, with the probes that `--live` adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from kdsync import probes
+from kdsync.bridges import KingdeeSource
+from kdsync.cli import check as offline
+from kdsync.cli.check import Finding
+from kdsync.clock import SystemClock
+from kdsync.dingtalk.client import DingTalkClient
+from kdsync.dingtalk.contacts import Contacts
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.kingdee import catalogue
+from kdsync.kingdee.client import KingdeeClient
+from kdsync.settings.load import Loaded
+
+
+def check(config: Path, *, live: bool, json_output: bool) -> int:
+    """All problems, or what was found; the exit code."""
+    return offline.check(
+        config,
+        live,
+        json_output,
+        probes=(kingdee_fields, dingtalk_people),
+        known_forms=[facts.form for facts in catalogue.KNOWN],
+    )
+
+
+def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:
+    """Whether Kingdee has every form and field that the rules use."""
+    client = KingdeeClient(loaded.settings.main.kingdee, SystemClock())
+    try:
+        source = KingdeeSource(client)
+        for form in loaded.ruleset.forms:
+            yield from _fields_of(source, loaded, form)
+    finally:
+        client.close()
+
+
+def _fields_of(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]:
+    try:
+        for error in probes.unknown_fields(source, probes.form_layout(source, loaded, form)):
+            rules = probes.rules_using(loaded, form, error.field)
+            if rules:
+                yield Finding(f"{form}.{error.field}", f"Kingdee has no such field; used by {', '.join(rules)}")
+    except EdgeError as error:
+        if error.kind is not FailureKind.REFUSED:
+            raise
+        yield Finding(form, error.message, error.cure)
+
+
+def dingtalk_people(loaded: Loaded) -> Iterator[Finding]:
+    """Whether the app can see every person that the configuration names."""
+    client = DingTalkClient(loaded.settings.main.dingtalk, SystemClock())
+    try:
+        for userid, where in probes.invisible_users(Contacts(client), loaded):
+            yield Finding(
+                f"{where}: {userid}", "DingTalk does not show this person to the app", "widen its visible range"
+            )
+    finally:
+        client.close()

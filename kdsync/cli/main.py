@@ -1,0 +1,195 @@
+"""The `kdsync` command. Everything heavy is imported by the command that needs it, so that `--help` is quick."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+DEFAULT = Path("/etc/kdsync/kdsync.yaml")
+CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
+
+app = typer.Typer(
+    name="kdsync",
+    help="Tells the right person in DingTalk what changed in Kingdee Cloud Xingkong.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, or was given up.")
+app.add_typer(outbox_app, name="outbox")
+
+Config = Annotated[Path, typer.Option("-c", "--config", envvar="KDSYNC_CONFIG", help="kdsync.yaml", show_default=True)]
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Ids = Annotated[list[str], typer.Argument(help="Ids as `outbox list` prints them; the first characters are enough.")]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        from kdsync import __version__
+
+        print(f"kdsync {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    """Tells the right person in DingTalk what changed in Kingdee Cloud Xingkong."""
+    _ = version
+
+
+@app.command()
+def run(
+    config: Config = DEFAULT, log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info"
+) -> None:
+    """Run the daemon in the foreground. SIGTERM ends it, SIGHUP reloads the rules."""
+    from kdsync.cli.run import run as command
+
+    _exit(command(config, log_level))
+
+
+@app.command()
+def check(
+    config: Config = DEFAULT,
+    live: Annotated[
+        bool, typer.Option("--live", help="Also ask Kingdee for the fields and DingTalk for the people.")
+    ] = False,
+    json_output: Json = False,
+) -> None:
+    """Find every mistake in the configuration, then say what was found."""
+    from kdsync.cli.live import check as command
+
+    _exit(command(config, live=live, json_output=json_output))
+
+
+@app.command()
+def doctor(config: Config = DEFAULT, json_output: Json = False) -> None:
+    """Try everything kdsync needs, from name resolution to permissions; say the cause and cure of each failure."""
+    from kdsync.cli.doctor import doctor as command
+
+    _exit(command(config, json_output=json_output))
+
+
+@app.command()
+def status(config: Config = DEFAULT, json_output: Json = False) -> None:
+    """How far behind each form is, the outbox, the quota and the last errors."""
+    from kdsync.cli.status import status as command
+
+    _exit(command(config, json_output=json_output))
+
+
+@app.command()
+def trace(
+    number: Annotated[str, typer.Argument(metavar="BILLNO", help="The bill's number.")],
+    config: Config = DEFAULT,
+    json_output: Json = False,
+) -> None:
+    """Everything that happened to one document: seen, matched, sent, accepted."""
+    from kdsync.cli.trace import trace as command
+
+    _exit(command(config, number, json_output=json_output))
+
+
+@outbox_app.command("list")
+def outbox_list(
+    config: Config = DEFAULT,
+    state: Annotated[list[str] | None, typer.Option(help="waiting, leased, accepted, dead or dropped")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    json_output: Json = False,
+) -> None:
+    """What waits and what is dead."""
+    from kdsync.cli.outbox import listing as command
+
+    _exit(command(config, state or [], limit, json_output=json_output))
+
+
+@outbox_app.command("show")
+def outbox_show(
+    ident: Annotated[str, typer.Argument(metavar="ID")], config: Config = DEFAULT, json_output: Json = False
+) -> None:
+    """One message, and every try to send it."""
+    from kdsync.cli.outbox import show as command
+
+    _exit(command(config, ident, json_output=json_output))
+
+
+@outbox_app.command("retry")
+def outbox_retry(ids: Ids, config: Config = DEFAULT, json_output: Json = False) -> None:
+    """Send again what is dead or waits, at once. `all` stands for everything dead."""
+    from kdsync.cli.outbox import retry as command
+
+    _exit(command(config, ids, json_output=json_output))
+
+
+@outbox_app.command("drop")
+def outbox_drop(
+    ids: Ids,
+    reason: Annotated[str, typer.Option(help="Why; it stays in the record.")],
+    config: Config = DEFAULT,
+    json_output: Json = False,
+) -> None:
+    """Give up what is dead or waits. It stays visible as dropped."""
+    from kdsync.cli.outbox import drop as command
+
+    _exit(command(config, ids, reason, json_output=json_output))
+
+
+@app.command()
+def schema(which: Annotated[str, typer.Argument(help="kdsync, rules or directory")] = "kdsync") -> None:
+    """Print the JSON Schema of one of the YAML files, for editors."""
+    from kdsync.cli.schema import print_schema as command
+
+    _exit(command(which))
+
+
+@app.command()
+def demo(
+    replay: Annotated[
+        Path | None, typer.Option(help="Play a log of expense declarations (CSV, may be gzipped).")
+    ] = None,
+    seconds: Annotated[float, typer.Option(help="About how long the day takes.", min=5)] = 40.0,
+    limit: Annotated[int, typer.Option(help="Replay: this many declarations at most; 0 is all.", min=0)] = 0,
+) -> None:
+    """A small company works through a day, with the real daemon between a simulated Kingdee and DingTalk."""
+    from kdsync.cli.demo import demo as command
+
+    _exit(command(replay, seconds, limit))
+
+
+@app.command()
+def simulate(
+    kingdee_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
+    dingtalk_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
+) -> None:
+    """Run the simulated Kingdee and DingTalk alone, for trying rules; a small company works in them."""
+    from kdsync.cli.simulate import simulate as command
+
+    _exit(command(kingdee_port, dingtalk_port))
+
+
+def _exit(code: int) -> None:
+    raise typer.Exit(code)
+
+
+def main() -> None:
+    """The console script: errors meant for people end as one line, not as a traceback."""
+    from kdsync.errors import ConfigurationError, KdsyncError
+
+    try:
+        app()
+    except ConfigurationError as error:
+        for problem in error.problems:
+            print(problem, file=sys.stderr)
+        sys.exit(CONFIGURATION_ERROR)
+    except KdsyncError as error:
+        print(f"kdsync: {error}", file=sys.stderr)
+        sys.exit(1)
+    except BrokenPipeError:
+        sys.exit(1)

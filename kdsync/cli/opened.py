@@ -1,0 +1,65 @@
+"""What the commands that look into the store have in common: open it, print data as JSON or as a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from rich.table import Table
+
+from kdsync.errors import StoreError
+from kdsync.settings.load import Loaded, load
+from kdsync.store.database import Database
+from kdsync.store.sealing import Seal
+
+
+@contextmanager
+def opened(config: Path) -> Iterator[tuple[Loaded, Database, Seal]]:
+    """The configuration and its store. Raises StoreError where the daemon has never run."""
+    loaded = load(config, os.environ)
+    store = loaded.settings.main.store
+    database = Database(store.url)
+    try:
+        if not Path(database.path).exists():
+            raise StoreError(f"there is no store at {database.path} yet: start the daemon with `kdsync run` first")
+        database.migrate()
+        yield loaded, database, Seal(store.key.get_secret_value() if store.key else None)
+    finally:
+        database.close()
+
+
+def print_json(value: Any) -> None:
+    """One JSON document on stdout."""
+    print(orjson.dumps(value, option=orjson.OPT_INDENT_2, default=str).decode())
+
+
+def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """A table that keeps within the terminal."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None, pad_edge=False, header_style="dim")
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if cell is None else str(cell) for cell in row))
+    Console(highlight=False).print(table)
+
+
+def ago(stored: str | None, now: datetime | None = None) -> str:
+    """How long ago a stored moment was, in words."""
+    if not stored:
+        return "never"
+    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(stored)).total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit} ago"
+    return f"{max(seconds, 0):.0f} s ago"
+
+
+def clock_time(stored: str | None) -> str:
+    """A stored moment in the machine's own zone, to the second."""
+    return datetime.fromisoformat(stored).astimezone().strftime("%Y-%m-%d %H:%M:%S") if stored else ""

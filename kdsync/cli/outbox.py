@@ -1,0 +1,111 @@
+"""`kdsync outbox list | show | retry | drop`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+from rich.console import Console
+from sqlalchemy import Connection
+
+from kdsync.cli.opened import clock_time, opened, print_json, print_table
+from kdsync.errors import KdsyncError
+from kdsync.services.dispatch import HOLD
+from kdsync.store import ledger, outbox
+from kdsync.store.outbox import DEAD, LEASED, WAITING, Letter
+from kdsync.store.sealing import Seal
+
+SHORT = 10  # characters of an id that are shown
+
+
+def listing(config: Path, states: Sequence[str], limit: int, *, json_output: bool) -> int:
+    """What waits and what is dead, or the states asked for."""
+    with opened(config) as (_loaded, database, seal), database.read() as tx:
+        found = outbox.listing(tx, seal, states=states or (WAITING, LEASED, DEAD), limit=limit)
+    if json_output:
+        print_json([_plain(letter, rule, number) for letter, rule, number in found])
+    elif found:
+        rows = [(x.id[:SHORT], x.state, x.target, rule, number, x.attempts, x.reason) for x, rule, number in found]
+        print_table("", ("id", "state", "to", "rule", "bill", "tries", "reason"), rows)
+    else:
+        Console().print("Nothing waits and nothing is dead.")
+    return 0
+
+
+def show(config: Path, ident: str, *, json_output: bool) -> int:
+    """One message and its tries."""
+    with opened(config) as (_loaded, database, seal), database.read() as tx:
+        letter, rule, number = _one(tx, seal, ident)
+        tries = outbox.attempts_of(tx, letter.id)
+    whole = _plain(letter, rule, number)
+    whole["message"] = orjson.loads(letter.content)
+    whole["tries"] = [{"at": at, "outcome": outcome, "detail": detail} for at, outcome, detail in tries]
+    if json_output:
+        print_json(whole)
+        return 0
+    facts = [(key, value) for key, value in whole.items() if key not in ("message", "tries")]
+    print_table("", ("what", "value"), facts)
+    print_table("\nTries", ("at", "outcome", "detail"), [(clock_time(a), o, d) for a, o, d in tries])
+    Console(highlight=False, markup=False).print(
+        "\n" + orjson.dumps(whole["message"], option=orjson.OPT_INDENT_2).decode()
+    )
+    return 0
+
+
+def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
+    """Send again at once; a hold on the channel is lifted."""
+    with opened(config) as (_loaded, database, seal), database.write() as tx:
+        letters = (
+            [found for found, *_ in outbox.listing(tx, seal, states=(DEAD,), limit=100_000)]
+            if ids == ["all"]
+            else [_one(tx, seal, ident)[0] for ident in ids]
+        )
+        count = outbox.revive(tx, [letter.id for letter in letters], datetime.now(UTC))
+        for channel in {letter.channel for letter in letters}:
+            ledger.forget_fact(tx, HOLD + channel)
+    return _told("sent again", count, json_output=json_output)
+
+
+def drop(config: Path, ids: Sequence[str], reason: str, *, json_output: bool) -> int:
+    """Give up."""
+    with opened(config) as (_loaded, database, seal), database.write() as tx:
+        letters = [_one(tx, seal, ident)[0].id for ident in ids]
+        count = outbox.drop(tx, letters, datetime.now(UTC), reason)
+    return _told("dropped", count, json_output=json_output)
+
+
+def _told(what: str, count: int, *, json_output: bool) -> int:
+    if json_output:
+        print_json({what.replace(" ", "_"): count})
+    else:
+        print(f"{count} {what}")
+    return 0 if count else 1
+
+
+def _one(tx: Connection, seal: Seal, ident: str) -> tuple[Letter, str, str]:
+    found = outbox.listing(tx, seal, prefix=ident, limit=2)
+    if not found:
+        raise KdsyncError(f"no message of the outbox has an id that begins with {ident}")
+    if len(found) > 1:
+        raise KdsyncError(f"several ids begin with {ident}: write more of it")
+    return found[0]
+
+
+def _plain(letter: Letter, rule: str, number: str) -> dict[str, Any]:
+    return {
+        "id": letter.id,
+        "state": letter.state,
+        "to": letter.target,
+        "channel": letter.channel,
+        "rule": rule,
+        "bill_no": number,
+        "written": letter.created_at.isoformat(),
+        "accepted": letter.accepted_at,
+        "task_id": letter.task_id,
+        "attempts": letter.attempts,
+        "next_attempt_at": letter.next_attempt_at.isoformat() if letter.next_attempt_at else "",
+        "reason": letter.reason,
+    }

@@ -1,0 +1,41 @@
+"""`kdsync run`."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from random import SystemRandom
+
+from kdsync import logs
+from kdsync.clock import SystemClock
+from kdsync.daemon import Daemon
+from kdsync.errors import ConfigurationError, KdsyncError
+from kdsync.settings.load import Loaded, load
+from kdsync.wiring import Wired
+
+CONFIGURATION_ERROR = 78
+log = logs.get("run")
+
+
+def run(config: Path, level: str) -> int:
+    """Run the daemon until it is told to stop; returns the exit code."""
+    redactor = logs.Redactor()
+    logs.configure(redactor, level=level)
+
+    def read() -> Loaded:
+        loaded = load(config, os.environ)
+        redactor.add(loaded.secrets)
+        return loaded
+
+    try:
+        wired = Wired(read(), SystemClock(), SystemRandom())
+    except ConfigurationError as error:
+        for problem in error.problems:
+            log.error(
+                "configuration.refused", file=problem.file, line=problem.line, key=problem.key, error=str(problem)
+            )
+        return CONFIGURATION_ERROR
+    except KdsyncError as error:
+        log.error("start.failed", error=str(error))
+        return 1
+    return Daemon(wired, read).run()

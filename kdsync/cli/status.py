@@ -1,0 +1,95 @@
+"""`kdsync status`: how the daemon is doing, read from its store."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from kdsync.cli.opened import ago, opened, print_json, print_table
+from kdsync.services.dispatch import HOLD
+from kdsync.services.notices import RAISED
+from kdsync.services.upkeep import month_of
+from kdsync.settings.load import Loaded
+from kdsync.store import forms, ledger, notifications, outbox
+from kdsync.store.database import Database
+
+FRESH = 60.0  # seconds; the heartbeat is written every five
+
+
+def status(config: Path, *, json_output: bool) -> int:
+    """Print it; 0 if the daemon runs and nothing is wrong, else 1 (with --json always 0)."""
+    with opened(config) as (loaded, database, _seal):
+        found = gather(loaded, database, datetime.now(UTC))
+    if json_output:
+        print_json(found)
+        return 0
+    _print(found)
+    return 0 if found["running"] and not found["alarms"] and not found["outbox"].get("dead") else 1
+
+
+def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
+    """Everything there is to say, as plain data."""
+    main, month = loaded.settings.main, month_of(now)
+    with database.read() as tx:
+        cursors = forms.everything(tx, main.kingdee.acct_id)
+        heartbeat = ledger.fact(tx, "heartbeat")
+        holds = ledger.facts_like(tx, HOLD)
+        raised = ledger.facts_like(tx, RAISED)
+        oldest = outbox.oldest_waiting(tx)
+        counts, told = outbox.counts(tx), notifications.counts(tx)
+        used = ledger.metered_calls(tx, month)
+    watched = set(loaded.ruleset.forms)
+    return {
+        "running": bool(heartbeat) and (now - datetime.fromisoformat(heartbeat or "")).total_seconds() < FRESH,
+        "heartbeat": heartbeat,
+        "forms": [_form(cursor, watched, now) for cursor in cursors],
+        "outbox": {**counts, "oldest_waiting": oldest},
+        "notifications": told,
+        "quota": {"month": month, "used": used, "limit": main.dingtalk.monthly_calls},
+        "holds": [
+            _hold(key.removeprefix(HOLD), text) for key, text in holds.items() if text.split(" ")[0] > now.isoformat()
+        ],
+        "alarms": [key.removeprefix(RAISED) for key in raised],
+    }
+
+
+def _form(cursor: forms.FormCursor, watched: set[str], now: datetime) -> dict[str, Any]:
+    ok = cursor.last_ok_at
+    lag = (now - datetime.fromisoformat(ok)).total_seconds() if ok else None
+    state = "watched" if cursor.baselined_at else "first look"
+    return {
+        "form": cursor.form,
+        "state": state if cursor.form in watched else "no longer watched",
+        "last_ok_at": ok,
+        "lag_seconds": None if lag is None else round(lag, 1),
+        "newest": cursor.newest,
+        "alarm": cursor.alarm,
+        "last_error": cursor.last_error,
+    }
+
+
+def _hold(channel: str, text: str) -> dict[str, str]:
+    until, kind, reason = text.split(" ", 2)
+    return {"channel": channel, "until": until, "kind": kind, "reason": reason}
+
+
+def _print(found: dict[str, Any]) -> None:
+    console = Console(highlight=False)
+    console.print(
+        "kdsync is running" if found["running"] else f"kdsync is not running (last sign {ago(found['heartbeat'])})"
+    )
+    rows = [
+        (f["form"], f["state"], ago(f["last_ok_at"]), f["alarm"] or f["last_error"] or "ok") for f in found["forms"]
+    ]
+    print_table("\nForms", ("form", "state", "last look", "condition"), rows)
+    states = [(state, count) for state, count in found["outbox"].items() if state != "oldest_waiting"]
+    print_table("\nOutbox", ("state", "recipients"), states or [("empty", "")])
+    quota = found["quota"]
+    console.print(f"\nQuota {quota['month']}: {quota['used']} of {quota['limit']} DingTalk calls used")
+    for hold in found["holds"]:
+        console.print(f"Held: {hold['channel']} until {hold['until']}: {hold['reason']}")
+    for alarm in found["alarms"]:
+        console.print(f"Alarm: {alarm}")

@@ -1,0 +1,112 @@
+"""`kdsync trace BILLNO`: everything that happened to one document, in order of time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+
+from kdsync.cli.opened import clock_time, opened, print_json
+from kdsync.model import Layout, Row
+from kdsync.store import documents, forms, moments, notifications, outbox
+from kdsync.store.database import Database
+from kdsync.store.documents import StoredEvent
+from kdsync.store.forms import FormCursor
+from kdsync.store.notifications import Notification
+from kdsync.store.sealing import Seal
+from kdsync.sync.fingerprint import same
+
+Line = dict[str, Any]
+
+
+def trace(config: Path, number: str, *, json_output: bool) -> int:
+    """Print the story of a bill number; 1 if kdsync knows nothing of it."""
+    with opened(config) as (loaded, database, seal):
+        lines = sorted(gather(database, seal, loaded.settings.main.kingdee.acct_id, number), key=lambda x: str(x["at"]))
+    if json_output:
+        print_json(lines)
+    elif lines:
+        _print(lines)
+    else:
+        print(
+            f"kdsync knows nothing of {number}: check the number, and `kdsync status` for forms still on a first look"
+        )
+    return 0 if lines else 1
+
+
+def gather(database: Database, seal: Seal, account_set: str, number: str) -> Iterator[Line]:
+    """Every step as plain data: `at`, `what`, and what belongs to it."""
+    spellings = list(dict.fromkeys([number, number.upper(), number.lower()]))
+    with database.read() as tx:
+        for cursor in forms.everything(tx, account_set):
+            layouts = forms.raw_layouts(tx, cursor.form_id)
+            for doc_id, is_open, is_gone, version in documents.numbered(tx, cursor.form_id, spellings):
+                yield _known(cursor, doc_id, is_open=is_open, is_gone=is_gone, version=version)
+            for event in documents.events_of(tx, layouts, seal, form_id=cursor.form_id, numbers=spellings):
+                yield _noticed(cursor.form, event)
+        for spelling in spellings:
+            for notification in notifications.of_number(tx, seal, spelling):
+                yield _matched(notification)
+                for letter in outbox.of_notification(tx, seal, notification.id):
+                    ids = {"notification_id": notification.id, "letter": letter.id, "to": letter.target}
+                    for at, outcome, detail in outbox.attempts_of(tx, letter.id):
+                        yield {"at": at, "what": "try" if outcome == "started" else outcome, "detail": detail, **ids}
+
+
+def _known(cursor: FormCursor, doc_id: str, *, is_open: bool, is_gone: bool, version: int) -> Line:
+    state = "deleted" if is_gone else "open" if is_open else "known"
+    return {"at": "", "what": state, "form": cursor.form, "doc_id": doc_id, "version": version}
+
+
+def _noticed(form: str, event: StoredEvent) -> Line:
+    return {
+        "at": event.noticed_at,
+        "what": "noticed",
+        "form": form,
+        "doc_id": event.doc_id,
+        "version": event.version,
+        "kinds": [str(kind) for kind in event.kinds],
+        "found_by": event.found_by,
+        "changes": dict(_changes(event.before, event.after)),
+    }
+
+
+def _changes(before: tuple[Layout, Row] | None, after: tuple[Layout, Row] | None) -> Iterator[tuple[str, list[Any]]]:
+    if before and after:
+        old = dict(zip(before[0].heads, before[1], strict=False))
+        for key, value in zip(after[0].heads, after[1], strict=False):
+            if key in old and not same(old[key], value):
+                yield key, [old[key], value]
+
+
+def _matched(notification: Notification) -> Line:
+    content = notification.contents.get("zh") or next(iter(notification.contents.values()))
+    return {
+        "at": moments.text(notification.created_at),
+        "what": "matched",
+        "rule": notification.rule,
+        "event_id": notification.event_id,
+        "notification_id": notification.id,
+        "kind": notification.kind,
+        "state": notification.state,
+        "title": content.title,
+        "reason": notification.reason,
+    }
+
+
+def _print(lines: list[Line]) -> None:
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    for line in lines:
+        rest = {key: value for key, value in line.items() if key not in ("at", "what") and value not in ("", {}, [])}
+        console.print(f"{clock_time(line['at']) or 'now':19}  {line['what']:12}  {_words(rest)}")
+
+
+def _words(rest: Line) -> str:
+    changes = rest.pop("changes", {})
+    kinds = rest.pop("kinds", [])
+    words = [" ".join(kinds)] if kinds else []
+    words += [f"{key}={value}" for key, value in rest.items() if key not in ("notification_id", "event_id")]
+    words += [f"{key}: {old} -> {new}" for key, (old, new) in changes.items()]
+    return "  ".join(words)

@@ -1,0 +1,218 @@
+"""The daemon: looks on a schedule, a dispatcher that wakes when something is due, signals, and an orderly end."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor
+from apscheduler.schedulers.background import BackgroundScheduler
+from apscheduler.triggers.interval import IntervalTrigger
+
+from kdsync import logs
+from kdsync.errors import ConfigurationError
+from kdsync.health import HealthServer
+from kdsync.services.watcher import Watcher
+from kdsync.settings.load import Loaded
+from kdsync.wiring import Wired
+
+log = logs.get("daemon")
+LOOK_THREADS = 4  # looks at different forms at once; Kingdee is happy with up to four requests
+LONGEST_SLEEP = 30.0
+DRAIN = 5.0
+HEARTBEAT = 10.0
+FIRST_RECONCILE = 120.0  # after a restart deletions should not wait for hours
+STUCK = 600.0  # a loop that has not come round for so long is not alive
+
+
+class Daemon:
+    """Runs what `wired` holds. `load` reads the configuration anew for a reload."""
+
+    def __init__(self, wired: Wired, load: Callable[[], Loaded]) -> None:
+        self.wired = wired
+        self.stopping = threading.Event()
+        self._load = load
+        self._wake = threading.Event()
+        self._reload = threading.Event()
+        self._poke = threading.Event()
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": ThreadPoolExecutor(LOOK_THREADS)},
+            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
+        )
+        self._dispatcher = threading.Thread(target=self._dispatch, name="dispatch", daemon=True)
+        self._health: HealthServer | None = None
+        self._turned = wired.clock.monotonic()
+
+    @property
+    def port(self) -> int:
+        """The port of the health pages; 0 where they are off."""
+        return self._health.port if self._health else 0
+
+    def start(self) -> None:
+        """Begin to look, to send and to answer probes."""
+        wired = self.wired
+        wired.on_told = self._wake.set
+        wired.meter.gauge("reload_success", 1)
+        if wired.settings.listen:
+            self._health = HealthServer(
+                wired.settings.listen, live=self._live, ready=self._ready, metrics=wired.meter.text
+            )
+        self._dispatcher.start()
+        self._schedule()
+        self._scheduler.start()
+        log.info("started", forms=sorted(wired.watchers), rules=len(wired.ruleset.rules), port=self.port)
+
+    def run(self) -> int:
+        """Run until SIGTERM or SIGINT; SIGHUP reloads. Returns the exit code."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop())
+        signal.signal(signal.SIGHUP, lambda *_: self.request_reload())
+        self.start()
+        notify("READY=1")
+        while not self.stopping.is_set():
+            self._poke.wait(HEARTBEAT)
+            self._poke.clear()
+            if self._live()["ok"]:
+                notify("WATCHDOG=1")
+            if self._reload.is_set():
+                self._reload.clear()
+                self.reload()
+        self.close()
+        return 0
+
+    def stop(self) -> None:
+        """Ask the daemon to end; safe in a signal handler."""
+        self.stopping.set()
+        self._poke.set()
+
+    def request_reload(self) -> None:
+        """Ask for a reload; safe in a signal handler."""
+        self._reload.set()
+        self._poke.set()
+
+    def close(self) -> None:
+        """End in order: no new looks, what is due is sent, what runs may finish, the store is closed."""
+        log.info("stopping")
+        notify("STOPPING=1")
+        self.stopping.set()
+        self._wake.set()
+        self._scheduler.remove_all_jobs()
+        finished = threading.Thread(target=self._scheduler.shutdown, name="shutdown", daemon=True)
+        finished.start()
+        self._dispatcher.join(DRAIN)
+        finished.join(DRAIN / 2)
+        if self._health:
+            self._health.close()
+        unfinished = finished.is_alive() or self._dispatcher.is_alive()
+        self.wired.close()
+        log.info("stopped", unfinished=unfinished)
+        if unfinished and threading.current_thread() is threading.main_thread():
+            os._exit(0)  # a request that hangs must not hold the service; what it was about is in the store
+
+    def reload(self) -> bool:
+        """Take over a changed configuration, or keep the one in use and say why."""
+        try:
+            loaded = self._load()
+        except ConfigurationError as error:
+            for problem in error.problems:
+                log.error("reload.refused", file=problem.file, line=problem.line, key=problem.key, error=str(problem))
+            self.wired.meter.gauge("reload_success", 0)
+            return False
+        self.wired.adopt(loaded)
+        self._schedule()
+        self.wired.meter.gauge("reload_success", 1)
+        self._wake.set()
+        log.info("reload.finished", rules=len(self.wired.ruleset.rules), forms=sorted(self.wired.watchers))
+        return True
+
+    def _schedule(self) -> None:
+        self._scheduler.remove_all_jobs()
+        poll = self.wired.settings.main.poll
+        for place, (form, watcher) in enumerate(sorted(self.wired.watchers.items())):
+            start = 0.05 * place  # not all forms in the same instant
+            self._every(watcher.section.interval or poll.interval, watcher.tick, f"dates {form}", start)
+            self._every(poll.sweep, watcher.sweep, f"open {form}", poll.sweep + start)
+            self._every(poll.reconcile, watcher.reconcile, f"keys {form}", min(poll.reconcile, FIRST_RECONCILE) + start)
+            self.wired.meter.count("missed_changes", 0, {"form": form})
+        self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0)
+        self._every(600.0, self.wired.upkeep.refresh_people, "people", 600.0)
+
+    def _every(self, seconds: float, work: Callable[[], object], name: str, start: float) -> None:
+        first = datetime.now(UTC) + timedelta(seconds=start)
+        self._scheduler.add_job(
+            self._surely, IntervalTrigger(seconds=seconds, timezone=UTC), (name, work), id=name, next_run_time=first
+        )
+
+    def _surely(self, name: str, work: Callable[[], object]) -> None:
+        """Run a job; an error of ours is logged whole and counted, and the job comes round again."""
+        if self.stopping.is_set():
+            return
+        try:
+            work()
+        except Exception:
+            log.exception("loop.failed", loop=name)
+            self.wired.meter.count("loop_failures", labels={"loop": name.partition(" ")[0]})
+
+    def _dispatch(self) -> None:
+        while not self.stopping.is_set():
+            self._surely("dispatch", self._send_what_is_due)
+            self._turned = self.wired.clock.monotonic()
+            self._wake.wait(self._sleep())
+            self._wake.clear()
+        self._surely_drain()
+
+    def _send_what_is_due(self) -> None:
+        while not self.stopping.is_set() and self._turn():
+            pass
+
+    def _turn(self) -> int:
+        return self.wired.address.step() + self.wired.dispatch.step()
+
+    def _surely_drain(self) -> None:
+        end = self.wired.clock.monotonic() + DRAIN / 2
+        try:
+            while self.wired.clock.monotonic() < end and self._turn():
+                pass
+        except Exception:
+            log.exception("loop.failed", loop="drain")
+
+    def _sleep(self) -> float:
+        try:
+            due = self.wired.next_due()
+        except Exception:
+            log.exception("loop.failed", loop="dispatch")
+            return 1.0
+        if due is None:
+            return LONGEST_SLEEP
+        return min(max((due - self.wired.clock.now()).total_seconds(), 0.05), LONGEST_SLEEP)
+
+    def _live(self) -> dict[str, Any]:
+        idle = self.wired.clock.monotonic() - self._turned
+        return {"ok": idle < STUCK and self._dispatcher.is_alive(), "dispatcher_idle_seconds": round(idle, 1)}
+
+    def _ready(self) -> dict[str, Any]:
+        forms = {form: _state(watcher) for form, watcher in self.wired.watchers.items()}
+        return {"ok": all(state in ("watched", "given up") for state in forms.values()), "forms": forms}
+
+
+def _state(watcher: Watcher) -> str:
+    condition = watcher.condition
+    if condition.baselined:
+        return "watched"
+    return "given up" if condition.given_up else f"first look: {condition.progress} documents"
+
+
+def notify(state: str) -> None:
+    """Tell systemd (`sd_notify(3)`); nothing happens where it does not ask."""
+    address = os.environ.get("NOTIFY_SOCKET")
+    if address:
+        import socket
+
+        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
+            sock.connect("\0" + address[1:] if address.startswith("@") else address)
+            sock.sendall(state.encode())

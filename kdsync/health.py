@@ -1,0 +1,67 @@
+"""`/health/live`, `/health/ready` and `/metrics` over plain HTTP, for systemd, Prometheus and the curious."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+Answer = tuple[int, str, bytes]
+
+
+class HealthServer:
+    """Serves the three pages from a thread of its own until `close`."""
+
+    def __init__(
+        self,
+        address: tuple[str, int],
+        *,
+        live: Callable[[], dict[str, Any]],
+        ready: Callable[[], dict[str, Any]],
+        metrics: Callable[[], bytes],
+    ) -> None:
+        pages: dict[str, Callable[[], Answer]] = {
+            "/health/live": lambda: _verdict(live()),
+            "/health/ready": lambda: _verdict(ready()),
+            "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics()),
+        }
+        self._server = ThreadingHTTPServer(address, _handler(pages))
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
+        self._thread.start()
+
+    @property
+    def port(self) -> int:
+        return int(self._server.server_address[1])
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+def _verdict(state: dict[str, Any]) -> Answer:
+    return 200 if state.get("ok") else 503, "application/json", json.dumps(state, ensure_ascii=False).encode()
+
+
+def _handler(pages: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+        timeout = 10
+
+        def do_GET(self) -> None:  # the library's name
+            page = pages.get(self.path.partition("?")[0])
+            status, kind, body = page() if page else (404, "text/plain", b"see /health/live, /health/ready, /metrics\n")
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_args: Any) -> None:
+            """Probes every few seconds are no news."""
+
+    return Handler

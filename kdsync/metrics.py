@@ -1,0 +1,60 @@
+"""Everything that kdsync counts, as one table, and how Prometheus gets to see it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
+    "looks": ("Looks at a form that ended well.", ("form", "look")),
+    "look_failures": ("Looks at a form that failed.", ("form", "kind")),
+    "events": ("Changes noticed.", ("form",)),
+    "missed_changes": ("Changes that only the look at all keys found. This is 0.", ("form",)),
+    "notifications_accepted": ("Recipients whose message DingTalk accepted.", ()),
+    "notifications_dead": ("Recipients whose message was given up.", ()),
+    "send_failures": ("Calls to DingTalk that failed.", ("kind",)),
+    "kingdee_calls": ("Requests to Kingdee.", ("service",)),
+    "dingtalk_calls": ("Requests to DingTalk.", ("api", "metered")),
+    "loop_failures": ("Errors of kdsync's own in its loops: please report them.", ("loop",)),
+}
+GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "lag_seconds": ("Seconds since the last look at a form that ended well.", ("form",)),
+    "outbox": ("Rows of the outbox.", ("state",)),
+    "clock_offset_seconds": ("The other side's clock less ours.", ("system",)),
+    "quota_calls": ("Metered DingTalk calls of this month.", ()),
+    "quota_limit": ("What the organisation's plan allows a month.", ()),
+    "reload_success": ("1 if the last reload was taken over.", ()),
+}
+HISTOGRAMS = {"delivery_seconds": "Seconds from noticing a change to DingTalk's acceptance."}
+BUCKETS = (0.1, 0.25, 0.5, 1, 2.5, 5, 10, 20, 30, 60, 300, 1800, 7200, 86400)
+
+
+class Metrics:
+    """A registry of its own, so that tests and a demo can have several."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self._counters = {n: Counter(f"kdsync_{n}", h, ls, registry=self.registry) for n, (h, ls) in COUNTERS.items()}
+        self._gauges = {n: Gauge(f"kdsync_{n}", h, ls, registry=self.registry) for n, (h, ls) in GAUGES.items()}
+        self._histograms = {
+            n: Histogram(f"kdsync_{n}", h, buckets=BUCKETS, registry=self.registry) for n, h in HISTOGRAMS.items()
+        }
+
+    def count(self, name: str, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Add to a counter."""
+        counter = self._counters[name]
+        (counter.labels(**labels) if labels else counter).inc(amount)
+
+    def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
+        """Set a gauge."""
+        gauge = self._gauges[name]
+        (gauge.labels(**labels) if labels else gauge).set(value)
+
+    def observe(self, name: str, value: float) -> None:
+        """Add to a histogram."""
+        self._histograms[name].observe(value)
+
+    def text(self) -> bytes:
+        """All of them in Prometheus' text format."""
+        return generate_latest(self.registry)

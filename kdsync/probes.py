@@ -1,0 +1,82 @@
+"""Asks the two systems what a configuration needs of them: for `check --live` and `doctor`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from kdsync.bridges import KingdeeSource
+from kdsync.dingtalk.contacts import Contacts
+from kdsync.errors import UnknownFieldError
+from kdsync.model import Layout
+from kdsync.rules.recipients import Recipient
+from kdsync.services.watch import person_key
+from kdsync.settings.load import Loaded
+from kdsync.settings.schema import FormSection
+from kdsync.sync.layout import full_layout
+
+MOST_FIELDS = 30  # wrong fields of one form that are looked for; Kingdee names one at a time
+
+
+def form_layout(source: KingdeeSource, loaded: Loaded, form: str) -> Layout:
+    """The columns that the rules of a form need, as the daemon would ask for them. Raises EdgeError."""
+    section = loaded.settings.main.forms.get(form, FormSection())
+    needs = loaded.ruleset.needs(form)
+    facts, entry_of = source.facts(form, needs.entries)
+    recipients = [recipient for rule in loaded.ruleset.of(form) for recipient in rule.to]
+    people = [key for recipient in recipients if (key := person_key(recipient, facts))]
+    facts = replace(facts, open=section.open or facts.open)
+    return full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, entry_of)
+
+
+def unknown_fields(source: KingdeeSource, layout: Layout) -> Iterator[UnknownFieldError]:
+    """The fields of a layout that Kingdee does not have; one request where all are there. Raises EdgeError."""
+    for _ in range(MOST_FIELDS):
+        try:
+            next(source.some(layout))
+        except UnknownFieldError as error:
+            yield error
+            smaller = _without(layout, error.field)
+            if smaller == layout:
+                return
+            layout = smaller
+        else:
+            return
+
+
+def named_users(loaded: Loaded) -> dict[str, str]:
+    """Every DingTalk userid that the configuration names, and where."""
+    found = {userid: f"users.{account}" for account, userid in loaded.settings.directory.users.items()}
+    for role, members in loaded.settings.directory.roles.items():
+        found.update({one.value: f"roles.{role}" for one in members if one.kind == "user"})
+    for rule in loaded.ruleset.rules:
+        found.update({one.value: f"rule {rule.id}" for one in map(_innermost, rule.to) if one.kind == "user"})
+    fallback = loaded.settings.main.fallback
+    return {**found, **{one.value: "fallback" for one in fallback if one.kind == "user"}}
+
+
+def invisible_users(contacts: Contacts, loaded: Loaded) -> Iterator[tuple[str, str]]:
+    """(userid, where it is named) of the people that the app cannot see. Raises EdgeError."""
+    for userid, where in named_users(loaded).items():
+        if contacts.user(userid) is None:
+            yield userid, where
+
+
+def rules_using(loaded: Loaded, form: str, key: str) -> list[str]:
+    """The ids of the rules of a form that need a field."""
+    folded = key.casefold()
+    return [
+        rule.id
+        for rule in loaded.ruleset.of(form)
+        if folded in {name.casefold() for name in rule.needs.heads | rule.needs.entries | rule.needs.watched}
+    ]
+
+
+def _innermost(recipient: Recipient) -> Recipient:
+    return _innermost(recipient.inner) if recipient.kind == "manager_of" else recipient
+
+
+def _without(layout: Layout, key: str) -> Layout:
+    folded = key.casefold()
+    heads = tuple(name for name in layout.heads if name.casefold() != folded)
+    return replace(layout, heads=heads, entries=tuple(name for name in layout.entries if name.casefold() != folded))

@@ -1,0 +1,132 @@
+"""From a notification to letters: who the recipients are, in which language, and what exactly they will read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.delivery.quiet import not_before
+from kdsync.delivery.words import footer, words
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.model import Content, Priority
+from kdsync.rules.recipients import Recipient, parse_recipient
+from kdsync.services.people import People, Resolution
+from kdsync.services.ports import Courier
+from kdsync.settings.schema import Settings
+from kdsync.store import notifications, outbox
+from kdsync.store.database import Database
+from kdsync.store.notifications import ADDRESSED, BROKEN, Notification
+from kdsync.store.outbox import GROUP, WORK, Letter
+from kdsync.store.sealing import Seal
+from kdsync.sync import identity
+
+log = logs.get("address")
+URGENCY = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2, Priority.LOW: 3}
+PAUSES = (5.0, 15.0, 60.0, 300.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Finds the people of notifications and writes their letters to the outbox."""
+
+    db: Database
+    seal: Seal
+    people: People
+    courier: Courier
+    clock: Clock
+    settings: Callable[[], Settings]
+
+    def step(self) -> int:
+        """Address what is due; returns how many notifications were handled."""
+        with self.db.read() as tx:
+            due = notifications.due(tx, self.seal, self.clock.now())
+        for notification in due:
+            try:
+                self._address(notification)
+            except EdgeError as error:
+                self._postpone(notification, error)
+        return len(due)
+
+    def _address(self, notification: Notification) -> None:
+        whole = Resolution()
+        for wanted in notification.wanted:
+            whole.join(self._resolve(parse_recipient(wanted.recipient), wanted.value))
+        reason = "; ".join(dict.fromkeys(whole.missing))
+        letters = list(self._letters(notification, whole, ""))
+        if reason:
+            letters += self._letters(notification, self._fallback(), reason)
+        self._commit(notification, letters, reason)
+
+    def _resolve(self, recipient: Recipient, value: str) -> Resolution:
+        try:
+            return self.people.resolve(recipient, value)
+        except EdgeError as error:
+            if error.kind in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
+                return Resolution(missing=[f"{recipient} cannot be looked up: {error.message}"])
+            raise
+
+    def _fallback(self) -> Resolution:
+        whole = Resolution()
+        for recipient in self.settings().main.fallback:
+            whole.join(self._resolve(recipient, ""))
+        return whole
+
+    def _letters(self, notification: Notification, people: Resolution, reason: str) -> Iterable[Letter]:
+        settings = self.settings()
+        made: dict[tuple[str, str], bytes] = {}
+        targets = [(WORK, userid) for userid in people.userids] + [(f"{GROUP}:{name}", name) for name in people.groups]
+        for channel, target in targets:
+            locale = settings.directory.locales.get(target, "zh")
+            if (channel, locale) not in made:
+                made[channel, locale] = self._compose(notification, channel, locale, reason)
+            content = made[channel, locale]
+            yield Letter(
+                id=identity.outbox_id(notification.id, channel, target),
+                notification_id=notification.id,
+                channel=channel,
+                target=target,
+                content=content,
+                content_id=identity.digest("content", channel, content.hex()),
+                urgency=URGENCY[notification.priority],
+                created_at=notification.created_at,
+                next_attempt_at=self._when(notification),
+            )
+
+    def _compose(self, notification: Notification, channel: str, locale: str, reason: str) -> bytes:
+        content = _in_locale(notification.contents, locale)
+        if reason:
+            told = words("undeliverable", locale, reason=reason)
+            content = replace(content, body=f"{told}\n\n{content.body}")
+        zone = self.settings().main.kingdee.timezone
+        last = footer(notification.event_id, notification.created_at, locale, zone)
+        button = words("open", locale)
+        return self.courier.compose(channel, content, last, priority=notification.priority, button=button)
+
+    def _when(self, notification: Notification) -> datetime:
+        main = self.settings().main
+        zone: ZoneInfo = main.kingdee.timezone
+        return not_before(self.clock.now(), notification.priority, main.calendar.quiet, zone)
+
+    def _commit(self, notification: Notification, letters: list[Letter], reason: str) -> None:
+        ids = {"notification_id": notification.id, "rule": notification.rule, "bill_no": notification.number}
+        with self.db.write() as tx:
+            outbox.add(tx, self.seal, letters)
+            notifications.settle(tx, notification.id, ADDRESSED if letters else BROKEN, reason or notification.reason)
+        if reason:
+            log.warning("notification.undeliverable", reason=reason, fallback=bool(letters), **ids)
+        log.info("notification.addressed", recipients=len({letter.target for letter in letters}), **ids)
+
+    def _postpone(self, notification: Notification, error: EdgeError) -> None:
+        pause = max(PAUSES[min(notification.attempts, len(PAUSES) - 1)], error.retry_after or 0.0)
+        with self.db.write() as tx:
+            until = self.clock.now() + timedelta(seconds=pause)
+            notifications.postpone(tx, notification.id, until, str(error))
+        log.warning("notification.postponed", notification_id=notification.id, error=str(error), seconds=pause)
+
+
+def _in_locale(contents: Mapping[str, Content], locale: str) -> Content:
+    return contents.get(locale) or contents.get("zh") or next(iter(contents.values()))

@@ -1,0 +1,134 @@
+"""From the outbox to DingTalk: claim, send, and note what came of it.
+
+A claim commits before the call, so a crash in between leaves a lease that runs out: then the same bytes go out again,
+and DingTalk drops what a person already got today. "Same content, same employee, once a day": official page on work
+notifications (asynchronous sending).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from random import Random
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.delivery.retry import GiveUp, RetryAt, decide
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.services.notices import Notices
+from kdsync.services.ports import Courier, Meter
+from kdsync.store import ledger, moments, notifications, outbox
+from kdsync.store.database import Database
+from kdsync.store.outbox import WORK, Letter
+from kdsync.store.sealing import Seal
+
+log = logs.get("dispatch")
+PEOPLE_A_CALL = 100
+LEASE = timedelta(seconds=60)
+HOLD = "hold:"
+
+
+@dataclass(frozen=True, slots=True)
+class Dispatch:
+    """Sends letters, one call at a time."""
+
+    db: Database
+    seal: Seal
+    courier: Courier
+    clock: Clock
+    random: Random
+    meter: Meter
+    notices: Notices
+    robot_of: Callable[[str], str] = lambda channel: channel.partition(":")[2]
+
+    def step(self) -> int:
+        """Make one call; returns how many recipients it was for, 0 if nothing is due."""
+        now = self.clock.now()
+        with self.db.write() as tx:
+            letters = outbox.claim(
+                tx, self.seal, now=now, lease_until=now + LEASE, held=self._held(tx, now), most=PEOPLE_A_CALL
+            )
+        if not letters:
+            return 0
+        try:
+            task = self._send(letters)
+        except EdgeError as error:
+            self._failed(letters, error)
+        else:
+            self._accepted(letters, task)
+        return len(letters)
+
+    def next_due(self) -> datetime | None:
+        """When there will be something to send."""
+        now = self.clock.now()
+        with self.db.read() as tx:
+            held = self._held(tx, now)
+            until = [ledger.fact(tx, HOLD + channel) for channel in held]
+            soonest = [
+                moment for moment in (outbox.next_due(tx, held), *(u.split(" ")[0] for u in until if u)) if moment
+            ]
+        return moments.parse(min(soonest)) if soonest else None
+
+    def release(self, channel: str | None = None) -> None:
+        """Lift holds at an operator's word."""
+        with self.db.write() as tx:
+            for key in ledger.facts_like(tx, HOLD + (channel or "")):
+                ledger.forget_fact(tx, key)
+
+    def _send(self, letters: list[Letter]) -> str:
+        first = letters[0]
+        if first.channel == WORK:
+            return self.courier.send_work([letter.target for letter in letters], first.content)
+        return self.courier.send_group(self.robot_of(first.channel), first.content, first.id)
+
+    def _accepted(self, letters: list[Letter], task: str) -> None:
+        now = self.clock.now()
+        with self.db.write() as tx:
+            outbox.accept(tx, [letter.id for letter in letters], now, task)
+        self.meter.count("notifications_accepted", len(letters))
+        for letter in letters:
+            self.meter.observe("delivery_seconds", (now - letter.created_at).total_seconds())
+            self._say("notification.accepted", letter, to=letter.target, attempt=letter.attempts + 1, task_id=task)
+
+    def _failed(self, letters: list[Letter], error: EdgeError) -> None:
+        first, now = letters[0], self.clock.now()
+        ids = [letter.id for letter in letters]
+        age = (now - first.created_at).total_seconds()
+        decision = decide(error.kind, first.attempts + 1, age, self.random.random(), error.retry_after)
+        self.meter.count("send_failures", labels={"kind": error.kind})
+        if isinstance(decision, RetryAt):
+            self._again(letters, error, now, decision)
+        elif len(letters) > 1:
+            # One of many may be the reason: each is tried by itself, so that the others get theirs.
+            with self.db.write() as tx:
+                outbox.again(tx, ids, now=now, at=now, outcome=error.kind, reason=str(error), alone=True)
+        else:
+            self._bury(first, error, now, decision)
+
+    def _again(self, letters: list[Letter], error: EdgeError, now: datetime, decision: RetryAt) -> None:
+        first, at = letters[0], now + timedelta(seconds=decision.seconds)
+        with self.db.write() as tx:
+            if decision.hold:
+                ledger.put_fact(tx, HOLD + first.channel, f"{moments.text(at)} {error.kind} {error}", now)
+            ids = [letter.id for letter in letters]
+            outbox.again(tx, ids, now=now, at=now if decision.hold else at, outcome=error.kind, reason=str(error))
+        self._say("send.failed", first, error=str(error), kind=error.kind, again_in=round(decision.seconds, 1))
+        if error.kind in (FailureKind.QUOTA, FailureKind.CONFIGURATION):
+            log.error("send.held", channel=first.channel, reason=error.kind, cure=error.cure, until=moments.text(at))
+
+    def _bury(self, letter: Letter, error: EdgeError, now: datetime, _decision: GiveUp) -> None:
+        with self.db.write() as tx:
+            outbox.bury(tx, [letter.id], now, error.kind, str(error))
+            notification = notifications.find(tx, self.seal, letter.notification_id)
+        self.meter.count("notifications_dead")
+        self._say("notification.dead", letter, error=str(error), cure=error.cure, level="error")
+        if notification is not None and not self.notices.is_notice(notification.rule):
+            self.notices.dead(notification, letter.target, error.message)
+
+    def _held(self, tx: object, now: datetime) -> list[str]:
+        held = ledger.facts_like(tx, HOLD)  # type: ignore[arg-type]  # a Connection
+        return [key.removeprefix(HOLD) for key, text in held.items() if moments.parse(text.split(" ")[0]) > now]
+
+    def _say(self, event: str, letter: Letter, *, level: str = "info", **more: object) -> None:
+        getattr(log, level)(event, notification_id=letter.notification_id, letter=letter.id, **more)

@@ -1,0 +1,167 @@
+"""One page of documents: compare it with the snapshots, ask the rules, and commit everything in one transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.model import Row, Status
+from kdsync.services.match import Matcher, number_of
+from kdsync.services.watch import Watch
+from kdsync.store import forms, moments, notifications
+from kdsync.store.database import Database
+from kdsync.store.documents import DocumentRow, EventRow, put_events
+from kdsync.store.notifications import Notification
+from kdsync.store.sealing import Seal
+from kdsync.sync.diff import Change, Snapshot, compare, gone, value
+
+log = logs.get("ingest")
+
+
+@dataclass(slots=True)
+class Step:
+    """What one page amounts to: rows to store, and what to tell."""
+
+    documents: list[DocumentRow] = field(default_factory=list)
+    events: list[EventRow] = field(default_factory=list)
+    told: list[Notification] = field(default_factory=list)
+    dates: list[object] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Takes pages of one account set."""
+
+    db: Database
+    seal: Seal
+    clock: Clock
+
+    def take(
+        self,
+        watch: Watch,
+        rows: Sequence[Row],
+        matcher: Matcher | None,
+        *,
+        found_by: str,
+        is_open: bool | None = None,
+        cursor: Mapping[str, str | None] | None = None,
+    ) -> Step:
+        """Commit a page. Without a matcher it is a first look: documents never seen before are stored in silence.
+
+        `is_open` says whether the documents belong to the open set where the caller knows; `cursor` holds columns of
+        the form's cursor to set in the same transaction.
+        """
+        ids = [str(row[0]) for row in rows]
+        with self.db.read() as tx:
+            known = watch.snapshots.get(tx, ids)
+        step, now = Step(), self.clock.now()
+        for doc_id, row in zip(ids, rows, strict=True):
+            self._one(step, watch, doc_id, row, known.get(doc_id), matcher, now, found_by, is_open)
+        self._commit(watch, step, cursor or {})
+        return step
+
+    def remove(self, watch: Watch, ids: Sequence[str], matcher: Matcher, *, found_by: str) -> Step:
+        """Commit that these documents are gone."""
+        with self.db.read() as tx:
+            known = watch.snapshots.get(tx, ids)
+        step, now = Step(), self.clock.now()
+        for doc_id, snapshot in known.items():
+            if not snapshot.is_gone:
+                change = gone(snapshot)
+                blob = self.seal.close(snapshot.row)
+                number = number_of(snapshot.row, snapshot.layout, doc_id)
+                layout_id = _layout_id(watch, snapshot)
+                step.documents.append((watch.form_id, doc_id, number, 0, 1, change.version, layout_id, blob))
+                self._event(step, watch, doc_id, number, change, None, now, found_by)
+                step.told.extend(matcher.notifications(watch, doc_id, change, now))
+        self._commit(watch, step, {})
+        return step
+
+    def _one(  # the inside of a hot loop
+        self,
+        step: Step,
+        watch: Watch,
+        doc_id: str,
+        row: Row,
+        old: Snapshot | None,
+        matcher: Matcher | None,
+        now: datetime,
+        found_by: str,
+        is_open: bool | None,
+    ) -> None:
+        layout = watch.layout
+        change = compare(old, row, layout)
+        opened = _is_open(watch, row, old, first=matcher is None) if is_open is None else is_open
+        unchanged = change is None and old is not None and old.layout is layout and old.row == row
+        if unchanged and old is not None and old.is_open == opened:
+            return
+        number, blob = number_of(row, layout, doc_id), self.seal.close(row)
+        version = change.version if change else old.version if old else 1
+        step.documents.append((watch.form_id, doc_id, number, int(opened), 0, version, watch.layout_id, blob))
+        if change and not (matcher is None and old is None):
+            self._event(step, watch, doc_id, number, change, blob, now, found_by)
+            if matcher:
+                step.told.extend(matcher.notifications(watch, doc_id, change, now))
+
+    def _event(  # the same
+        self,
+        step: Step,
+        watch: Watch,
+        doc_id: str,
+        number: str,
+        change: Change,
+        after: bytes | None,
+        now: datetime,
+        found_by: str,
+    ) -> None:
+        old = change.old
+        step.events.append(
+            (
+                watch.form_id,
+                doc_id,
+                change.version,
+                number,
+                " ".join(change.kinds),
+                " ".join(sorted(change.changed)),
+                self.seal.close(old.row) if old else None,
+                _layout_id(watch, old) if old else None,
+                after,
+                watch.layout_id if after is not None else None,
+                moments.text(now),
+                found_by,
+            )
+        )
+
+    def _commit(self, watch: Watch, step: Step, cursor: Mapping[str, str | None]) -> None:
+        if not (step.documents or step.events or step.told or cursor):
+            return
+        with self.db.write() as tx:
+            watch.snapshots.put(tx, step.documents)
+            put_events(tx, step.events)
+            notifications.add(tx, self.seal, step.told)
+            if cursor:
+                forms.save(tx, watch.form_id, **cursor)
+        for event in step.events:
+            log.info(
+                "change.noticed", form=watch.form, bill_no=event[3], kinds=event[4], version=event[2], by=event[11]
+            )
+
+
+def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bool:
+    """Whether a document counts as open until the next open look says otherwise.
+
+    Nobody but Kingdee can tell whether an approved document matches the form's `open` filter. A new or moved one is
+    taken to be open, so that the open look reads it once more; on a first look that would be all of them.
+    """
+    if not watch.open_where:
+        return False
+    if value(row, watch.layout, watch.facts.status) != Status.APPROVED:
+        return True
+    return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open)
+
+
+def _layout_id(watch: Watch, snapshot: Snapshot) -> int:
+    return next(number for number, layout in watch.snapshots.layouts.items() if layout is snapshot.layout)

@@ -1,0 +1,216 @@
+"""The looks at a form, each catching what the one before cannot: by dates, at the open documents, at all keys.
+
+A look pages through Kingdee and hands each page to `Ingest`; the network is never inside a transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.model import Layout, Page
+from kdsync.services.ingest import Ingest, Step
+from kdsync.services.match import Matcher
+from kdsync.services.ports import Source
+from kdsync.services.watch import Watch
+from kdsync.store import forms, moments
+from kdsync.store.database import Database
+from kdsync.store.forms import FormCursor
+from kdsync.store.seen import Seen
+from kdsync.sync import cursor as cursors
+from kdsync.sync.diff import Snapshot, changed_keys, differing_heads
+from kdsync.sync.gates import suspicious
+
+log = logs.get("looks")
+ASK_AGAIN = 2_000  # more than that at once is no deletion, and asking for each would only load the server
+
+
+@dataclass(slots=True)
+class Report:
+    """What one look did."""
+
+    look: str
+    documents: int = 0
+    events: int = 0
+    told: int = 0
+    missed: int = 0
+    vanished: bool = False  # documents were gone: time for a key look
+    alarm: str = ""
+
+    def add(self, step: Step, documents: int) -> None:
+        """Count one page."""
+        self.documents += documents
+        self.events += len(step.events)
+        self.told += len(step.told)
+
+
+@dataclass(frozen=True, slots=True)
+class Looks:
+    """Looks at the forms of one account set. `progress` hears of first looks: form, documents so far."""
+
+    db: Database
+    source: Source
+    ingest: Ingest
+    clock: Clock
+    zone: ZoneInfo
+    lookback: float
+    progress: Callable[[str, int], None] = field(default=lambda _form, _documents: None)
+
+    def first(self, watch: Watch, cursor: FormCursor) -> Report:
+        """Everything, in silence; goes on where an earlier first look was cut off."""
+        report, began = Report("first"), cursor.first_look_from or ""
+        after = _key(cursor.resume_after)
+        for page in self.source.pages(watch.layout, "", after=after, ahead=True):
+            began = began or self._local(page.server_now)
+            newest = self._newest(watch, page.rows, cursor.newest, began)
+            resume = {"resume_after": str(page.rows[-1][0])} if page.rows else {}
+            values = {"first_look_from": began, "newest": newest, **resume}
+            report.add(self.ingest.take(watch, page.rows, None, found_by="first", cursor=values), len(page.rows))
+            cursor = self._cursor(watch)
+            self.progress(watch.form, report.documents)
+        self._finish_first(watch, cursor, began)
+        return report
+
+    def _finish_first(self, watch: Watch, cursor: FormCursor, began: str) -> None:
+        self._save(
+            watch,
+            baselined_at=moments.text(self.clock.now()),
+            layout_id=watch.layout_id,
+            newest=cursor.newest or began,
+            resume_after=None,
+            first_look_from=None,
+        )
+
+    def full(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
+        """Everything, compared: for forms without dates, and after rules began to use other fields."""
+        report, began = Report("full"), ""
+        seen = Seen()
+        for page in self.source.pages(watch.layout, ""):
+            began = began or self._local(page.server_now)
+            values = {"newest": self._newest(watch, page.rows, cursor.newest, began)}
+            moved = values if values["newest"] != cursor.newest else None
+            report.add(self.ingest.take(watch, page.rows, matcher, found_by="full", cursor=moved), len(page.rows))
+            seen.add(str(row[0]) for row in page.rows)
+        if cursor.layout_id != watch.layout_id:
+            self._save(watch, layout_id=watch.layout_id)
+        self._deletions(watch, cursor, seen, matcher, report)
+        return report
+
+    def by_dates(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
+        """The documents that one of their dates says have changed."""
+        report, began, newest = Report("dates"), "", cursor.newest
+        where = cursors.date_filter(watch.facts.dates, cursor.newest, self.lookback)
+        for page in self.source.pages(watch.layout, where):
+            began = began or self._local(page.server_now)
+            newest = self._newest(watch, page.rows, newest, began)
+            # The cursor moves with the last page: pages come in order of key, not of date.
+            moved = {"newest": newest} if page.last and newest != cursor.newest else None
+            if page.rows or moved:
+                step = self.ingest.take(watch, page.rows, matcher, found_by="dates", cursor=moved)
+                report.add(step, len(page.rows))
+        return report
+
+    def open(self, watch: Watch, matcher: Matcher) -> Report:
+        """The open documents, by status and watched fields; what differs or left the set is read once more."""
+        report, seen, again = Report("open"), set[str](), list[str]()
+        with self.db.read() as tx:
+            open_before = watch.snapshots.open_ids(tx)
+        for page in self.source.pages(watch.light, watch.open_where):
+            report.documents += len(page.rows)
+            known = self._known(watch, page)
+            ids = [str(row[0]) for row in page.rows]
+            seen.update(ids)
+            moved = [i for i, row in zip(ids, page.rows, strict=True) if _differs(known.get(i), row, watch.light)]
+            again.extend(moved)
+            entered = {i for i in ids if i not in open_before} - set(moved)
+            self._mark(watch, entered, is_open=True)
+        self._reread(watch, again, matcher, report, is_open=True)
+        left = sorted(open_before - seen)
+        found = self._reread(watch, left, matcher, report, is_open=False)
+        report.vanished = len(found) < len(left)
+        return report
+
+    def by_keys(self, watch: Watch, cursor: FormCursor, matcher: Matcher, looks: Callable[[], object]) -> Report:
+        """All keys: finds deletions and whatever the other looks missed.
+
+        A document that differs may merely be newer than the last look, so `looks` (the other looks) run first; only
+        what differs even then was missed.
+        """
+        report, seen, suspects = Report("keys"), Seen(), list[str]()
+        for page in self.source.pages(watch.keys, ""):
+            known = self._known(watch, page)
+            report.documents += len(page.rows)
+            suspects.extend(str(row[0]) for row in page.rows if _differs(known.get(str(row[0])), row, watch.keys))
+            seen.add(str(row[0]) for row in page.rows)
+        if suspects:
+            looks()
+            before = report.events
+            self._reread(watch, suspects, matcher, report, is_open=None)
+            report.missed = report.events - before
+        self._deletions(watch, cursor, seen, matcher, report)
+        return report
+
+    def _reread(
+        self, watch: Watch, ids: Iterable[str], matcher: Matcher, report: Report, *, is_open: bool | None
+    ) -> set[str]:
+        """Read documents in full and take them; returns the ids that were there."""
+        found: set[str] = set()
+        wanted = list(dict.fromkeys(ids))
+        for page in self.source.by_ids(watch.layout, wanted) if wanted else ():
+            step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, is_open=is_open)
+            report.add(step, 0)
+            found.update(str(row[0]) for row in page.rows)
+        return found
+
+    def _deletions(self, watch: Watch, cursor: FormCursor, seen: Seen, matcher: Matcher, report: Report) -> None:
+        """Documents that no page showed: asked for once more by id, then through the gate."""
+        with self.db.read() as tx:
+            known = watch.snapshots.count(tx)
+            vanished = seen.missing(watch.snapshots.known_ids(tx))
+        there = self._reread(watch, vanished, matcher, report, is_open=None) if len(vanished) <= ASK_AGAIN else set()
+        missing = [doc_id for doc_id in vanished if doc_id not in there]
+        report.alarm = suspicious(known, len(missing))
+        if report.alarm != (cursor.alarm or ""):
+            self._save(watch, alarm=report.alarm or None)
+        if missing and not report.alarm:
+            report.add(self.ingest.remove(watch, missing, matcher, found_by=report.look), 0)
+
+    def _save(self, watch: Watch, **values: str | int | None) -> None:
+        with self.db.write() as tx:
+            forms.save(tx, watch.form_id, **values)
+
+    def _known(self, watch: Watch, page: Page) -> dict[str, Snapshot]:
+        with self.db.read() as tx:
+            return watch.snapshots.get(tx, [str(row[0]) for row in page.rows])
+
+    def _mark(self, watch: Watch, ids: set[str], *, is_open: bool) -> None:
+        if ids:
+            with self.db.write() as tx:
+                watch.snapshots.set_open(tx, sorted(ids), is_open=is_open)
+
+    def _cursor(self, watch: Watch) -> FormCursor:
+        with self.db.read() as tx:
+            return forms.by_id(tx, watch.form_id)
+
+    def _local(self, moment: datetime) -> str:
+        return cursors.server_local(moment, self.zone)
+
+    def _newest(self, watch: Watch, rows: list[list[object]], newest: str, ceiling: str) -> str:
+        places = [watch.layout.heads.index(key) for key in watch.facts.dates if key in watch.layout.heads]
+        seen = cursors.newest(row[at] for row in rows for at in places)
+        return cursors.advance(newest, seen, ceiling)
+
+
+def _differs(old: Snapshot | None, row: list[object], layout: Layout) -> bool:
+    """Whether a light row differs from the snapshot in content; True for a document never seen or deleted."""
+    if old is None or old.is_gone:
+        return True
+    return bool(differing_heads(old, row, layout) or changed_keys(old, row, layout))
+
+
+def _key(stored: str | None) -> str | int | None:
+    return int(stored) if stored and stored.isascii() and stored.isdigit() else stored

@@ -1,0 +1,162 @@
+"""From one change to what the rules have to tell about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from zoneinfo import ZoneInfo
+
+from kdsync import logs
+from kdsync.delivery.render import RenderError, render
+from kdsync.delivery.words import words
+from kdsync.model import Content, Document, Event, Layout, Row, Transition
+from kdsync.rules.compile import CompiledRule
+from kdsync.rules.evaluate import Broken, Match, evaluate
+from kdsync.rules.recipients import Recipient
+from kdsync.rules.ruleset import Ruleset
+from kdsync.services.watch import Watch, person_key
+from kdsync.store.notifications import MATCHED, SHADOW, Notification, Wanted
+from kdsync.sync import identity
+from kdsync.sync.diff import Change, value
+
+log = logs.get("match")
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """Evaluates the rules of one ruleset. `locales` are the languages that some recipient reads."""
+
+    account_set: str
+    ruleset: Ruleset
+    zone: ZoneInfo
+    locales: tuple[str, ...]
+    fallback: tuple[Recipient, ...]
+
+    def notifications(self, watch: Watch, doc_id: str, change: Change, now: datetime) -> Iterator[Notification]:
+        """What the rules tell about a change; in the order of its transitions, by their `created_at`."""
+        order = 0
+        for kind in change.kinds:
+            rules = [rule for rule in self.ruleset.of(watch.form) if rule.listens(kind)]
+            event = self._event(watch, doc_id, change, kind, now) if rules else None
+            for rule in rules:
+                found = self._notification(watch, rule, event, now) if event else None
+                if found:
+                    yield replace(found, created_at=now + timedelta(microseconds=order))
+                    order += 1
+
+    def _event(self, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:
+        """The event, its changed keys also as the rules spell them (keys are the same in any case)."""
+        event = as_event(self.account_set, watch, doc_id, change, kind, now)
+        if not event.changed:
+            return event
+        folded = {key.casefold() for key in event.changed}
+        spelled = {key for key in self.ruleset.needs(watch.form).watched if key.casefold() in folded}
+        return replace(event, changed=event.changed | spelled)
+
+    def _notification(self, watch: Watch, rule: CompiledRule, event: Event, now: datetime) -> Notification | None:
+        verdict = evaluate(rule, event, now=now, zone=self.zone)
+        ids = {"form": event.form, "bill_no": event.number, "event_id": event.event_id, "rule": rule.id}
+        if isinstance(verdict, Broken):
+            log.error("rule.failed", error=verdict.error, **ids)
+            return self._broken(rule, event, verdict.error, now)
+        if not isinstance(verdict, Match):
+            log.debug("rule.not_matched", reason=verdict.reason, **ids)
+            return None
+        log.info("rule.matched", mode=rule.mode, **ids)
+        try:
+            contents = self._contents(rule, event, watch, now)
+        except RenderError as error:
+            log.error("rule.failed", error=str(error), **ids)
+            return self._broken(rule, event, str(error), now)
+        wanted = tuple(_wanted(recipient, watch, event) for recipient in rule.to)
+        return _notification(rule, event, wanted, contents, now, state=SHADOW if rule.mode == "shadow" else MATCHED)
+
+    def _contents(self, rule: CompiledRule, event: Event, watch: Watch, now: datetime) -> dict[str, Content]:
+        title = watch.facts.title
+        return {
+            locale: render(
+                rule, event, locale=locale, now=now, zone=self.zone, form_title=title.get(locale, watch.form)
+            )
+            for locale in self.locales
+        }
+
+    def _broken(self, rule: CompiledRule, event: Event, error: str, now: datetime) -> Notification:
+        """A rule that fails on one document is told to the fallback in place of what it should have told."""
+        contents = {
+            locale: Content(
+                title=words("rule_failed_title", locale, rule=rule.id, number=event.number),
+                body=words("rule_failed_body", locale, rule=rule.id, form=event.form, number=event.number, error=error),
+            )
+            for locale in self.locales
+        }
+        wanted = tuple(Wanted(str(recipient)) for recipient in self.fallback)
+        return _notification(rule, event, wanted, contents, now, state=MATCHED, reason=f"rule failed: {error}")
+
+
+def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:
+    """One of the events that a change consists of."""
+    old = _document(watch, doc_id, change.old.layout, change.old.row) if change.old and not change.old.is_gone else None
+    new = _document(watch, doc_id, change.layout, change.row) if change.row is not None else None
+    number = (new or old).number if (new or old) else ""  # type: ignore[union-attr]  # one of them stands
+    return Event(
+        event_id=identity.event_id(account_set, watch.form, doc_id, change.version, kind),
+        kind=kind,
+        form=watch.form,
+        doc_id=doc_id,
+        number=number,
+        version=change.version,
+        noticed_at=now,
+        old=old,
+        new=new,
+        changed=change.changed if kind is Transition.CHANGED else frozenset(),
+    )
+
+
+def number_of(row: Row, layout: Layout, doc_id: str) -> str:
+    """The bill number, or the id of a document without one."""
+    return str(value(row, layout, layout.facts.number) or "").strip() or doc_id
+
+
+def _document(watch: Watch, doc_id: str, layout: Layout, row: Row) -> Document:
+    entries = [dict(zip(layout.entries, values, strict=True)) for values in row[-1]] if layout.entries else []
+    number = number_of(row, layout, doc_id)
+    return Document(watch.form, doc_id, number, dict(zip(layout.heads, row, strict=False)), entries)
+
+
+def _wanted(recipient: Recipient, watch: Watch, event: Event) -> Wanted:
+    key = person_key(recipient, watch.facts)
+    raw = _lookup(event.document.values, key) if key else None
+    return Wanted(str(recipient), "" if raw is None else str(raw).strip())
+
+
+def _lookup(values: Mapping[str, object], key: str) -> object:
+    found = values.get(key)
+    return found if found is not None else {k.casefold(): v for k, v in values.items()}.get(key.casefold())
+
+
+def _notification(
+    rule: CompiledRule,
+    event: Event,
+    wanted: tuple[Wanted, ...],
+    contents: dict[str, Content],
+    now: datetime,
+    *,
+    state: str,
+    reason: str = "",
+) -> Notification:
+    return Notification(
+        id=identity.notification_id(event.event_id, rule.id),
+        event_id=event.event_id,
+        form=event.form,
+        doc_id=event.doc_id,
+        number=event.number,
+        rule=rule.id,
+        kind=event.kind,
+        priority=rule.priority,
+        state=state,
+        wanted=wanted,
+        contents=contents,
+        created_at=now,
+        reason=reason,
+    )

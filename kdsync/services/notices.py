@@ -1,0 +1,101 @@
+"""What kdsync has to tell its own operators: sent to `fallback` like everything else, once for each cause."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.delivery.words import words
+from kdsync.model import Content, Priority
+from kdsync.settings.schema import Settings
+from kdsync.store import ledger, moments, notifications
+from kdsync.store.database import Database
+from kdsync.store.notifications import MATCHED, Notification, Wanted
+from kdsync.store.sealing import Seal
+from kdsync.sync import identity
+
+log = logs.get("notices")
+RULE = "kdsync"  # what stands in place of a rule's id
+RAISED = "notice:"
+
+
+@dataclass(frozen=True, slots=True)
+class Notices:
+    """Raises and clears notices. A cause that stays raised is told once."""
+
+    db: Database
+    seal: Seal
+    clock: Clock
+    settings: Callable[[], Settings]
+    locales: Callable[[], tuple[str, ...]]
+
+    def raise_(self, cause: str, text: str, *, form: str = "", number: str = "", **params: object) -> None:
+        """Tell `fallback` about a cause; `text` names the words, `params` fill them in."""
+        now = self.clock.now()
+        with self.db.write() as tx:
+            if ledger.fact(tx, RAISED + cause) is None:
+                ledger.put_fact(tx, RAISED + cause, moments.text(now), now)
+                self._tell(tx, cause, text, now, form, number, params)
+                log.warning("notice.raised", cause=cause, form=form, **params)
+
+    def clear(self, cause: str, text: str = "", *, form: str = "", **params: object) -> None:
+        """The cause is gone; with `text`, `fallback` hears of it if it heard of the cause."""
+        now = self.clock.now()
+        with self.db.read() as tx:
+            if ledger.fact(tx, RAISED + cause) is None:
+                return
+        with self.db.write() as tx:
+            if ledger.forget_fact(tx, RAISED + cause):
+                if text:
+                    self._tell(tx, f"{cause} cleared", text, now, form, "", params)
+                log.info("notice.cleared", cause=cause, form=form)
+
+    def dead(self, notification: Notification, target: str, reason: str) -> None:
+        """A letter is dead: `fallback` gets to know what it said, to whom, and why it could not be delivered."""
+        params = {"target": target, "reason": reason, "rule": notification.rule, "title": _title(notification)}
+        now = self.clock.now()
+        with self.db.write() as tx:
+            cause = f"dead {notification.id} {target}"
+            self._tell(tx, cause, "dead", now, notification.form, notification.number, params)
+
+    @staticmethod
+    def is_notice(rule: str) -> bool:
+        """Whether that is a notice rather than a rule's notification."""
+        return rule == RULE
+
+    def _tell(
+        self, tx: Connection, cause: str, text: str, now: datetime, form: str, number: str, params: Mapping[str, object]
+    ) -> None:
+        event = identity.digest("notice", cause, moments.text(now))
+        contents = {
+            locale: Content(
+                title=words(f"{text}_title", locale, form=form, number=number, **params),
+                body=words(f"{text}_body", locale, form=form, number=number, **params),
+            )
+            for locale in self.locales()
+        }
+        notice = Notification(
+            id=identity.notification_id(event, RULE),
+            event_id=event,
+            form=form,
+            doc_id="",
+            number=number,
+            rule=RULE,
+            kind=text,
+            priority=Priority.HIGH,
+            state=MATCHED,
+            wanted=tuple(Wanted(str(recipient)) for recipient in self.settings().main.fallback),
+            contents=contents,
+            created_at=now,
+        )
+        notifications.add(tx, self.seal, [notice])
+
+
+def _title(notification: Notification) -> str:
+    content = notification.contents.get("zh") or next(iter(notification.contents.values()))
+    return content.title

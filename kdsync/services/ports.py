@@ -1,0 +1,92 @@
+"""What the services need of the two systems, and nothing more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from kdsync.model import Content, Facts, Layout, Page, Priority
+
+
+class Source(Protocol):
+    """Kingdee, as far as looking goes. Every method raises EdgeError."""
+
+    def facts(self, form: str, rows: Iterable[str]) -> tuple[Facts, Callable[[str], str | None]]:
+        """What is known of a form, and which entry one of its keys belongs to (None: it is a head key).
+
+        `rows` are the keys of entry rows that rules use: they tell which of the form's entries is meant.
+        """
+
+    def pages(
+        self, layout: Layout, where: str, *, after: str | int | None = None, ahead: bool = False
+    ) -> Iterator[Page]:
+        """The documents that match, in order of primary key, those behind `after`."""
+
+    def by_ids(self, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
+        """The documents with these ids, as far as they are visible."""
+
+    def forget(self) -> None:
+        """Drop what was learned of forms, so that it is asked anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class KingdeeIdentity:
+    """A person as Kingdee knows them."""
+
+    account: str = ""
+    name: str = ""
+    mobile: str = ""
+    job_number: str = ""
+
+
+class Staff(Protocol):
+    """Kingdee's users and employees. Raises EdgeError."""
+
+    def person(self, key: str) -> KingdeeIdentity | None:
+        """The person behind a user id, account, employee id or employee number."""
+
+
+class Contacts(Protocol):
+    """DingTalk's directory. Every method raises EdgeError."""
+
+    def by_mobile(self, mobile: str) -> str | None:
+        """The userid of a phone number."""
+
+    def by_job_number(self, number: str) -> str | None:
+        """The userid of a job number that exactly one person has."""
+
+    def exists(self, userid: str) -> bool:
+        """Whether the app can see that person."""
+
+    def manager_of(self, userid: str) -> str | None:
+        """The userid of somebody's manager."""
+
+    def members_of(self, dept_id: str) -> Sequence[str]:
+        """The userids of a department and those below it."""
+
+
+class Courier(Protocol):
+    """DingTalk, as far as sending goes. `send_…` return the task id and raise EdgeError."""
+
+    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+        """The message as it is stored and sent, byte by byte."""
+
+    def send_work(self, userids: Sequence[str], message: bytes) -> str:
+        """One work notification to up to 100 people."""
+
+    def send_group(self, name: str, message: bytes, ident: str) -> str:
+        """One message to a group's robot; `ident` is the same whenever the same message is tried again."""
+
+
+class Meter(Protocol):
+    """Where the services count what they do."""
+
+    def count(self, name: str, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
+        """Add to a counter."""
+
+    def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
+        """Set a gauge."""
+
+    def observe(self, name: str, value: float) -> None:
+        """Add to a histogram."""

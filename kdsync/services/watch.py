@@ -1,0 +1,75 @@
+"""One watched form as a look needs it: its columns, its filters, and where its snapshots stand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from kdsync.model import Facts, Layout
+from kdsync.rules.recipients import Recipient
+from kdsync.rules.ruleset import Ruleset
+from kdsync.settings.schema import FormSection
+from kdsync.store import forms
+from kdsync.store.database import Database
+from kdsync.store.documents import Snapshots
+from kdsync.store.sealing import Seal
+from kdsync.sync.cursor import open_filter
+from kdsync.sync.layout import full_layout, key_layout, light_layout
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """`layout` for documents, `light` for the open look, `keys` for the key look."""
+
+    form: str
+    form_id: int
+    layout_id: int
+    layout: Layout
+    light: Layout
+    keys: Layout
+    snapshots: Snapshots
+    by_dates: bool  # False: everything is compared each time
+    open_where: str  # "" where the form has no open look
+
+    @property
+    def facts(self) -> Facts:
+        return self.layout.facts
+
+
+Known = tuple[Facts, Callable[[str], str | None]]  # a form's facts, and which entry a key belongs to
+
+
+def prepare(db: Database, seal: Seal, known: Known, account_set: str, ruleset: Ruleset, section: FormSection) -> Watch:
+    """Lay out the columns of a form for the rules that are about it."""
+    facts, entry_of = known
+    form, facts = facts.form, replace(facts, open=section.open or facts.open)
+    needs = ruleset.needs(form)
+    recipients = [recipient for rule in ruleset.of(form) for recipient in rule.to]
+    people = [key for recipient in recipients if (key := person_key(recipient, facts))]
+    layout = full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, entry_of)
+    with db.write() as tx:
+        form_id = forms.load(tx, account_set, form).form_id
+        layout_id = forms.layout_id(tx, form_id, layout)
+        layouts = {**forms.stored_layouts(tx, form_id, facts), layout_id: layout}
+    by_dates = bool(facts.dates) if section.mode is None else section.mode == "dates"
+    return Watch(
+        form=form,
+        form_id=form_id,
+        layout_id=layout_id,
+        layout=layout,
+        light=light_layout(layout),
+        keys=key_layout(layout),
+        snapshots=Snapshots(form_id, layouts, seal),
+        by_dates=by_dates,
+        open_where=open_filter(facts.status, facts.open) if facts.status and by_dates else "",
+    )
+
+
+def person_key(recipient: Recipient, facts: Facts) -> str | None:
+    """The key of the document that says who this recipient is; None where no key does."""
+    if recipient.kind == "manager_of":
+        return person_key(recipient.inner, facts)
+    if recipient.kind == "field":
+        return recipient.value
+    keys = {"creator": facts.creator, "modifier": facts.modifier, "approver": facts.approver}
+    return keys.get(recipient.kind)

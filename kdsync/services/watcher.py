@@ -1,0 +1,247 @@
+"""Who looks at one form, when, and what happens when a look fails. One look at a time for each form."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
+from kdsync.model import Facts
+from kdsync.rules.compile import Needs
+from kdsync.rules.ruleset import Ruleset
+from kdsync.services.looks import Looks, Report
+from kdsync.services.match import Matcher
+from kdsync.services.notices import Notices
+from kdsync.services.ports import Meter, Source
+from kdsync.services.watch import Watch, prepare
+from kdsync.settings.schema import FormSection
+from kdsync.store import forms
+from kdsync.store.database import Database
+from kdsync.store.forms import FormCursor
+from kdsync.store.sealing import Seal
+
+log = logs.get("watcher")
+LONGEST_PAUSE = 60.0
+OPERATOR_PAUSE = 300.0  # for failures that only an operator can mend
+PERSISTENT = 3  # failures in a row
+
+
+@dataclass(slots=True)
+class Condition:
+    """How one form is doing; read by health, metrics and the heartbeat."""
+
+    last_ok: datetime | None = None
+    last_end: datetime | None = None
+    error: str = ""
+    failures: int = 0
+    pause_until: float = 0.0
+    baselined: bool = False
+    given_up: bool = False  # an operator must act: the form does not hold up readiness
+    progress: int = 0
+
+
+@dataclass
+class Watcher:
+    """Looks at one form under a lock. `matcher` is swapped as a whole when rules are reloaded."""
+
+    form: str
+    db: Database
+    seal: Seal
+    source: Source
+    looks: Looks
+    clock: Clock
+    meter: Meter
+    notices: Notices
+    account_set: str
+    matcher: Matcher
+    section: FormSection
+    on_told: Callable[[], None]
+    condition: Condition = field(default_factory=Condition)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _watch: Watch | None = None
+    _without: frozenset[str] = frozenset()
+    _keys_wanted: bool = False
+    _waiting: dict[str, Callable[[], Report | None]] = field(default_factory=dict)
+
+    def tick(self) -> Report | None:
+        """The look of every interval: a first look, a look at everything, or a look by dates."""
+        return self._in_turn("interval", self._interval)
+
+    def sweep(self) -> Report | None:
+        """The look at the open documents."""
+        return self._in_turn("sweep", self._sweep)
+
+    def reconcile(self) -> Report | None:
+        """The look at all keys."""
+        return self._in_turn("reconcile", self._reconcile)
+
+    def reload(self, matcher: Matcher, section: FormSection) -> None:
+        """Use other rules from the next look on."""
+        with self._lock:
+            self.matcher, self.section, self._watch, self._without = matcher, section, None, frozenset()
+            self.condition.pause_until = 0.0
+
+    def _interval(self) -> Report:
+        watch, cursor = self._prepared()
+        if cursor.baselined_at is None:
+            report = self.looks.first(watch, cursor)
+            log.info("baseline.finished", form=self.form, documents=report.documents)
+            if watch.open_where:
+                self.looks.open(watch, self._usable())
+            self.condition.baselined = True
+            return report
+        self.condition.baselined = True
+        if not watch.by_dates or cursor.layout_id != watch.layout_id:
+            return self.looks.full(watch, cursor, self._usable())
+        return self.looks.by_dates(watch, cursor, self._usable())
+
+    def _sweep(self) -> Report | None:
+        watch, cursor = self._prepared()
+        if cursor.baselined_at is None or not watch.open_where:
+            return None
+        report = self.looks.open(watch, self._usable())
+        self._keys_wanted = self._keys_wanted or report.vanished
+        return self._reconcile() if self._keys_wanted else report
+
+    def _reconcile(self) -> Report | None:
+        watch, cursor = self._prepared()
+        if cursor.baselined_at is None:
+            return None
+        self._keys_wanted = False
+
+        def others() -> None:
+            if watch.by_dates:
+                self._count(self.looks.by_dates(watch, self._cursor(watch), self._usable()))
+            if watch.open_where:
+                self._count(self.looks.open(watch, self._usable()))
+
+        return self.looks.by_keys(watch, cursor, self._usable(), others)
+
+    def _in_turn(self, name: str, look: Callable[[], Report | None]) -> Report | None:
+        """Run a look now; while another one is running, leave it to that one to run it afterwards."""
+        self._waiting[name] = look
+        report = None
+        while self._waiting and self._lock.acquire(blocking=False):
+            try:
+                while self._waiting:
+                    report = self._guarded(self._waiting.pop(next(iter(self._waiting))))
+            finally:
+                self._lock.release()
+        return report
+
+    def _guarded(self, look: Callable[[], Report | None]) -> Report | None:
+        """Run a look unless a failure asked for a pause; failures end here, classified."""
+        if self.clock.monotonic() < self.condition.pause_until:
+            return None
+        try:
+            report = look()
+        except UnknownFieldError as error:
+            self._field_is_missing(error)
+            return None
+        except EdgeError as error:
+            self._failed(error)
+            return None
+        else:
+            self._succeeded(report)
+            return report
+        finally:
+            self.condition.last_end = self.clock.now()
+
+    def _succeeded(self, report: Report | None) -> None:
+        condition = self.condition
+        condition.last_ok, condition.error, condition.failures = self.clock.now(), "", 0
+        condition.given_up = False
+        self.notices.clear(f"form {self.form}", "form_back", form=self.form)
+        if report:
+            self._count(report)
+
+    def _count(self, report: Report) -> None:
+        labels = {"form": self.form, "look": report.look}
+        self.meter.count("looks", labels=labels)
+        self.meter.count("events", report.events, labels={"form": self.form})
+        self.meter.count("missed_changes", report.missed, labels={"form": self.form})
+        if report.alarm:
+            self.notices.raise_(f"vanished {self.form}", "vanished", form=self.form, alarm=report.alarm)
+        elif report.look in ("keys", "full"):
+            self.notices.clear(f"vanished {self.form}", "vanished_over", form=self.form)
+        if report.told:
+            self.on_told()
+        level = log.info if report.events else log.debug
+        level("poll.finished", form=self.form, look=report.look, documents=report.documents, events=report.events)
+
+    def _failed(self, error: EdgeError) -> None:
+        condition = self.condition
+        condition.failures, condition.error = condition.failures + 1, str(error)
+        for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
+        pause = min(2.0 ** (condition.failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
+        condition.pause_until = self.clock.monotonic() + max(pause, error.retry_after or 0.0)
+        # A server that restarts says strange things for a moment: only what persists is an operator's business.
+        for_operator = for_operator and condition.failures >= PERSISTENT
+        condition.given_up = condition.given_up or for_operator
+        self.meter.count("look_failures", labels={"form": self.form, "kind": error.kind})
+        log.warning("poll.failed", form=self.form, error=str(error), kind=error.kind, cure=error.cure, pause=pause)
+        if for_operator:
+            self.notices.raise_(
+                f"form {self.form}", "form_failed", form=self.form, error=error.message, cure=error.cure
+            )
+
+    def _field_is_missing(self, error: UnknownFieldError) -> None:
+        """Go on without the field: rules that need it are reported and rest, the others are served."""
+        known = (
+            {key.casefold() for key in (*self._watch.layout.heads, *self._watch.layout.entries)} if self._watch else {}
+        )
+        if error.field.casefold() not in known or error.field in self._without:
+            self._failed(error)
+            return
+        self._without |= {error.field}
+        self._watch = None
+        resting = [rule.id for rule in self.matcher.ruleset.of(self.form) if _uses(rule.needs, error.field)]
+        log.error("field.unknown", form=self.form, field=error.field, rules=resting)
+        if resting:
+            self.notices.raise_(
+                f"field {self.form} {error.field}",
+                "field_unknown",
+                form=self.form,
+                field=error.field,
+                rules=", ".join(resting),
+            )
+
+    def _usable(self) -> Matcher:
+        return replace(self.matcher, ruleset=self._ruleset())
+
+    def _ruleset(self) -> Ruleset:
+        rules = self.matcher.ruleset.rules
+        return Ruleset(tuple(r for r in rules if not any(_uses(r.needs, key) for key in self._without)))
+
+    def _prepared(self) -> tuple[Watch, FormCursor]:
+        if self._watch is None:
+            ruleset = self._ruleset()
+            facts, entry_of = self.source.facts(self.form, ruleset.needs(self.form).entries)
+            known = without(facts, self._without), entry_of
+            self._watch = prepare(self.db, self.seal, known, self.account_set, ruleset, self.section)
+            log.info("form.watched", form=self.form, fields=len(self._watch.layout.heads))
+        return self._watch, self._cursor(self._watch)
+
+    def _cursor(self, watch: Watch) -> FormCursor:
+        with self.db.read() as tx:
+            return forms.by_id(tx, watch.form_id)
+
+
+PARTS = ("number", "status", "cancel", "close", "created", "modified", "approved", "creator", "modifier", "approver")
+
+
+def without(facts: Facts, keys: frozenset[str]) -> Facts:
+    """The facts of a form that lacks some standard keys, because Kingdee said so."""
+    lacking = {key.casefold() for key in keys}
+    gone: dict[str, Any] = {part: None for part in PARTS if str(getattr(facts, part)).casefold() in lacking}
+    dates = tuple(key for key in facts.other_dates if key.casefold() not in lacking)
+    return replace(facts, other_dates=dates, **gone)
+
+
+def _uses(needs: Needs, key: str) -> bool:
+    return key.casefold() in {name.casefold() for name in needs.heads | needs.entries | needs.watched}

@@ -1,0 +1,172 @@
+"""Joins the edges to the services: everything that a running kdsync consists of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from random import Random
+
+from kdsync import logs
+from kdsync.bridges import CallLedger, DingTalkBook, DingTalkCourier, KingdeeSource, RefusedLogins
+from kdsync.clock import Clock
+from kdsync.dingtalk.client import DingTalkClient
+from kdsync.dingtalk.contacts import Contacts
+from kdsync.dingtalk.groups import GroupRobots
+from kdsync.dingtalk.work import WorkNotices
+from kdsync.kingdee.client import KingdeeClient
+from kdsync.metrics import Metrics
+from kdsync.rules.ruleset import Ruleset
+from kdsync.services.address import Address
+from kdsync.services.dispatch import Dispatch
+from kdsync.services.ingest import Ingest
+from kdsync.services.looks import Looks
+from kdsync.services.match import Matcher
+from kdsync.services.notices import Notices
+from kdsync.services.people import People
+from kdsync.services.upkeep import Upkeep, month_of
+from kdsync.services.watcher import Watcher
+from kdsync.settings.load import Loaded
+from kdsync.settings.schema import FormSection, Settings
+from kdsync.store import moments, notifications
+from kdsync.store.database import Database, hold_lock
+from kdsync.store.sealing import Seal
+
+log = logs.get("wiring")
+RESTART_FOR = ("kingdee", "dingtalk", "store", "listen")
+
+
+class Wired:
+    """A whole kdsync at rest: nothing runs until the daemon makes it."""
+
+    def __init__(self, loaded: Loaded, clock: Clock, random: Random) -> None:
+        self.settings: Settings = loaded.settings
+        self.ruleset: Ruleset = loaded.ruleset
+        self.clock = clock
+        self.meter = Metrics()
+        self.on_told: Callable[[], None] = lambda: None
+        self._random = random
+        self._open_store()
+        self._connect_kingdee()
+        self._connect_dingtalk()
+        self._build_services()
+        self.watchers: dict[str, Watcher] = {}
+        self._watch_forms()
+
+    def adopt(self, loaded: Loaded) -> None:
+        """Take over changed rules, directory, fallback and polling; connections need a restart."""
+        for section in RESTART_FOR:
+            if getattr(loaded.settings.main, section) != getattr(self.settings.main, section):
+                log.warning("reload.needs_restart", section=section)
+        self.settings, self.ruleset = loaded.settings, loaded.ruleset
+        self.source.forget()
+        self._watch_forms()
+
+    def next_due(self) -> datetime | None:
+        """When there will be something to address or to send."""
+        with self.db.read() as tx:
+            found = notifications.next_due(tx)
+        due = [moment for moment in (moments.parse(found) if found else None, self.dispatch.next_due()) if moment]
+        return min(due, default=None)
+
+    def close(self) -> None:
+        """Write down what is only in memory and let go of everything."""
+        self.calls.flush()
+        self.kingdee.close()
+        self.dingtalk.close()
+        self.db.close()
+        self._lock.close()
+
+    def locales(self) -> tuple[str, ...]:
+        """The languages that somebody reads; Chinese where nothing else is said."""
+        return tuple(sorted({"zh", *self.settings.directory.locales.values()}))
+
+    def _open_store(self) -> None:
+        store = self.settings.main.store
+        self.db = Database(store.url)
+        self._lock = hold_lock(self.db.path)
+        self.db.migrate()
+        self.seal = Seal(store.key.get_secret_value() if store.key else None)
+
+    def _connect_kingdee(self) -> None:
+        section = self.settings.main.kingdee
+        self.kingdee = KingdeeClient(
+            section,
+            self.clock,
+            random=self._random,
+            ledger=RefusedLogins(self.db),
+            on_call=lambda call: self.meter.count("kingdee_calls", labels={"service": call.service}),
+        )
+        self.source = KingdeeSource(self.kingdee)
+
+    def _connect_dingtalk(self) -> None:
+        section = self.settings.main.dingtalk
+        self.calls = CallLedger(self.db, self.clock, month_of)
+        self.dingtalk = DingTalkClient(section, self.clock, on_call=self._dingtalk_called)
+        self.courier = DingTalkCourier(WorkNotices(self.dingtalk), GroupRobots(self.dingtalk))
+        self.book = DingTalkBook(Contacts(self.dingtalk), self.clock)
+
+    def _dingtalk_called(self, api: str, metered: bool) -> None:
+        self.calls(api, metered)
+        self.meter.count("dingtalk_calls", labels={"api": api, "metered": "yes" if metered else "no"})
+
+    def _build_services(self) -> None:
+        db, seal, clock = self.db, self.seal, self.clock
+        main = self.settings.main
+        self.notices = Notices(db, seal, clock, lambda: self.settings, self.locales)
+        self.people = People(db, self.source, self.book, clock, lambda: self.settings.directory)
+        self.address = Address(db, seal, self.people, self.courier, clock, lambda: self.settings)
+        self.dispatch = Dispatch(db, seal, self.courier, clock, self._random, self.meter, self.notices)
+        self.looks = Looks(
+            db, self.source, Ingest(db, seal, clock), clock, main.kingdee.timezone, main.poll.lookback, self._progress
+        )
+        self.upkeep = Upkeep(
+            db=db,
+            clock=clock,
+            meter=self.meter,
+            notices=self.notices,
+            people=self.people,
+            watchers=lambda: self.watchers,
+            monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
+            offsets=self._offsets,
+            flush=self.calls.flush,
+        )
+
+    def _offsets(self) -> dict[str, float | None]:
+        dingtalk = self.dingtalk.clock_offset()
+        return {"kingdee": self.kingdee.clock_offset(), "dingtalk": dingtalk.total_seconds()}
+
+    def _progress(self, form: str, documents: int) -> None:
+        self.watchers[form].condition.progress = documents
+        log.info("baseline.progress", form=form, documents=documents)
+
+    def _watch_forms(self) -> None:
+        matcher = self._matcher()
+        for form in sorted(set(self.watchers) - set(self.ruleset.forms)):
+            log.info("form.left", form=form)
+            del self.watchers[form]
+        for form in self.ruleset.forms:
+            section = self.settings.main.forms.get(form, FormSection())
+            if form in self.watchers:
+                self.watchers[form].reload(matcher, section)
+            else:
+                self.watchers[form] = self._watcher(form, matcher, section)
+
+    def _matcher(self) -> Matcher:
+        main = self.settings.main
+        return Matcher(main.kingdee.acct_id, self.ruleset, main.kingdee.timezone, self.locales(), main.fallback)
+
+    def _watcher(self, form: str, matcher: Matcher, section: FormSection) -> Watcher:
+        return Watcher(
+            form=form,
+            db=self.db,
+            seal=self.seal,
+            source=self.source,
+            looks=self.looks,
+            clock=self.clock,
+            meter=self.meter,
+            notices=self.notices,
+            account_set=self.settings.main.kingdee.acct_id,
+            matcher=matcher,
+            section=section,
+            on_told=lambda: self.on_told(),  # noqa: PLW0108  # the daemon replaces it later
+        )
