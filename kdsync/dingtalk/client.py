@@ -161,4 +161,3 @@ class DingTalkClient:
         if not re.fullmatch(r"[!-~]+", token.accessToken):  # it goes into a header
             raise self.failure("malformed", ACCESS_TOKEN, "the token is no token")
         return token.accessToken, token.expireIn
-

@@ -19,8 +19,7 @@ from kdsync.errors import EdgeError
 
 ROOT = 1
 PAGE = 100
-NO_SUCH_PERSON = {"60121", "33012"}
-NO_SUCH_MOBILE = {"60121", "40104"}
+NOBODY = {"60121", "33012", "40104", "50002"}  # no such user, id or mobile number; a person outside the scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +105,13 @@ class Contacts:
         number = normal_mobile(mobile)
         if not number:
             return None
-        found = self._find("topapi/v2/user/getbymobile", {"mobile": number}, _UserId, NO_SUCH_MOBILE)
+        found = self._find("topapi/v2/user/getbymobile", {"mobile": number}, _UserId)
         return found.userid if found else None
 
     def user(self, userid: str) -> Contact | None:
-        """The person, None where there is nobody by this id."""
+        """The person, None where nobody within the scope has this id."""
         question = {"userid": userid, "language": "zh_CN"}
-        found = self._find("topapi/v2/user/get", question, _User, NO_SUCH_PERSON)
+        found = self._find("topapi/v2/user/get", question, _User)
         return found.contact() if found else None
 
     def department_members(self, dept_id: int) -> Iterator[Contact]:
@@ -126,9 +125,14 @@ class Contacts:
                 raise self._client.failure("malformed", api, "the cursor does not move")
             cursor = page.next_cursor
 
-    def departments(self) -> Iterator[int]:
-        """The ids of all departments within the scope, the root first, then level by level."""
-        waiting, seen = deque([ROOT]), {ROOT}
+    def members_below(self, dept_id: int) -> list[str]:
+        """The userids of a department and of all departments below it, each once."""
+        members = (member.userid for below in self.departments(dept_id) for member in self.department_members(below))
+        return list(dict.fromkeys(members))
+
+    def departments(self, root: int = ROOT) -> Iterator[int]:
+        """The ids of all departments from `root` on that are within the scope, level by level."""
+        waiting, seen = deque([root]), {root}
         while waiting:
             dept_id = waiting.popleft()
             yield dept_id
@@ -162,13 +166,11 @@ class Contacts:
                     return member.userid
         return None
 
-    def _find(
-        self, api: str, question: Mapping[str, Any], shape: type[AnyShape], nobody: set[str]
-    ) -> AnyShape | None:
+    def _find(self, api: str, question: Mapping[str, Any], shape: type[AnyShape]) -> AnyShape | None:
         try:
             return self._ask(api, question, shape)
         except EdgeError as error:
-            if error.code.rpartition("/")[2] in nobody:
+            if error.code.rpartition("/")[2] in NOBODY:
                 return None
             raise
 

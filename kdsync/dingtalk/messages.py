@@ -109,14 +109,16 @@ def _form(content: Content, footer: str, priority: Priority) -> bytes:
             "content": shortened(text, most_of_text),
             "author": footer,
         }
-        return _json({
-            "msgtype": "oa",
-            "oa": {
-                "message_url": content.link or HOME,
-                "head": {"bgcolor": COLOURS[priority], "text": title},
-                "body": {name: value for name, value in body.items() if value},
-            },
-        })
+        return _json(
+            {
+                "msgtype": "oa",
+                "oa": {
+                    "message_url": content.link or HOME,
+                    "head": {"bgcolor": COLOURS[priority], "text": title},
+                    "body": {name: value for name, value in body.items() if value},
+                },
+            }
+        )
 
     if len(build(WORK_BYTES, 0)) > WORK_BYTES:
         return largest(lambda most: build(most, 0), WORK_BYTES, WORK_BYTES)

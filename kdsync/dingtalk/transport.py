@@ -13,7 +13,6 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
-from urllib.parse import urlsplit
 
 import requests
 import urllib3.exceptions
@@ -86,7 +85,7 @@ class Transport:
 
     def _session(self, url: str) -> requests.Session:
         sessions: dict[str, requests.Session] = self._local.__dict__
-        host = urlsplit(url).netloc
+        host = "/".join(url.split("/", 3)[:3])  # with the scheme; the address may be no good, which requests will say
         if host not in sessions:
             sessions[host] = requests.Session()
             with self._lock:

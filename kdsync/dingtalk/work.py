@@ -102,12 +102,14 @@ class WorkNotices:
         if not users and not departments:
             raise ValueError("a work notification needs a recipient")
         lists = {"userid_list": users, "dept_id_list": departments}
-        body = orjson.dumps({
-            "agent_id": self._client.settings.agent_id,
-            "to_all_user": False,
-            **{name: ids for name, ids in lists.items() if ids},
-            "msg": orjson.Fragment(message),
-        })
+        body = orjson.dumps(
+            {
+                "agent_id": self._client.settings.agent_id,
+                "to_all_user": False,
+                **{name: ids for name, ids in lists.items() if ids},
+                "msg": orjson.Fragment(message),
+            }
+        )
         answer = self._client.call(Call(SEND, body, writes=True))
         return Receipt(str(answer.get("task_id") or ""))
 

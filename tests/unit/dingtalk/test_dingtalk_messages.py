@@ -215,9 +215,7 @@ def test_any_content_gives_a_work_message_within_the_limits(
 
 
 @given(contents, footers, priorities)
-def test_any_content_gives_a_group_message_within_the_limits(
-    content: Content, footer: str, priority: Priority
-) -> None:
+def test_any_content_gives_a_group_message_within_the_limits(content: Content, footer: str, priority: Priority) -> None:
     message = group_message(content, footer, priority=priority)
     assert len(message) <= 19_000
     assert text_of(json.loads(message)).endswith(footer)
