@@ -57,7 +57,7 @@ class _Reader(NodeVisitor):
         meaning = self._meaning(node)
         for place in meaning:
             if isinstance(place, Place) and place.key:
-                (self.found.entries if place.in_entries else self.found.heads).add(place.key)
+                self._note(place)
         return meaning
 
     def _meaning(self, node: nodes.Node) -> Meaning:
@@ -105,8 +105,8 @@ class _Reader(NodeVisitor):
         if isinstance(key, nodes.Const) and isinstance(key.value, str):
             return self._part(node.node, key.value)
         self.use(key)
-        base = self._meaning(node.node)
-        if any(isinstance(one, Place) and not one.key for one in base):
+        base = self.use(node.node)
+        if _is_document(base):
             return self._mistake("the field in [ ] has to be written out, such as doc['FBillNo']")
         if isinstance(key, nodes.Slice):
             return base
@@ -157,6 +157,21 @@ class _Reader(NodeVisitor):
     def visit_And(self, node: nodes.And) -> Meaning:  # noqa: N802
         return self.use(node.left) | self._meaning(node.right)
 
+    def visit_List(self, node: nodes.List) -> None:  # noqa: N802
+        self._members_of(node.items)
+
+    def visit_Tuple(self, node: nodes.Tuple) -> None:  # noqa: N802
+        self._members_of(node.items)
+
+    def visit_Dict(self, node: nodes.Dict) -> None:  # noqa: N802
+        self._members_of([part for pair in node.items for part in (pair.key, pair.value)])
+
+    def _members_of(self, parts: Iterable[nodes.Node]) -> None:
+        """Read what is handed on to where it cannot be followed."""
+        for part in parts:
+            if _is_document(self.use(part)):
+                self._mistake("a whole document cannot be handed on", "name its fields, such as doc.FBillNo")
+
     # Statements
 
     def visit_For(self, node: nodes.For) -> None:  # noqa: N802
@@ -204,8 +219,7 @@ class _Reader(NodeVisitor):
     def _arguments(self, node: nodes.Call | nodes.Filter | nodes.Test) -> None:
         if node.dyn_args or node.dyn_kwargs:
             self._mistake("* and ** are not available here")
-        for argument in (*node.args, *(pair.value for pair in node.kwargs)):
-            self.use(argument)
+        self._members_of([*node.args, *(pair.value for pair in node.kwargs)])
 
     def visit_Test(self, node: nodes.Test) -> None:  # noqa: N802
         self._known("test", node.name, vocabulary.TESTS)
@@ -216,13 +230,12 @@ class _Reader(NodeVisitor):
         if node.node is None:
             return self._mistake("'{% filter %}' is not available here")
         self._filter_name(node.name)
-        passes_on = node.name in {"default", "d"}
-        base = self._meaning(node.node) if node.name in vocabulary.ATTRIBUTE_AT else self.use(node.node)
+        base = self.use(node.node)
+        if node.name in {"default", "d"}:
+            return base.union(*map(self.use, node.args))
         self._arguments(node)
         self._names_in_arguments(node)
         self._attributes(node, base)
-        if passes_on:
-            return base | (self._meaning(node.args[0]) if node.args else NOTHING)
         return filtered(node.name, base)
 
     def _filter_name(self, name: str) -> None:
@@ -258,3 +271,7 @@ class _Reader(NodeVisitor):
                 self.found.entries.update(key.strip() for key in attribute.value.split(","))
             else:
                 self._mistake("the field of 'attribute' has to be written out")
+
+
+def _is_document(meaning: Meaning) -> bool:
+    return any(isinstance(one, Place) and not one.key for one in meaning)

@@ -97,7 +97,8 @@ def _becomes(value: Any, path: tuple[str | int, ...]) -> Trigger:
 
 
 def _unknown(name: str, path: tuple[str | int, ...]) -> RuleError:
-    return _error(path, f"'{name}' is not a trigger", did_you_mean(name, (*NAMES, *WITH_VALUE)))
+    hint = did_you_mean(name, (*NAMES, *WITH_VALUE)) or f"known are {', '.join((*NAMES, *WITH_VALUE))}"
+    return _error(path, f"'{name}' is not a trigger", hint)
 
 
 def _error(path: tuple[str | int, ...], message: str, hint: str = "") -> RuleError:

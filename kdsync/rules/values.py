@@ -76,6 +76,9 @@ class Amount(Decimal):
         """Without an exponent, as people write amounts."""
         return format(self, "f") if self.is_finite() and abs(self.adjusted()) <= _LARGEST else super().__str__()
 
+    def __format__(self, spec: str, *_: object) -> str:
+        return super().__format__(spec) if spec else str(self)
+
     def __repr__(self) -> str:
         return f"Amount('{self}')"
 

@@ -24,6 +24,9 @@ _QUOTED = r"'([^']*)'"
 
 _SYNTAX: tuple[tuple[str, str], ...] = (
     (r"unexpected 'end of (template|print statement|statement block)'", "something is missing at the end"),
+    (r"expected token 'end of .*', got '='|unexpected '='", "'=' does not belong there; compare with =="),
+    (r"unexpected '(.*)', expected '(.*)'", "'{1}' is missing before '{0}'"),
+    (r"expected name or number", "a name is missing after a point"),
     (r"[Uu]nexpected end of template.*needs to be closed is '(\w+)'.*", "'{{% end{0} %}}' is missing at the end"),
     (r"[Uu]nexpected end of template.*", "something is missing at the end"),
     (r"expected token 'end of print statement', got '(.*)'", "'}}}}' is missing, or '{0}' does not belong there"),
@@ -34,11 +37,12 @@ _SYNTAX: tuple[tuple[str, str], ...] = (
     (r"unexpected char '(.*)' at \d+", "'{0}' does not belong there"),
     (r"Expected an expression, got 'end of .*'", "something is missing between the brackets"),
     (r"unexpected '(.*)'", "'{0}' does not belong there"),
+    (r"Encountered unknown tag '(else|elif)'.*", "'{{% {0} %}}' has no '{{% if %}}' before it"),
     (r"Encountered unknown tag 'end(\w+)'.*", "'{{% end{0} %}}' has no '{{% {0} %}}' before it"),
     (r"Encountered unknown tag '(\w+)'.*", "'{{% {0} %}}' is not available here; if, for and set are"),
     (r"Missing end of comment tag", "'#}}' is missing"),
     (r"Missing end of raw directive", "'{{% endraw %}}' is missing"),
-    (r"Tag name expected", "the name of a statement is missing after '{{%'"),
+    (r"tag name expected", "the name of a statement is missing after '{{%'"),
     (r"can't assign to '(\w+)'", "'{0}' cannot be given a value"),
     (r"Invalid character in identifier", "there is a character that no name can have"),
 )
@@ -83,5 +87,5 @@ def _first(table: tuple[tuple[str, str], ...], message: str, word: Callable[[str
     for pattern, plain in table:
         found = re.fullmatch(pattern, message, re.DOTALL)
         if found:
-            return plain.format(*map(word, found.groups()))
+            return plain.format(*(word(group or "") for group in found.groups()))
     return ""
