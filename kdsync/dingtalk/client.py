@@ -73,8 +73,9 @@ def _hide(secrets: Iterable[str], text: str) -> str:
 class DingTalkClient:
     """The way to DingTalk for all threads.
 
-    `timeout` is in seconds, for connecting and for each wait for data. `on_call(api, metered)` is told of each call
-    that counts or may count: those refused for their rate, and those that never got through, do not.
+    `timeout` is in seconds, for each wait for data; connecting gets at most five of them.
+    `on_call(api, metered)` is told of each call that counts or may count: those refused for their rate, and those that
+    never got through, do not.
     """
 
     def __init__(

@@ -20,6 +20,8 @@ import urllib3.exceptions
 from kdsync.clock import Clock
 from kdsync.dingtalk.answers import Answer
 
+SECOND = timedelta(seconds=1)
+CONNECT = 5.0  # seconds for each address of a host, which may have several
 NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # its debug lines show the query, and so the token
@@ -50,7 +52,7 @@ class Transport:
 
     def __init__(self, clock: Clock, timeout: float) -> None:
         self._clock = clock
-        self._timeout = timeout
+        self._timeouts = (min(CONNECT, timeout), timeout)
         self._local = threading.local()
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -65,7 +67,7 @@ class Transport:
                 params=request.query,
                 data=request.body,
                 headers={"Content-Type": "application/json; charset=utf-8", **request.headers},
-                timeout=self._timeout,
+                timeout=self._timeouts,
                 allow_redirects=False,
                 verify=True,
             )
@@ -99,7 +101,8 @@ class Transport:
             return
         told = told if told.tzinfo else told.replace(tzinfo=UTC)
         if datetime(2020, 1, 1, tzinfo=UTC) < told < datetime(2100, 1, 1, tzinfo=UTC):
-            self.offset = told - self._clock.now()
+            offset = told - self._clock.now()
+            self.offset = timedelta() if -SECOND < offset <= timedelta() else offset  # a Date has no fractions
 
 
 def connection_trouble(error: requests.RequestException) -> ConnectionTroubleError:

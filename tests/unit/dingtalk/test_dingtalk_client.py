@@ -189,6 +189,18 @@ def test_dingtalks_clock_is_read_from_its_answers(
     assert client.now() == clock.now() + timedelta(minutes=2)
 
 
+def test_a_date_without_fractions_of_a_second_is_no_offset(
+    client: DingTalkClient, dingtalk: responses.RequestsMock, clock: FakeClock
+) -> None:
+    clock.advance(0.9)
+    dingtalk.post(OLD, json={"errcode": 0}, headers={"Date": "Mon, 23 Nov 2026 04:00:20 GMT"})
+    client.ask(ASK, {})
+    assert client.clock_offset() == timedelta()
+    clock.advance(1)
+    client.ask(ASK, {})
+    assert client.clock_offset() == timedelta(seconds=-1.9)
+
+
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 23 Nov 9999 04:02:20 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"])
 def test_a_date_that_is_none_does_not_move_the_clock(
     client: DingTalkClient, dingtalk: responses.RequestsMock, date: str
