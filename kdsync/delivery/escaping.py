@@ -16,7 +16,7 @@ _CLEAN: dict[int, str | None] = {
     **dict.fromkeys(_BIDI, None),
     **dict.fromkeys(range(0xD800, 0xE000), "\N{REPLACEMENT CHARACTER}"),  # halves of characters, which nothing can send
 }
-_MENTION = re.compile(r"(?<![\w.])@(?=\w)")
+_MENTION = re.compile(r"(?<!\w)@(?=\w)")
 _APART = "@\N{ZERO WIDTH SPACE}"
 _ANYWHERE = re.compile(r"[\\*`\[\]]|<(?=[A-Za-z/!?])|&(?=#?\w+;)|~(?=~)|(?<=~)~")
 _LINE_START = re.compile(r"[#>=~|]|([-+])(?=\1|\s|$)")
