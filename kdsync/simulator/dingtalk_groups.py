@@ -18,6 +18,7 @@ from kdsync.clock import Clock
 from kdsync.simulator.dingtalk_envelopes import Json, RefusedError
 from kdsync.simulator.dingtalk_gateway import Call, Route
 from kdsync.simulator.dingtalk_limits import MonthlyAllowance
+from kdsync.simulator.dingtalk_messages import robot_message
 from kdsync.simulator.dingtalk_phones import Channel, Phones
 from kdsync.simulator.phone import read
 
@@ -25,14 +26,6 @@ _A_MINUTE = 20
 _THROTTLED = timedelta(minutes=10)
 _SIGNATURE_AGE = 3600  # seconds, either way
 _BODY = 20_000  # bytes
-_MENTIONS = 50
-_REQUIRED: Mapping[str, tuple[str, ...]] = {
-    "text": ("content",),
-    "link": ("title", "text", "messageUrl"),
-    "markdown": ("title", "text"),
-    "actionCard": ("title", "text"),
-    "feedCard": ("links",),
-}
 SESSION = timedelta(seconds=5400)
 
 
@@ -144,22 +137,7 @@ def _message(call: Call) -> Json:
         raise RefusedError(43004, "无效的HTTP HEADER Content-Type")
     if len(call.request.body) > _BODY:
         raise RefusedError(460101, "message too long, exceed 20000 bytes")
-    message = call.fields
-    kind = message.get("msgtype")
-    if not isinstance(kind, str) or kind not in _REQUIRED:
-        raise RefusedError(400105, f"unsupported msgtype {kind!r}" if kind else "缺少参数 msgtype")
-    body = message.get(kind)
-    for key in _REQUIRED[kind]:
-        if not isinstance(body, dict) or not body.get(key):
-            raise RefusedError(40035, f"缺少参数 {kind}.{key}")
-    _check_mentions(message)
-    return message
-
-
-def _check_mentions(message: Json) -> None:
-    at = message.get("at") or {}
-    if len(at.get("atMobiles") or []) + len(at.get("atUserIds") or []) > _MENTIONS:
-        raise RefusedError(40035, f"不合法的参数 at: more than {_MENTIONS} people")
+    return robot_message(call.fields)
 
 
 def _everything(message: Any) -> str:

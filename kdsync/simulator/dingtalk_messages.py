@@ -1,7 +1,7 @@
-"""What the simulated DingTalk accepts as the `msg` of a work notification.
+"""What the simulated DingTalk accepts as a work notification's `msg` and as a group robot's message.
 
-Shapes and lengths: "Work notification message types" and error 34016 of "Global error codes" on open.dingtalk.com.
-Lengths count characters, except that of the whole message.
+Shapes and lengths: "Work notification message types", "Robot message types" and error 34016 of "Global error codes"
+on open.dingtalk.com. Lengths count characters, except that of a whole `msg`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kdsync.simulator.dingtalk_envelopes import Json, RefusedError
 
 _WHOLE_MESSAGE = 2048  # bytes of compact UTF-8 JSON
 _BUTTONS = 1000
+_MENTIONS = 50
 
 Filled = Annotated[str, Field(min_length=1)]
 
@@ -108,6 +109,42 @@ class _Oa(_Part):
     status_bar: StatusBar | None = None
 
 
+class _RobotLink(_Part):
+    title: Filled
+    text: Filled
+    messageUrl: Filled  # noqa: N815  # DingTalk's name
+
+
+class _RobotMarkdown(_Part):
+    title: Filled
+    text: Filled
+
+
+class _RobotButton(_Part):
+    title: Filled
+    actionURL: Filled  # noqa: N815  # DingTalk's name
+
+
+class _RobotCard(_RobotMarkdown):
+    singleTitle: str = ""  # noqa: N815  # DingTalk's name
+    singleURL: str = ""  # noqa: N815  # DingTalk's name
+    btns: list[_RobotButton] = []
+
+
+class _FeedLink(_Part):
+    title: Filled
+    messageURL: Filled  # noqa: N815  # DingTalk's name
+
+
+class _FeedCard(_Part):
+    links: Annotated[list[_FeedLink], Field(min_length=1)]
+
+
+class _Mentions(_Part):
+    atMobiles: list[str] = []  # noqa: N815  # DingTalk's name
+    atUserIds: list[str] = []  # noqa: N815  # DingTalk's name
+
+
 _TYPES: Mapping[str, type[_Part]] = {
     "text": _Text,
     "image": _Media,
@@ -117,6 +154,14 @@ _TYPES: Mapping[str, type[_Part]] = {
     "markdown": _Markdown,
     "action_card": _ActionCard,
     "oa": _Oa,
+}
+
+_ROBOT_TYPES: Mapping[str, type[_Part]] = {
+    "text": _Text,
+    "link": _RobotLink,
+    "markdown": _RobotMarkdown,
+    "actionCard": _RobotCard,
+    "feedCard": _FeedCard,
 }
 
 
@@ -133,6 +178,21 @@ def work_message(raw: Any) -> Json:
     except ValidationError as invalid:
         raise _refusal(kind, invalid) from None
     _check_buttons(message[kind])
+    return message
+
+
+def robot_message(message: Json) -> Json:
+    """A group robot's message as it is; RefusedError 400105 for its type, 40035 for its shape."""
+    kind = message.get("msgtype")
+    if not isinstance(kind, str) or kind not in _ROBOT_TYPES:
+        raise RefusedError(400105, f"unsupported msgtype {kind!r}")
+    try:
+        _ROBOT_TYPES[kind].model_validate(message.get(kind))
+        mentions = _Mentions.model_validate(message.get("at") or {})
+    except ValidationError as invalid:
+        raise RefusedError(40035, f"不合法的参数 {kind}: {invalid.errors()[0]['msg']}") from None
+    if len(mentions.atMobiles) + len(mentions.atUserIds) > _MENTIONS:
+        raise RefusedError(40035, f"不合法的参数 at: more than {_MENTIONS} people")
     return message
 
 

@@ -86,6 +86,10 @@ def _param(fields: Json) -> Json:
         param = orjson.loads(text)
     except orjson.JSONDecodeError:
         param = None
-    if not isinstance(param, dict) or not all(param.get(name) for name in _REQUIRED[key]):
+    if not isinstance(param, dict) or not all(_is_filled(param.get(name)) for name in _REQUIRED[key]):
         raise RefusedError("invalidParameter.msgParam.invalid", f"{key} needs {', '.join(_REQUIRED[key])}")
     return param
+
+
+def _is_filled(value: object) -> bool:
+    return isinstance(value, str) and value != ""

@@ -89,9 +89,10 @@ class Stream:
         fields = call.fields
         if (fields.get("clientId"), fields.get("clientSecret")) != self._credentials:
             raise RefusedError("authFailed", "鉴权失败", status=401)
-        subscriptions = frozenset(map(_subscription, fields.get("subscriptions") or []))
-        if not subscriptions:
-            raise RefusedError("invalidParameter.subscriptions", "subscriptions is empty", status=400)
+        listed = fields.get("subscriptions")
+        if not isinstance(listed, list) or not listed:
+            raise RefusedError("invalidParameter.subscriptions", "subscriptions is missing or empty", status=400)
+        subscriptions = frozenset(map(_subscription, listed))
         ticket = self._name()
         self._tickets[ticket] = _Ticket(self._clock.now() + _TICKET, subscriptions)
         return {"endpoint": self.endpoint, "ticket": ticket}
@@ -223,9 +224,10 @@ class Stream:
 
 
 def _subscription(item: Any) -> Subscription:
-    if not isinstance(item, dict) or item.get("type") not in {"EVENT", "CALLBACK", "SYSTEM"} or not item.get("topic"):
+    kind, topic = (item.get("type"), item.get("topic")) if isinstance(item, dict) else (None, None)
+    if kind not in ("EVENT", "CALLBACK", "SYSTEM") or not isinstance(topic, str):
         raise RefusedError("invalidParameter.subscriptions", f"unknown subscription {item!r}", status=400)
-    return item["type"], item["topic"]
+    return kind, topic
 
 
 def _object(text: Any) -> Json:
