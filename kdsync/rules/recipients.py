@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 WITH_VALUE = ("user", "role", "dept", "group", "field", "manager_of")
+LONGEST = 200  # characters
 WITHOUT_VALUE = ("creator", "modifier", "approver", "assignee")
 
 
@@ -26,6 +27,8 @@ class Recipient:
 
 def parse_recipient(text: str) -> Recipient:
     """Read one recipient; ValueError says what is wrong with it."""
+    if len(text) > LONGEST:
+        raise ValueError(f"a recipient has at most {LONGEST} characters")
     kind, colon, value = text.strip().partition(":")
     if kind in WITHOUT_VALUE and not colon:
         return Recipient(kind)

@@ -24,18 +24,15 @@ OF_A_DOCUMENT = frozenset({"creator", "modifier", "approver", "assignee", "field
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What recipients may refer to."""
+    """What recipients may refer to; None where the file that says so could not be read."""
 
-    roles: frozenset[str]
-    groups: frozenset[str]
+    roles: frozenset[str] | None
+    groups: frozenset[str] | None
 
 
 def crosscheck(sources: Sources) -> Iterator[Problem]:
     """Every mistake between the parts of one configuration."""
-    names = Names(
-        frozenset(_mapping(sources.directory, ("roles",)) if sources.directory else ()),
-        frozenset(_mapping(sources.main, ("dingtalk", "groups"))),
-    )
+    names = Names(_role_names(sources), _keys(sources.main, ("dingtalk", "groups")))
     yield from _login(sources.main)
     yield from _fallback(sources.main, names)
     if sources.directory:
@@ -68,11 +65,11 @@ def _fallback(main: YamlFile, names: Names) -> Iterator[Problem]:
 
 def _roles(directory: YamlFile, names: Names) -> Iterator[Problem]:
     within: dict[str, list[str]] = {}
-    for role in names.roles:
+    for role in names.roles or ():
         for where, recipient in _recipients(directory, ("roles", role)):
             within.setdefault(role, []).extend([recipient.value] if recipient.kind == "role" else [])
             yield from _unknown_names(directory, where, recipient, names)
-    for role in sorted(names.roles):
+    for role in sorted(within):
         if _reaches(role, role, within):
             yield directory.at_key(("roles", role), "holds itself")
 
@@ -142,6 +139,17 @@ def _entries(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
 
 
-def _mapping(file: YamlFile, where: Where) -> Mapping[str, Any]:
+def _role_names(sources: Sources) -> frozenset[str] | None:
+    """The roles there are; without a directory there are none."""
+    if sources.directory:
+        return _keys(sources.directory, ("roles",))
+    named = isinstance(sources.main.data, Mapping) and not sources.main.data.get("directory")
+    return frozenset() if named else None
+
+
+def _keys(file: YamlFile, where: Where) -> frozenset[str] | None:
     value = file.value(where)
-    return value if isinstance(value, Mapping) else {}
+    if isinstance(value, Mapping):
+        return frozenset(value)
+    unsure = file.unread or file.unreadable(where) or value is not None
+    return None if unsure else frozenset()

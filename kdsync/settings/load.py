@@ -52,9 +52,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     sources = read_sources(path)
     secrets = SecretReader(base, environ)
     problems = [*sources.problems, *crosscheck(sources)]
-    unread = {problem.file for problem in sources.problems if not problem.key}
     context = {"base": base, "secrets": secrets}
-    main = None if sources.main.name in unread else _validated(sources.main, MainFile, problems, context)
+    main = None if sources.main.unread else _validated(sources.main, MainFile, problems, context)
     directory = _validated(sources.directory, Directory, problems) if sources.directory else Directory()
     compiled = [rule for file in sources.rules for rule in _rules(file, problems)]
     if problems or main is None or directory is None:

@@ -70,7 +70,7 @@ class Builder:
     def build(self, node: Node) -> YamlFile:
         """The file whose document is `node`; UnusableError where it is out of bounds."""
         data = self._value(node, ())
-        return YamlFile(self._name, data, self._keys, self._values, self._written, frozenset(self._spoiled))
+        return YamlFile(self._name, data, self._keys, self._values, self._written, spoiled=frozenset(self._spoiled))
 
     def _value(self, node: Node, where: Where) -> Any:
         self._one_more(node)

@@ -20,6 +20,7 @@ class YamlFile:
     keys: dict[Where, tuple[int, int]] = field(default_factory=dict)
     values: dict[Where, tuple[int, int]] = field(default_factory=dict)
     written: dict[Where, str] = field(default_factory=dict)  # bare numbers, true, false and null as they were typed
+    unread: bool = False  # nothing of it could be read; a problem says why
     spoiled: frozenset[Where] = frozenset()  # values that could not be read; a problem says so already
 
     def at(self, where: Where, message: str, hint: str = "") -> Problem:

@@ -91,7 +91,7 @@ class KingdeeSection(Section):
     """The language of the session: 2052 simplified Chinese, 1033 English, 3076 traditional Chinese."""
     org: Annotated[int, Field(ge=0)] = 0
     """The number of the organisation for `auth: headers`; 0 is the user's own."""
-    timezone: Annotated[Zone, Field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))]
+    timezone: Zone = Field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     """The zone that the server's dates are in; Asia/Shanghai unless written."""
     ca_file: ExistingFile | None = None
     """A PEM file with the authority that signed the server's certificate, where it is the company's own."""
@@ -187,7 +187,7 @@ class MainFile(Section):
     store: StoreSection = StoreSection()
     """The database."""
     poll: PollSection = PollSection()
-    """How often Kingdee is asked."""
+    """The times between two looks at Kingdee."""
     forms: Mapping[FormId, FormSection] = {}
     """What differs for single forms, by form id."""
     listen: Annotated[str, AfterValidator(listen_text), Field(examples=["127.0.0.1:9464"])] = "127.0.0.1:9464"
@@ -199,7 +199,7 @@ class MainFile(Section):
     fallback: Annotated[tuple[RecipientText, ...], Field(min_length=1, examples=[["user:ops1"]])]
     """Who gets what has no reachable recipient."""
     calendar: CalendarSection = CalendarSection()
-    """When people work."""
+    """Working hours, quiet hours and holidays."""
 
 
 class Directory(Section):

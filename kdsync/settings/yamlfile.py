@@ -20,6 +20,7 @@ LARGEST = 1 << 20  # bytes
 HINTS = (
     ("cannot start any token", "put text that begins with a special character in quotes"),
     ("mapping values are not allowed", "put text that holds a colon in quotes, and check the indentation"),
+    ("tab character", "indent with blanks, not with tabs"),
     ("could not find expected ':'", "is the colon after a key missing, or the blank after the colon?"),
     ("did not find expected key", "check the indentation and the quotes of the lines above"),
     ("did not find expected '-' indicator", "check the indentation of the list"),
@@ -37,7 +38,7 @@ def read_yaml(path: Path, name: str) -> tuple[YamlFile, list[Problem]]:
             content = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
-        return YamlFile(name, None), [Problem(name, 1, 1, "", f"cannot be read: {reason}")]
+        return YamlFile(name, None, unread=True), [Problem(name, 1, 1, "", f"cannot be read: {reason}")]
     return parse_yaml(content, name)
 
 
@@ -49,7 +50,7 @@ def parse_yaml(content: bytes, name: str) -> tuple[YamlFile, list[Problem]]:
         node = _composed(text, name)
         file = builder.build(node) if node else YamlFile(name, None)
     except UnusableError as error:
-        return YamlFile(name, None), [*builder.problems, error.problem]
+        return YamlFile(name, None, unread=True), [*builder.problems, error.problem]
     return file, builder.problems
 
 

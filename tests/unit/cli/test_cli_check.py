@@ -1,0 +1,150 @@
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+import pytest
+
+from kdsync.cli.check import Finding, check
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.settings.load import Loaded
+
+ENVIRON = {"KD": "kingdee-secret", "DT": "dingtalk-secret"}
+MAIN = """
+kingdee: {url: "http://127.0.0.1/K3Cloud/", acct_id: a, username: u, app_id: i, app_secret: {env: KD}}
+dingtalk: {client_id: d, client_secret: {env: DT}, agent_id: 1, groups: {finance: {token: {env: DT}}}}
+directory: directory.yaml
+fallback: [user:ops1]
+"""
+RULES = """
+rules:
+  - {id: one, form: AP_PAYBILL, on: approved, to: [creator, role:cashier], message: {title: x}}
+  - {id: two, form: AP_PAYBIL, on: approved, to: [group:finance], mode: shadow, message: {title: x}}
+"""
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "rules.yaml").write_text(RULES)
+    (tmp_path / "directory.yaml").write_text("roles: {cashier: [user:user3]}\n")
+    (tmp_path / "kdsync.yaml").write_text(MAIN)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("COLUMNS", "80")
+    return Path("kdsync.yaml")
+
+
+def spoil(name: str, old: str, new: str) -> None:
+    text = Path(name).read_text()
+    assert old in text
+    Path(name).write_text(text.replace(old, new, 1))
+
+
+def test_a_sound_configuration_is_summed_up(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(config, live=False, json_output=False, environ=ENVIRON) == 0
+    said = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert said[0] == "The configuration is sound."
+    assert "Kingdee http://127.0.0.1/K3Cloud/ as u (sign)" in said
+    assert "Rules 1 live, 1 in shadow" in said
+    assert "Forms AP_PAYBIL (1), AP_PAYBILL (1)" in said
+    assert "Recipients creator (1), group (1), role (1)" in said
+    assert "Roles cashier: user:user3" in said
+    assert "Groups finance" in said
+
+
+def test_a_form_that_looks_misspelt_is_pointed_at_but_is_no_mistake(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(config, live=False, json_output=False, environ=ENVIRON, known_forms=("AP_PAYBILL",)) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "AP_PAYBIL is no form that kdsync knows by heart; did you mean AP_PAYBILL?" in said
+
+
+def test_mistakes_go_to_stderr_by_file_with_place_key_and_hint(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil("rules/rules.yaml", "approved", "aproved")
+    spoil("kdsync.yaml", "fallback", "poll: {interval: 45s}\nfallback")
+    assert check(config, live=False, json_output=False, environ=ENVIRON) == 78
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.splitlines() == [
+        "kdsync.yaml:5:18  poll.interval",
+        "    must be between 1s and 30s",
+        "",
+        "rules/rules.yaml:3:37  rules[0].on",
+        "    rule one: 'aproved' is not a trigger",
+        "    did you mean approved?",
+        "",
+        "2 problems in 2 files; nothing was changed.",
+    ]
+
+
+def test_no_line_but_that_of_a_place_is_wider_than_the_screen(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("kdsync.yaml", "user:ops1", "creator, boss, 'manager_of:field:FProposerID'")
+    assert check(config, live=False, json_output=False, environ=ENVIRON) == 78
+    assert all(len(line) <= 80 for line in capsys.readouterr().err.splitlines())
+
+
+def test_mistakes_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("rules/rules.yaml", "approved", "aproved")
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 78
+    (problem,) = json.loads(capsys.readouterr().out)["problems"]
+    assert problem == {
+        "file": "rules/rules.yaml",
+        "line": 3,
+        "column": 37,
+        "key": "rules[0].on",
+        "message": "rule one: 'aproved' is not a trigger",
+        "hint": "did you mean approved?",
+    }
+
+
+def test_a_summary_as_json(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    said = json.loads(capsys.readouterr().out)
+    assert said["rules"] == {"live": 1, "shadow": 1}
+    assert said["roles"] == {"cashier": ["user:user3"]}
+    assert said["problems"] == said["findings"] == []
+
+
+def test_a_secret_in_plain_text_is_not_shown(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("kdsync.yaml", "{env: KD}", "0123456789abcdef")
+    for json_output in (False, True):
+        assert check(config, live=False, json_output=json_output, environ=ENVIRON) == 78
+        said = capsys.readouterr()
+        assert "app_secret" in said.out + said.err
+        assert "0123456789abcdef" not in said.out + said.err
+
+
+def misspelt_field(_: Loaded) -> Iterable[Finding]:
+    yield Finding("rule one", "Kingdee has no field FBilNo in AP_PAYBILL", "did you mean FBillNo?")
+
+
+def nobody_there(_: Loaded) -> Iterable[Finding]:
+    raise EdgeError("kingdee", FailureKind.TRANSIENT, "refused", "nobody answers", cure="is the server on?")
+
+
+def wrong_secret(_: Loaded) -> Iterable[Finding]:
+    raise EdgeError("dingtalk", FailureKind.CONFIGURATION, "40089", "the client secret is wrong")
+
+
+def test_what_the_systems_say_is_asked_only_live(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(config, live=False, json_output=False, environ=ENVIRON, probes=(misspelt_field,)) == 0
+    assert check(config, live=True, json_output=False, environ=ENVIRON, probes=(misspelt_field,)) == 78
+    assert "did you mean FBillNo?" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("probe", "code"), [(nobody_there, 1), (wrong_secret, 78)])
+def test_a_system_that_cannot_be_asked_is_no_mistake_in_the_files_unless_they_are_why(
+    probe: object, code: int, config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert callable(probe)
+    assert check(config, live=True, json_output=True, environ=ENVIRON, probes=(probe,)) == code
+    assert len(json.loads(capsys.readouterr().out)["findings"]) == 1
+
+
+def test_live_says_so_when_all_agree(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert check(config, live=True, json_output=False, environ=ENVIRON) == 0
+    assert "Kingdee and DingTalk agree." in capsys.readouterr().out
