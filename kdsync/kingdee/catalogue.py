@@ -7,7 +7,6 @@ one wrong key fails a whole query.
 
 from __future__ import annotations
 
-from types import MappingProxyType
 from typing import Any
 
 from kdsync.model import Facts
@@ -16,8 +15,8 @@ NOT_WRITTEN_OFF = "FWRITTENOFFSTATUS <> 'C'"
 NOT_CLOSED = "FCloseStatus = 'A'"
 
 
-def _title(zh: str, en: str, vi: str) -> MappingProxyType[str, str]:
-    return MappingProxyType({"zh": zh, "en": en, "vi": vi})
+def _title(zh: str, en: str, vi: str) -> dict[str, str]:
+    return {"zh": zh, "en": en, "vi": vi}
 
 
 def _bill(form: str, zh: str, en: str, vi: str, **known: Any) -> Facts:

@@ -82,7 +82,8 @@ def _unmapped(symptom: Symptom) -> tuple[Trap, str]:
     seen = [f"{name}-{value}" for name in names if (value := getattr(symptom, name))]
     code = "unmapped-" + (seen[0] if seen else "text")
     message = "Kingdee failed in a way kdsync does not know"
-    return Trap("text", "", FailureKind.TRANSIENT, code, message, "please report this text"), ""
+    write = FailureKind.UNKNOWN_OUTCOME if symptom.http else None  # who said it may not know what became of it
+    return Trap("text", "", FailureKind.TRANSIENT, code, message, "please report this text", write), ""
 
 
 def _named(on: str, value: str) -> str:

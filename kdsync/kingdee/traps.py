@@ -116,7 +116,7 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("http", "407", C, "", "the proxy wants a login", "put it into HTTPS_PROXY"),
     Trap("http", "400|411|413|414|415|431", R, "", "the server does not accept the request", "please report this"),
     Trap("http", "429", L, "", "the server asks for fewer calls", TRY_LATER),
-    Trap("http", "408|5..", T, "", "the server or a proxy before it failed", TRY_LATER, write=U),
+    Trap("http", "408|5(?!19)..", T, "", "the server or a proxy before it failed", TRY_LATER, write=U),
     Trap("fault", "dns", T, "", "the server's name cannot be resolved", "check kingdee.url and this machine's DNS"),
     Trap("fault", "refused", T, "",
          "nothing listens at the server's address", "check kingdee.url, the firewall and that Kingdee runs"),

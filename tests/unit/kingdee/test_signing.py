@@ -21,10 +21,13 @@ SERVER = "https://kd.example.com/K3Cloud/"
 PATH = "/K3Cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.ExecuteBillQuery.common.kdsvc"
 
 
-@pytest.mark.parametrize(("algorithm", "expected"), [
-    ("sha256", "c675a48e0fe724a172c5d262f49f30706443e40f932862ee86f0db805aa1088f"),
-    ("sha1", "e9977a038a13c585f7655e02707207c78e34a8a6"),
-])
+@pytest.mark.parametrize(
+    ("algorithm", "expected"),
+    [
+        ("sha256", "c675a48e0fe724a172c5d262f49f30706443e40f932862ee86f0db805aa1088f"),
+        ("sha1", "e9977a038a13c585f7655e02707207c78e34a8a6"),
+    ],
+)
 def test_the_login_signature_of_the_vector(algorithm: Algorithm, expected: str) -> None:
     assert login_signature((ACCT, USER, APP_ID, SECRET, str(STAMP)), algorithm) == expected
 
@@ -58,8 +61,12 @@ def test_the_order_of_the_parts_does_not_matter(parts: list[str], random: Any) -
 
 def ours(app_id: str, secret: str, user: str) -> dict[str, str]:
     return signed_headers(
-        path=PATH, app_id=app_id, app_secret=secret, app_data=f"{ACCT},{user},2052,0",
-        timestamp=STAMP, nonce=str(STAMP),
+        path=PATH,
+        app_id=app_id,
+        app_secret=secret,
+        app_data=f"{ACCT},{user},2052,0",
+        timestamp=STAMP,
+        nonce=str(STAMP),
     )
 
 
