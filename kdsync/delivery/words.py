@@ -1,0 +1,147 @@
+"""What kdsync itself says to people, in the three languages; everything else a recipient reads is the operator's."""
+
+from __future__ import annotations
+
+from datetime import date, datetime
+from zoneinfo import ZoneInfo
+
+from kdsync.delivery import escaping
+from kdsync.model import Status, Transition
+
+LOCALES = ("zh", "en", "vi")
+_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+WORDS: dict[str, tuple[str, str, str]] = {
+    # Status and transitions of documents
+    "status_Z": ("暂存", "Draft", "Bản nháp"),
+    "status_A": ("创建", "Created", "Đã tạo"),
+    "status_B": ("审核中", "In approval", "Đang duyệt"),
+    "status_C": ("已审核", "Approved", "Đã duyệt"),
+    "status_D": ("重新审核", "Sent back", "Bị trả lại"),
+    "created": ("已创建", "created", "đã tạo"),
+    "submitted": ("已提交", "submitted", "đã trình"),
+    "approved": ("已审核", "approved", "đã duyệt"),
+    "rejected": ("已驳回", "rejected", "bị từ chối"),
+    "unapproved": ("已反审核", "approval withdrawn", "đã hủy duyệt"),
+    "voided": ("已作废", "voided", "đã hủy bỏ"),
+    "closed": ("已关闭", "closed", "đã đóng"),
+    "deleted": ("已删除", "deleted", "đã xóa"),
+    "changed": ("已变更", "changed", "đã thay đổi"),
+    # Parts of messages
+    "yes": ("是", "yes", "có"),
+    "no": ("否", "no", "không"),
+    "comma": ("、", ", ", ", "),
+    "open": ("查看详情", "Open", "Xem chi tiết"),
+    "undeliverable": (
+        "以下消息未能送达全部接收人：{reason}",
+        "This could not be delivered to everybody it was meant for: {reason}",
+        "Không gửi được tới tất cả người nhận: {reason}",
+    ),
+    # Notices to the fallback
+    "dead_title": ("消息未送达：{title}", "Not delivered: {title}", "Không gửi được: {title}"),
+    "dead_body": (
+        "规则 {rule} 的消息“{title}”未能送达 {target}，原因：{reason}",
+        "The message “{title}” of rule {rule} could not be delivered to {target} because {reason}",
+        "Tin nhắn “{title}” của quy tắc {rule} không gửi được tới {target} vì {reason}",
+    ),
+    "rule_failed_title": (
+        "规则 {rule} 出错：{number}",
+        "Rule {rule} failed: {number}",
+        "Quy tắc {rule} bị lỗi: {number}",
+    ),
+    "rule_failed_body": (
+        "规则 {rule} 无法处理单据 {number}（{form}）：{error}",
+        "Rule {rule} could not be applied to {number} ({form}): {error}",
+        "Không thể áp dụng quy tắc {rule} cho {number} ({form}): {error}",
+    ),
+    "form_failed_title": ("无法读取 {form}", "{form} cannot be read", "Không đọc được {form}"),
+    "form_failed_body": (
+        "金蝶拒绝了对 {form} 的查询：{error}\n\n{cure}",
+        "Kingdee refused to be asked for {form}: {error}\n\n{cure}",
+        "Kingdee từ chối truy vấn {form}: {error}\n\n{cure}",
+    ),
+    "form_back_title": ("{form} 已恢复", "{form} can be read again", "{form} đã đọc lại được"),
+    "form_back_body": (
+        "{form} 的变更通知已恢复。",
+        "Changes of {form} are noticed again.",
+        "Thay đổi của {form} lại được theo dõi.",
+    ),
+    "vanished_title": ("{form} 的单据大量消失", "Documents of {form} vanished", "Nhiều chứng từ {form} biến mất"),
+    "vanished_body": (
+        "{form}：{alarm}。期间不会发送删除通知。请检查权限、账套以及是否恢复过备份。",
+        "{form}: {alarm}. No deletion is told meanwhile. Check permissions, account set and restored backups.",
+        "{form}: {alarm}. Tạm thời không thông báo xóa. Hãy kiểm tra quyền, bộ sổ và bản sao lưu đã khôi phục.",
+    ),
+    "vanished_over_title": ("{form} 的单据已恢复可见", "Documents of {form} are back", "Chứng từ {form} đã hiện lại"),
+    "vanished_over_body": (
+        "{form} 的单据数量恢复正常。",
+        "{form} has its usual number of documents again.",
+        "Số chứng từ {form} đã trở lại bình thường.",
+    ),
+    "field_unknown_title": ("{form} 没有字段 {field}", "{form} has no field {field}", "{form} không có trường {field}"),
+    "field_unknown_body": (
+        "规则 {rules} 使用了 {form} 中不存在的字段 {field}，在修正之前不再生效。",
+        "The rules {rules} use the field {field}, which {form} does not have. They rest until that is mended.",
+        "Các quy tắc {rules} dùng trường {field} không có trong {form}, nên tạm ngừng cho đến khi được sửa.",
+    ),
+    "quota_title": (
+        "钉钉调用量已用 {percent}",
+        "{percent} of the DingTalk calls used",
+        "Đã dùng {percent} lượt gọi DingTalk",
+    ),
+    "quota_body": (
+        "本月已使用 {used} 次调用，上限 {limit} 次。",
+        "{used} of this month's {limit} calls are used.",
+        "Tháng này đã dùng {used} trên {limit} lượt gọi.",
+    ),
+    "clock_title": ("{system} 的时钟不一致", "The clock of {system} differs", "Đồng hồ của {system} bị lệch"),
+    "clock_body": (
+        "{system} 的时钟与本机相差 {seconds} 秒，请校准时间。",
+        "The clock of {system} is {seconds} seconds off this machine's. Set the clocks right.",
+        "Đồng hồ của {system} lệch {seconds} giây so với máy này. Hãy chỉnh lại giờ.",
+    ),
+    "storm_title": ("{form}：{count} 条变更", "{form}: {count} changes", "{form}: {count} thay đổi"),
+    "storm_body": (
+        "规则 {rule} 在短时间内触发了 {count} 次，已合并为一条消息。",
+        "Rule {rule} fired {count} times within a short time; this message stands for all of them.",
+        "Quy tắc {rule} kích hoạt {count} lần trong thời gian ngắn; tin này gộp tất cả.",
+    ),
+}
+"""The words by key, in the order of LOCALES."""
+
+
+def words(key: str, locale: str, **params: object) -> str:
+    """Fixed words with `params` filled in; in the words of a body (`…_body`, `undeliverable`) as markdown."""
+    text = WORDS[key][LOCALES.index(locale) if locale in LOCALES else 0]
+    escape = escaping.markdown if key.endswith("_body") or key == "undeliverable" else escaping.plain
+    return text.format(**{name: escape(str(value)) for name, value in params.items()})
+
+
+def status(letter: str, locale: str) -> str:
+    """The name of an FDocumentStatus."""
+    return words(f"status_{Status(letter)}", locale)
+
+
+def transition(kind: Transition, locale: str) -> str:
+    """What a document did."""
+    return words(kind.value, locale)
+
+
+def day(moment: date, locale: str) -> str:
+    """The date as the locale writes it; numbers alone would leave day and month in doubt."""
+    if locale == "en":
+        return f"{moment.day} {_MONTHS[moment.month - 1]} {moment.year}"
+    return (
+        f"{moment.day:02}/{moment.month:02}/{moment.year}"
+        if locale == "vi"
+        else f"{moment.year:04}-{moment.month:02}-{moment.day:02}"
+    )
+
+
+def footer(event_id: str, at: datetime, locale: str, zone: ZoneInfo) -> str:
+    """What tells two messages of the same words apart: the time in `zone`, and the event's id, shortened.
+
+    DingTalk drops a message that a person already got that day (errcode 143106 of `getsendresult`).
+    """
+    local = at.astimezone(zone)
+    return f"{day(local, locale)} {local:%H:%M:%S} · #{event_id[:8]}"
