@@ -169,7 +169,7 @@ class SimulatedDingTalk:
 
     @property
     def on_seen(self) -> Callable[[Seen], None] | None:
-        """Called with each message that reaches somebody, on the thread that serves the call."""
+        """Called with each message that reaches somebody, while the platform waits: it must not send."""
         return self._phones.on_seen
 
     @on_seen.setter
@@ -271,6 +271,10 @@ class SimulatedDingTalk:
     def drop(self) -> None:
         """Lose every connection without a word."""
         self._stream.drop()
+
+    def stall(self) -> None:
+        """Let the connections of now go deaf while both ends think they are open: only a client's watchdog helps."""
+        self._stream.stall()
 
     @property
     def connections(self) -> list[str]:

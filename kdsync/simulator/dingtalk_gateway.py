@@ -20,6 +20,7 @@ from kdsync.simulator.dingtalk_limits import MonthlyAllowance, Window
 from kdsync.simulator.faults import Faults
 
 _BAN_PAGE = b"<!DOCTYPE html><html><body><h1>Unusual traffic from your network</h1></body></html>"
+_BAN = b'{"status":1111,"wait":5,"source":"x5","punish":"deny","uuid":"simulated"}'
 _HANG = 60.0  # seconds of real time
 _SLOW = 5.0
 
@@ -170,6 +171,8 @@ class Gateway:
                 return Answer(b"Internal Server Error", 500, "text/plain")
             case "html_ban":
                 return Answer(_BAN_PAGE, 200, "text/html")
+            case "json_ban":
+                return Answer(_BAN)
             case "permission":
                 route = self._routes.get((call.request.method, call.api))
                 return self._refuse(no_permission(route.scope if route else "", new_host=call.new_host))

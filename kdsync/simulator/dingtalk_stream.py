@@ -44,7 +44,11 @@ class _Ticket:
 
 @dataclass(slots=True)
 class Connection:
-    """One connected client. While `closing`, nothing more is delivered to it."""
+    """One connected client.
+
+    While `closing`, nothing more is delivered to it. `stalled`: what is sent to it vanishes, as after a loss of the
+    network that the platform has not noticed.
+    """
 
     name: str
     subscriptions: frozenset[Subscription]
@@ -52,6 +56,7 @@ class Connection:
     heard: datetime
     pinged: datetime
     closing: bool = False
+    stalled: bool = False
 
     def takes(self, push: Push) -> bool:
         return not self.closing and (push.kind, push.topic) in self.subscriptions
@@ -168,6 +173,12 @@ class Stream:
             for connection in self.connections:
                 connection.closing = True
 
+    def stall(self) -> None:
+        """Let everything vanish on the way to the clients of now, which stay connected and go on being chosen."""
+        with self._lock:
+            for connection in self.connections:
+                connection.stalled = True
+
     def drop(self) -> None:
         """Lose every connection without a word."""
         with self._lock:
@@ -214,6 +225,8 @@ class Stream:
         push.attempts.append(now)
         push.message_ids.append(message_id)
         self._awaiting[message_id] = push
+        if connection.stalled:
+            return
         try:
             connection.line.send(push.frame(message_id, connection.name, now))
         except OSError:

@@ -33,6 +33,7 @@ DINGTALK: Mapping[str, str] = _BOTH | {
     "http504": "the gateway gives up on its backend: HTTP 504, or errcode 15 on the old host; nothing was done",
     "done504": "the same, but the backend carried the request out",
     "html_ban": "an HTML page instead of JSON, as for an address that asked too often",
+    "json_ban": "the same, told in JSON of neither host's envelope",
     "token_expired": "the access token is void from now on, as is every request that carries it",
     "qps": "too many calls a second",
     "quota": "the month's calls are used up",

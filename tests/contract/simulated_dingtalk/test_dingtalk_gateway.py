@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from random import Random
@@ -189,6 +191,12 @@ def test_an_answer_that_is_no_json(ding: SimulatedDingTalk) -> None:
     assert fetch_token(ding).status_code == 500
 
 
+def test_a_ban_in_json_of_neither_envelope(ding: SimulatedDingTalk) -> None:
+    ding.fault("json_ban")
+    banned = fetch_token(ding)
+    assert (banned.status_code, banned.json()["status"], banned.json()["wait"]) == (200, 1111, 5)
+
+
 @pytest.mark.parametrize(("fault", "seen"), [("reset", 0), ("lost_reply", 1)])
 def test_a_connection_that_breaks(ding: SimulatedDingTalk, send: Call, fault: str, seen: int) -> None:
     ding.fault(fault, api="asyncsend_v2")
@@ -209,6 +217,16 @@ def test_no_answer_until_the_caller_gives_up(ding: SimulatedDingTalk) -> None:
     ding.fault("hang")
     with pytest.raises(requests.Timeout):
         requests.get(f"{ding.url}/gettoken", timeout=0.05)
+
+
+def test_stopping_ends_what_hangs(ding: SimulatedDingTalk) -> None:
+    ding.fault("hang")
+    with ThreadPoolExecutor(1) as pool:
+        waiting = pool.submit(fetch_token, ding)
+        while not ding.calls:
+            time.sleep(0.005)
+        ding.stop()
+        assert isinstance(waiting.exception(timeout=5), requests.ConnectionError)
 
 
 def test_a_slow_answer_takes_its_time_by_the_clock(ding: SimulatedDingTalk, clock: FakeClock) -> None:

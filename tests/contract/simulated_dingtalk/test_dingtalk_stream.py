@@ -277,6 +277,15 @@ def test_a_connection_that_is_lost_without_a_word(ding: SimulatedDingTalk, join:
     assert ding.connections == []
 
 
+def test_a_connection_that_went_deaf_is_still_chosen(ding: SimulatedDingTalk, join: Join) -> None:
+    client = join()
+    ding.stall()
+    push = ding.say("user1", "hello")
+    assert nothing_comes(client)
+    assert not push.lost
+    assert len(ding.connections) == 1
+
+
 def test_frames_that_make_no_sense_are_ignored(ding: SimulatedDingTalk, join: Join) -> None:
     client = join()
     for nonsense in ("{", "7", '{"headers": 7}', '{"headers": {"messageId": "x"}}', "null"):
