@@ -168,8 +168,8 @@ class _Parser:
     def _operand(self) -> Operand:
         token = self._take()
         if token.kind == "word":
-            if self._tokens[self._at].value == "(":
-                raise bad_filter(f"“{token.value}”不是允许的函数")
+            if self._tokens[self._at].value == "(" or token.value.lower() == "select":
+                raise bad_filter(f"“{token.value}”不是允许的函数或子查询")
             sql, kind = self._resolve(token.value)
             return Operand(sql, kind)
         if token.kind == "number":

@@ -111,7 +111,8 @@ def _joined(parts: Sequence[str], opening: str, closing: str) -> str:
     if len(parts) == 1:
         return parts[0]
     inner = [f"substr({part}, 2, length({part}) - 2)" for part in parts]
-    return f"'{opening}' || {' || ', ' || '.join(inner)} || '{closing}'"
+    between = " || ',' || "
+    return f"'{opening}' || {between.join(inner)} || '{closing}'"
 
 
 def _text(value: str) -> str:

@@ -85,6 +85,7 @@ SCOPES = {
 }
 """The faults that strike only requests of a kind; `place` gives the words."""
 
+MOST_REQUESTS = 100_000  # remembered; a server may run for weeks
 HOURS = 3600.0
 SLOW = 5.0
 
@@ -150,6 +151,8 @@ class Desk:
         self.logins += op in LOGINS
         reply = self._struck(op, named, incoming, fault)
         self.requests.append(Request(op, form, reply.rows, fault.name if fault else "", data))
+        if len(self.requests) > MOST_REQUESTS:
+            del self.requests[: MOST_REQUESTS // 2]
         return reply
 
     def _struck(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: Fault | None) -> Reply:

@@ -47,6 +47,7 @@ class Step:
     name: str
     texts: Mapping[str, str]
     effect: Callable[[Form, Stamp], Columns]
+    living: bool = False  # not for a voided document
     needs: tuple[tuple[str, str, str], ...] = ()  # key, the value it must have, why it is refused otherwise
 
     def columns(self, form: Form, record: Record, stamp: Stamp) -> Columns:
@@ -60,28 +61,31 @@ class Step:
         text = self.texts.get(status)
         for key, value, why in self.needs:
             if not form.has(key):
-                text = text or "操作不存在"
+                text = "操作不存在"
             elif record.head[key] != value:
                 text = text or why
+        if self.living and record.head.get("FCancelStatus") == VOIDED:
+            text = "已作废，不允许此操作"
         if text:
             number = record.head.get(form.number) if form.number else record.id
             raise Refusal(MsgCode.INVALID, f"单据编号为“{number}”的单据，{text}")
 
 
-_NOT_VOID = ("FCancelStatus", NORMAL, "已作废，不允许此操作")
 _SUBMITTED = "只有暂存、创建和重新审核的数据才允许提交"
 _NOT_SUBMITTED = "尚未提交，请先提交再审核"
 _NOT_APPROVED = "尚未审核，不允许此操作"
 _IN_APPROVAL = "审核中，不允许此操作"
 _APPROVED = "已审核，不允许此操作"
+_NO_CHANGE = "单据已审核，不允许修改"
 _RUNNING = {"B": _IN_APPROVAL, "C": _APPROVED}
 _UNFINISHED = dict.fromkeys("ZABD", _NOT_APPROVED)
 
-SUBMIT = Step("Submit", {"B": _SUBMITTED, "C": _SUBMITTED}, lambda form, _: {form.status: "B"})
+SUBMIT = Step("Submit", {"B": _SUBMITTED, "C": _SUBMITTED}, lambda form, _: {form.status: "B"}, living=True)
 AUDIT = Step(
     "Audit",
     {**dict.fromkeys("ZAD", _NOT_SUBMITTED), "C": "单据已经审核"},
     lambda form, stamp: {form.status: "C", **stamp.signed(form, form.approver, form.approved)},
+    living=True,
 )
 UNAUDIT = Step(
     "UnAudit",
@@ -90,31 +94,31 @@ UNAUDIT = Step(
 )
 REJECT = Step("Reject", {**dict.fromkeys("ZAD", "尚未提交"), "C": _APPROVED}, lambda form, _: {form.status: "D"})
 DELETE = Step("Delete", _RUNNING, lambda _form, _stamp: {})
-CHANGE = Step("Change", {"C": "单据已审核，不允许修改"}, lambda _form, _stamp: {})
-EDIT = Step("Save", {"B": _IN_APPROVAL, "C": "单据已审核，不允许修改"}, lambda _form, _stamp: {})
+CHANGE = Step("Change", {"C": _NO_CHANGE}, lambda _form, _stamp: {})
+EDIT = Step("Save", {"B": _IN_APPROVAL, "C": _NO_CHANGE}, lambda _form, _stamp: {}, living=True)
 CANCEL = Step(
     "Cancel",
     _RUNNING,
     lambda form, stamp: {"FCancelStatus": VOIDED, **stamp.signed(form, "FCancellerId", "FCancelDate")},
-    (("FCancelStatus", NORMAL, "单据已作废"),),
+    needs=(("FCancelStatus", NORMAL, "单据已作废"),),
 )
 UNCANCEL = Step(
     "UnCancel",
     {},
     lambda form, _: {"FCancelStatus": NORMAL, **_cleared(form, "FCancellerId", "FCancelDate")},
-    (("FCancelStatus", VOIDED, "单据未作废"),),
+    needs=(("FCancelStatus", VOIDED, "单据未作废"),),
 )
 CLOSE = Step(
     "BillClose",
     _UNFINISHED,
     lambda form, stamp: {"FCloseStatus": CLOSED, **stamp.signed(form, "FCloserId", "FCloseDate")},
-    (("FCloseStatus", OPEN, "单据已关闭"),),
+    needs=(("FCloseStatus", OPEN, "单据已关闭"),),
 )
 UNCLOSE = Step(
     "BillUnClose",
     _UNFINISHED,
     lambda form, _: {"FCloseStatus": OPEN, **_cleared(form, "FCloserId", "FCloseDate")},
-    (("FCloseStatus", CLOSED, "单据未关闭"),),
+    needs=(("FCloseStatus", CLOSED, "单据未关闭"),),
 )
 
 OPERATIONS: Mapping[str, Step] = {

@@ -6,6 +6,7 @@ A hundred thousand documents must be filtered, ordered and cut into pages as fas
 from __future__ import annotations
 
 import sqlite3
+import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -55,9 +56,7 @@ class Tables:
         self.lock = RLock()
         self._forms: dict[str, Form] = {}
         self._database = sqlite3.connect(":memory:", check_same_thread=False, isolation_level=None)
-
-    def close(self) -> None:
-        self._database.close()
+        weakref.finalize(self, self._database.close)
 
     def define(self, form: Form) -> None:
         """Install a form. ValueError if there is one of that id."""
