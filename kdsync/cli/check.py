@@ -115,7 +115,7 @@ def _print_problems(problems: Sequence[Problem], json_output: bool) -> None:
             _print_problem(console, problem)
         console.print()
     files = len({problem.file for problem in problems})
-    console.print(f"{_count(len(problems), 'problem')} in {_count(files, 'file')}; nothing was changed.", style="bold")
+    console.print(f"{_count(len(problems), 'problem')} in {_count(files, 'file')}.", style="bold")
 
 
 def _print_problem(console: Console, problem: Problem) -> None:

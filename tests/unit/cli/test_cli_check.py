@@ -77,7 +77,7 @@ def test_mistakes_go_to_stderr_by_file_with_place_key_and_hint(
         "    rule one: 'aproved' is not a trigger",
         "    did you mean approved?",
         "",
-        "2 problems in 2 files; nothing was changed.",
+        "2 problems in 2 files.",
     ]
 
 
