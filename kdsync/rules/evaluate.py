@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
-from kdsync.model import Event
+from kdsync.model import Document, Event
 from kdsync.rules.compile import CompiledRule
 from kdsync.rules.expressions import Expression, Names
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.rules.scope import before
 from kdsync.rules.triggers import Trigger
+from kdsync.rules.values import ENTRIES, Record
 from kdsync.rules.wording import explain
 
 
@@ -46,17 +47,17 @@ def evaluate(rule: CompiledRule, event: Event, *, now: datetime, zone: ZoneInfo)
     if not triggers:  # most events end here, before anything is built for them
         return NoMatch(f"'{event.kind}' is not among its triggers")
     try:
-        return _asked(rule, triggers, event, lambda: rule.names(event, now=now, zone=zone))
+        return _asked(rule, triggers, event, now, zone)
     except Exception as error:  # noqa: BLE001  # one rule must not keep the others from their turn
         return Broken(explain(error))
 
 
-def _asked(rule: CompiledRule, triggers: list[Trigger], event: Event, look: Callable[[], Names]) -> Verdict:
-    reason = _happened(triggers, event)
+def _asked(rule: CompiledRule, triggers: list[Trigger], event: Event, now: datetime, zone: ZoneInfo) -> Verdict:
+    reason = next(filter(None, (_happened(trigger, event, zone) for trigger in triggers)), "")
     expressions = [trigger.expression for trigger in triggers if trigger.expression]
     if not reason and not expressions:
         return NoMatch("none of the fields of 'changed' differs")
-    names = look()
+    names = rule.names(event, now=now, zone=zone)
     reason = reason or _became(expressions, names)
     if not reason:
         return NoMatch("nothing of 'becomes' has become true")
@@ -65,14 +66,22 @@ def _asked(rule: CompiledRule, triggers: list[Trigger], event: Event, look: Call
     return Match(reason)
 
 
-def _happened(triggers: list[Trigger], event: Event) -> str:
-    """What fires a trigger that needs no expression; '' where none does."""
-    for trigger in triggers:
-        if trigger.fields and event.old and event.new and (differ := trigger.fields & event.changed):
-            return f"changed: {', '.join(sorted(differ))}"
-        if not trigger.fields and not trigger.expression:
-            return event.kind.value
-    return ""
+def _happened(trigger: Trigger, event: Event, zone: ZoneInfo) -> str:
+    """What fires a trigger that needs no expression; '' where nothing does."""
+    if trigger.expression:
+        return ""
+    if not trigger.fields:
+        return event.kind.value
+    if event.old is None or event.new is None:
+        return ""
+    differ = trigger.fields & event.changed
+    if trigger.rows and _rows(event.old, trigger.rows, zone) == _rows(event.new, trigger.rows, zone):
+        differ -= {ENTRIES}  # another rule watches what differs in the rows
+    return f"changed: {', '.join(sorted(differ))}" if differ else ""
+
+
+def _rows(document: Document, keys: frozenset[str], zone: ZoneInfo) -> list[list[Any]]:
+    return [[row.value(key) for key in sorted(keys)] for row in Record.of(document, zone).entries]
 
 
 def _became(expressions: list[Expression], names: Names) -> str:

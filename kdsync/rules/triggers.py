@@ -22,12 +22,13 @@ _FIELD = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 class Trigger:
     """One item of `on`: which kinds of event it listens to, and what else it asks for.
 
-    `fields` are the watched keys of `changed` (`entries` for any entry row), `expression` is that of `becomes`;
-    `heads` and `entries` are the field keys that it needs.
+    `fields` are the watched keys of `changed` (`entries` for the entry rows); `rows` says which fields of a row then
+    count (none: all); `expression` is that of `becomes`; `heads` and `entries` are the field keys that it needs.
     """
 
     kinds: frozenset[Transition]
     fields: frozenset[str] = frozenset()
+    rows: frozenset[str] = frozenset()
     expression: Expression | None = None
     heads: frozenset[str] = frozenset()
     entries: frozenset[str] = frozenset()
@@ -78,7 +79,8 @@ def _changed(value: Any, path: tuple[str | int, ...]) -> Trigger:
     entries = frozenset(key.partition(".")[2] for key in keys if key.startswith(f"{ENTRIES}."))
     heads = frozenset(key for key in keys if key.partition(".")[0] != ENTRIES)
     fields = heads if len(heads) == len(set(keys)) else heads | {ENTRIES}
-    return Trigger(frozenset({Transition.CHANGED}), fields, heads=heads, entries=entries)
+    rows = frozenset() if ENTRIES in keys else entries
+    return Trigger(frozenset({Transition.CHANGED}), fields, rows, heads=heads, entries=entries)
 
 
 def _becomes(value: Any, path: tuple[str | int, ...]) -> Trigger:

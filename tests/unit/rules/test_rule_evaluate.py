@@ -60,9 +60,19 @@ def test_changed_wants_both_states(old: Values | None, new: Values | None) -> No
     assert isinstance(asked(rule({"changed": "A"}), event(Transition.CHANGED, old, new, "A")), NoMatch)
 
 
-def test_changed_sees_the_rows() -> None:
-    rows = rule({"changed": "entries.FQty"})
-    assert asked(rows, event(Transition.CHANGED, {}, {}, "entries")) == Match("changed: entries")
+@pytest.mark.parametrize(
+    ("on", "old", "new", "fires"),
+    [
+        ({"changed": "entries.FQty"}, [1, 2], [1, 3], True),
+        ({"changed": "entries.FQty"}, [1], [1, None], True),
+        ({"changed": "entries.FQty"}, [1, None], [1.0, " "], False),
+        ({"changed": "entries.FOther"}, [1, 2], [1, 3], False),
+        ({"changed": ["entries.FOther", "entries"]}, [1, 2], [1, 3], True),
+    ],
+)
+def test_changed_looks_at_its_own_fields_of_the_rows(on: Any, old: list[Any], new: list[Any], fires: bool) -> None:
+    verdict = asked(rule(on), event(Transition.CHANGED, {"rows": old}, {"rows": new}, "entries"))
+    assert verdict == (Match("changed: entries") if fires else NoMatch("none of the fields of 'changed' differs"))
 
 
 @pytest.mark.parametrize(
