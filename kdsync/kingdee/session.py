@@ -26,7 +26,7 @@ from kdsync.kingdee.transport import Transport
 from kdsync.settings.schema import KingdeeSection
 
 SERVICE = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService."
-NOT_THE_SIGNATURE = re.compile(r"(?i)时间戳|用户|密码|user|password|RestoreSession|许可|licen[cs]e|锁定|gateway")
+ANOTHER_REASON = re.compile(r"(?i)时间戳|用户|密码|user|password|RestoreSession|许可|licen[cs]e|锁定|gateway")
 """Texts of refused logins that another digest would not cure."""
 REFUSED_PASSWORD = ("login-0", "account-locked")
 
@@ -144,7 +144,7 @@ class Sessions:
         if self._algorithm == "sha1":
             self._algorithm = "sha256"  # the server was brought up to date
             return "no"
-        if self._sha1_tried or NOT_THE_SIGNATURE.search(error.message.partition(": ")[2]):
+        if self._sha1_tried or not _may_be_the_digest(error):
             return "no"
         self._sha1_tried, self._algorithm = True, "sha1"  # servers before 8.0.0.202205
         return "sha1"
@@ -165,3 +165,9 @@ class Sessions:
     def _switch_organisation(self, session: KingdeeSession) -> None:
         body = json.dumps({"data": {"OrgNumber": str(self._settings.org)}}).encode()
         self._transport.post(SERVICE + "SwitchOrg", body, session.headers, read=True)
+
+
+def _may_be_the_digest(error: EdgeError) -> bool:
+    """The login was refused for nothing that is known to have another reason than its signature."""
+    suspect = error.code in ("third-party", "sign", "login-0") or error.code.startswith("unmapped-login")
+    return suspect and not ANOTHER_REASON.search(error.message.partition(": ")[2])

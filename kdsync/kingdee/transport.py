@@ -208,8 +208,8 @@ _FAULTS: tuple[tuple[type[BaseException], str], ...] = (
     (ssl.SSLError, "tls"),
     (urllib3.exceptions.SSLError, "tls"),
     (requests.exceptions.SSLError, "tls"),
-    (urllib3.exceptions.ConnectTimeoutError, "connect-timeout"),
     (urllib3.exceptions.NewConnectionError, "refused"),
+    (urllib3.exceptions.ConnectTimeoutError, "connect-timeout"),
     (requests.ConnectTimeout, "connect-timeout"),
     (requests.Timeout, "timeout"),
     (urllib3.exceptions.TimeoutError, "timeout"),
@@ -246,5 +246,5 @@ def _causes(error: BaseException) -> list[BaseException]:
 
 def _detail(link: BaseException) -> str:
     if isinstance(link, ssl.SSLCertVerificationError):
-        return link.verify_message
+        return getattr(link, "verify_message", "")
     return link.strerror or "" if isinstance(link, OSError) else ""
