@@ -66,6 +66,7 @@ class SimulatedKingdee:
     ) -> None:
         self.credentials = Credentials(acct_id, username, app_id, app_secret, password, sign_algorithm)
         self.timezone = timezone
+        self.password_expiring = False  # whether logins warn of the password policy
         self._clock = clock
         self._port = port
         random = random or Random()
@@ -264,4 +265,11 @@ class SimulatedKingdee:
 
     def _welcome(self, session: Session) -> dict[str, Any]:
         user = self.document("SEC_User", session.user)
-        return welcome(session, user, self.credentials.acct_id, self.timezone, self._documents.now())
+        return welcome(
+            session,
+            user,
+            self.credentials.acct_id,
+            self.timezone,
+            self._documents.now(),
+            expiring=self.password_expiring,
+        )

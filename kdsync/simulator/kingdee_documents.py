@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
@@ -65,10 +65,12 @@ class Documents:
             self._delay = 0.0
 
     def settle(self) -> None:
-        """Commit what is due."""
+        """Commit what is due. What the document does not allow any more is rolled back, as a transaction would be."""
         with self.tables.lock:
             while self._pending and self._pending[0][0] <= self.now():
-                self._pending.pop(0)[1]()
+                _, write = self._pending.pop(0)
+                with suppress(Refusal, KeyError):
+                    write()
 
     def _commit(self, write: Callable[[], None]) -> None:
         self.settle()

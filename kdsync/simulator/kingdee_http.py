@@ -37,7 +37,7 @@ class Server(socketserver.ThreadingTCPServer):
         self._open: set[socket.socket] = set()
         self._aborted: set[socket.socket] = set()
         self._lock = Lock()
-        self._thread = Thread(target=self.serve_forever, args=(0.05,), name="simulated-kingdee", daemon=True)
+        self._thread = Thread(target=self.serve_forever, args=(0.01,), name="simulated-kingdee", daemon=True)
 
     @property
     def port(self) -> int:

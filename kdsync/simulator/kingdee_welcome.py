@@ -12,8 +12,10 @@ from kdsync.simulator.kingdee_login import Session
 TICKS = 10_000_000  # a .NET tick is 100 ns
 
 
-def welcome(session: Session, user: Mapping[str, Any], acct_id: str, timezone: str, now: datetime) -> dict[str, Any]:
-    """`user` is the document of SEC_User."""
+def welcome(
+    session: Session, user: Mapping[str, Any], acct_id: str, timezone: str, now: datetime, *, expiring: bool
+) -> dict[str, Any]:
+    """`user` is the document of SEC_User; `expiring` warns of its password, the login is good all the same."""
     offset = now.astimezone(ZoneInfo(timezone)).utcoffset() or timedelta()
     zone = {"OffsetTicks": int(offset.total_seconds()) * TICKS, "StandardName": timezone}
     context = {
@@ -37,7 +39,7 @@ def welcome(session: Session, user: Mapping[str, Any], acct_id: str, timezone: s
     }
     return {
         "Message": None,
-        "MessageCode": "CheckPasswordPolicy",  # the password will expire some day: the login is good all the same
+        "MessageCode": "CheckPasswordPolicy" if expiring else None,
         "LoginResultType": 1,
         "Context": context,
         "KDSVCSessionId": session.sid,

@@ -149,6 +149,17 @@ def test_a_late_commit_is_dated_before_it_is_seen(erp: SimulatedKingdee, clock: 
     assert caller.query(FORM, "FBillNo,FDocumentStatus,FCreateDate") == [["P1", "B", NINE]]
 
 
+def test_a_late_step_that_is_not_allowed_any_more_is_rolled_back(
+    erp: SimulatedKingdee, clock: FakeClock, caller: Any
+) -> None:
+    doc_id = erp.create(FORM)
+    with erp.late(30):
+        erp.submit(FORM, doc_id)
+    erp.cancel(FORM, doc_id)
+    clock.advance(30)
+    assert caller.query(FORM, "FDocumentStatus") == [["A"]]
+
+
 def test_a_late_edit_of_a_document_that_is_gone_by_then(erp: SimulatedKingdee, clock: FakeClock) -> None:
     doc_id = erp.create(FORM)
     with erp.late(30):

@@ -50,8 +50,12 @@ def test_by_password(erp: SimulatedKingdee, stranger: Any) -> None:
     assert stranger.query(FORM, "FID") == []
 
 
-def test_a_good_login_may_still_speak_of_the_password_policy(stranger: Any) -> None:
-    assert stranger.log_in()["MessageCode"] == "CheckPasswordPolicy"
+def test_a_good_login_may_still_speak_of_the_password_policy(erp: SimulatedKingdee, stranger: Any) -> None:
+    assert stranger.log_in()["MessageCode"] is None
+    erp.password_expiring = True
+    answer = stranger.log_in()
+    assert in_by(answer)
+    assert answer["MessageCode"] == "CheckPasswordPolicy"
 
 
 def test_by_secret(erp: SimulatedKingdee, stranger: Any) -> None:
