@@ -20,7 +20,7 @@ from kdsync.kingdee.errors import MOST_WORDS, Symptom, failure
 DEEPEST = 3
 """Lists that have been seen around an error; one more than the official samples show."""
 
-_INEXACT = re.compile(rb"[\[,:\s-](?:(?=[0-9.]{17})[0-9]+\.|[0-9]{19})")
+_INEXACT = re.compile(rb"(?:^|[\[,:\s-])(?:(?=[0-9.]{17})[0-9]+\.|[0-9]{19})")
 _HALF_CHARACTER = re.compile(
     rb"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}", re.IGNORECASE
 )

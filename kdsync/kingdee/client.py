@@ -75,7 +75,7 @@ class KingdeeClient:
                 raise
             self._sessions.lost(session)
             if self._sessions.signs_each_call:
-                raise for_an_operator(error) from None  # there is no login that could be renewed
+                raise for_an_operator(error, "the signed headers") from None
             if not read:
                 raise
         return self._again(name, body)

@@ -56,13 +56,13 @@ def answered(error: EdgeError) -> bool:
     return error.code not in _FAULTS and not error.code.startswith(("http-", "unmapped-http", "unmapped-fault"))
 
 
-def for_an_operator(error: EdgeError) -> EdgeError:
-    """A lost session where a new one was just given: no further login will help."""
+def for_an_operator(error: EdgeError, what: str = "the session it just gave") -> EdgeError:
+    """A lost session where no further login will help, because `what` is not accepted."""
     return EdgeError(
         "kingdee",
         FailureKind.CONFIGURATION,
         error.code,
-        f"Kingdee does not accept the session it just gave: {error.message}",
+        f"Kingdee does not accept {what}: {error.message}",
         cure=error.cure,
         retry_after=error.retry_after,
     )
