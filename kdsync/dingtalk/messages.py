@@ -40,6 +40,7 @@ MARKS = {Priority.LOW: "", Priority.NORMAL: "", Priority.HIGH: " ❗", Priority.
 
 NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
+MARKUP = re.compile(r"([\\`*\[\]])")
 BLANK_LINES = re.compile(r"\n(?:[ ]*\n)+")
 BLOCK = re.compile(r" {0,3}(#{1,6} |>|[-*+] |\d+\. )")
 LINK = re.compile(r"(?:https?|dingtalk)://[^\s\"<>\\]+", re.IGNORECASE)
@@ -87,7 +88,8 @@ def _markdown(title: str, text: str) -> dict[str, Any]:
 def _fitted(
     content: Content, footer: str, priority: Priority, limit: int, message: Callable[[str], dict[str, Any]]
 ) -> bytes:
-    heading = f"### {shortened(content.title, HEADING)}{MARKS[priority]}"
+    title = MARKUP.sub(r"\\\1", shortened(content.title, HEADING))  # a title is plain text
+    heading = f"### {title}{MARKS[priority]}"
 
     def build(most: int) -> bytes:
         body = with_line_breaks(shortened_markdown(content.body, most))

@@ -48,7 +48,7 @@ def fact(tx: Connection, key: str) -> str | None:
 def facts_like(tx: Connection, prefix: str) -> dict[str, str]:
     """Everything remembered under names that begin so."""
     query = select(facts.c.key, facts.c.value).where(facts.c.key.startswith(prefix, autoescape=True))
-    return dict(tx.execute(query).tuples().all())
+    return {str(key): str(value) for key, value in tx.execute(query)}
 
 
 def forget_fact(tx: Connection, key: str) -> bool:

@@ -97,7 +97,7 @@ def find(tx: Connection, seal: Seal, ident: str) -> Notification | None:
 def counts(tx: Connection) -> dict[str, int]:
     """How many notifications are in which state."""
     query = select(notifications.c.state, func.count()).group_by(notifications.c.state)
-    return dict(tx.execute(query).tuples().all())
+    return {str(state): int(count) for state, count in tx.execute(query)}
 
 
 def opened(row: RowMapping, seal: Seal) -> Notification:

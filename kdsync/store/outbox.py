@@ -159,7 +159,7 @@ def attempts_of(tx: Connection, ident: str) -> list[tuple[str, str, str]]:
 def counts(tx: Connection) -> dict[str, int]:
     """How many rows are in which state."""
     query = select(outbox.c.state, func.count()).group_by(outbox.c.state)
-    return dict(tx.execute(query).tuples().all())
+    return {str(state): int(count) for state, count in tx.execute(query)}
 
 
 def oldest_waiting(tx: Connection) -> str | None:

@@ -1,0 +1,332 @@
+"""Noticing, look by look."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.settings.schema import FormSection
+from kdsync.store import forms, notifications
+from tests.unit.services.world import World, rules
+
+CHANGED = {"id": "amount", "on": [{"changed": ["FAmount"]}]}
+
+
+def told(world: World) -> list[tuple[str, str]]:
+    """(rule, bill number) of everything rules had to tell, in order."""
+    with world.db.read() as tx:
+        due = notifications.due(tx, world.seal, world.clock.now() + timedelta(seconds=1))
+        return [(notification.rule, notification.number) for notification in due]
+
+
+def test_the_first_look_notifies_nobody(world: World) -> None:
+    for status in "ABCABC":
+        world.kingdee.create(status)
+    world.poll()
+    assert told(world) == []
+    assert world.watcher.condition.baselined
+
+
+def test_a_first_look_cut_off_in_the_middle_goes_on_where_it_was(world: World) -> None:
+    for _ in range(120):
+        world.kingdee.create("C")
+    world.kingdee._fail = fail_at(world, 4)  # type: ignore[method-assign]
+    world.poll()
+    assert not world.watcher.condition.baselined
+    world.watch(*rules({}))
+    world.poll(100)
+    assert world.watcher.condition.baselined
+    assert told(world) == []
+
+
+def fail_at(world: World, call: int) -> Any:
+    calls = [0]
+
+    def fail() -> None:
+        calls[0] += 1
+        if calls[0] == call:
+            raise EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "cut")
+
+    world.kingdee.failures = []
+    return fail
+
+
+def test_what_was_created_after_the_first_look_is_told_with_all_it_passed(world: World) -> None:
+    world.watch(*rules({}, {"id": "created", "on": ["created"]}, {"id": "submitted", "on": ["submitted"]}))
+    world.poll()
+    world.kingdee.create("C", "NEW1")
+    world.poll()
+    assert told(world) == [("created", "NEW1"), ("submitted", "NEW1"), ("approved", "NEW1")]
+
+
+def test_looking_again_tells_nothing_twice(world: World) -> None:
+    world.poll()
+    world.kingdee.create("C", "ONCE")
+    for _ in range(5):
+        world.poll()
+    world.watcher.sweep()
+    world.watcher.reconcile()
+    assert told(world) == [("approved", "ONCE")]
+
+
+def test_an_approval_long_after_the_last_edit(world: World) -> None:
+    ident = world.kingdee.create("B", "OLD1")
+    world.poll()
+    world.poll(100_000)
+    world.kingdee.move(ident, "C")
+    world.poll()
+    assert told(world) == [("approved", "OLD1")]
+
+
+def test_a_submit_moves_no_date_and_is_seen_by_the_open_look(world: World) -> None:
+    world.watch(*rules({"id": "submitted", "on": ["submitted"]}))
+    ident = world.kingdee.create("A", "SUB1")
+    world.clock.advance(1000)
+    world.kingdee.create("A", "NEWER")
+    world.poll()
+    world.kingdee.move(ident, "B")
+    world.poll()
+    assert told(world) == []
+    world.watcher.sweep()
+    assert told(world) == [("submitted", "SUB1")]
+
+
+def test_approved_unapproved_approved_is_two_approvals(world: World) -> None:
+    ident = world.kingdee.create("B", "TWICE")
+    world.poll()
+    world.kingdee.move(ident, "C")
+    world.poll()
+    world.kingdee.move(ident, "D")
+    world.watcher.sweep()
+    world.poll()
+    world.kingdee.move(ident, "C")
+    world.poll()
+    assert told(world) == [("approved", "TWICE")] * 2
+
+
+def test_approved_again_between_two_looks_shows_in_the_approve_date(world: World) -> None:
+    ident = world.kingdee.create("C", "AGAIN")
+    world.poll()
+    world.clock.advance(5)
+    world.kingdee.move(ident, "C")
+    world.poll()
+    assert told(world) == [("approved", "AGAIN")]
+
+
+def test_a_write_back_to_an_approved_document_that_is_still_alive(world: World) -> None:
+    world.watch(*rules(CHANGED), section=FormSection(open="FAlive = 'yes'"))
+    alive = world.kingdee.create("C", "ALIVE", FAlive="yes")
+    world.kingdee.create("C", "DEAD1", FAlive="no")
+    world.poll()
+    world.poll(1000)
+    world.kingdee.write_back(alive, FAmount=2)
+    world.watcher.sweep()
+    assert told(world) == [("amount", "ALIVE")]
+
+
+def test_a_document_that_leaves_the_open_set_is_read_once_more(world: World) -> None:
+    world.watch(*rules(CHANGED), section=FormSection(open="FAlive = 'yes'"))
+    ident = world.kingdee.create("C", "LEFT1", FAlive="yes")
+    world.poll()
+    world.poll(1000)
+    world.kingdee.write_back(ident, FAmount=2, FAlive="no")
+    world.watcher.sweep()
+    queries = len(world.kingdee.queries)
+    world.watcher.sweep()
+    assert told(world) == [("amount", "LEFT1")]
+    assert len(world.kingdee.queries) == queries + 1
+
+
+def test_a_late_commit_within_the_lookback(world: World) -> None:
+    world.poll()
+    world.kingdee.skew = world.clock.now() - world.clock.now()
+    late = world.kingdee.now()
+    world.clock.advance(30)
+    world.kingdee.create("C", "EARLY")
+    world.poll()
+    world.kingdee.create("C", "LATE1", FCreateDate=late, FModifyDate=late)
+    world.kingdee.documents[100_002]["FApproveDate"] = late
+    world.poll(5)
+    assert told(world) == [("approved", "EARLY"), ("approved", "LATE1")]
+
+
+def test_a_document_dated_2099_does_not_hide_the_next_one(world: World) -> None:
+    world.poll()
+    world.kingdee.create("C", "FUTURE", FModifyDate="2099-01-01T00:00:00")
+    world.poll()
+    world.kingdee.create("C", "NOW1")
+    world.poll()
+    assert told(world) == [("approved", "FUTURE"), ("approved", "NOW1")]
+
+
+def test_null_dates_and_a_bill_without_number(world: World) -> None:
+    world.poll()
+    world.kingdee.create("C", "", FModifyDate=None, FCreateDate=" ")
+    world.poll()
+    assert told(world) == [("approved", "K100001")]
+    world.kingdee.create("C", number=" ")
+    world.poll()
+    assert told(world)[-1] == ("approved", "100002")
+
+
+def test_a_deleted_open_document_is_told_at_the_next_sweep(world: World) -> None:
+    world.watch(*rules({"id": "deleted", "on": ["deleted"]}))
+    idents = [world.kingdee.create("A", f"DEL{n}") for n in range(20)]
+    world.poll()
+    del world.kingdee.documents[idents[3]]
+    world.watcher.sweep()
+    assert told(world) == [("deleted", "DEL3")]
+    world.watcher.reconcile()
+    assert told(world) == [("deleted", "DEL3")]
+
+
+def test_lost_permission_is_one_alarm_and_no_deletion(world: World) -> None:
+    world.watch(*rules({"id": "deleted", "on": ["deleted"]}))
+    for _ in range(30):
+        world.kingdee.create("A")
+    world.poll()
+    world.kingdee.visible = False
+    for _ in range(4):
+        world.watcher.sweep()
+        world.watcher.reconcile()
+    assert [name for name, _ in told(world)] == ["kdsync"]
+    with world.db.read() as tx:
+        assert forms.by_id(tx, 1).alarm
+    world.kingdee.visible = True
+    world.watcher.reconcile()
+    world.poll()
+    assert [name for name, _ in told(world)] == ["kdsync", "kdsync"]
+    with world.db.read() as tx:
+        assert forms.by_id(tx, 1).alarm is None
+
+
+def test_a_deleted_document_that_comes_back_is_created_again(world: World) -> None:
+    world.watch(*rules({"id": "created", "on": ["created"]}))
+    ident = world.kingdee.create("A", "BACK1")
+    for _ in range(20):
+        world.kingdee.create("A")
+    world.poll()
+    document = world.kingdee.documents.pop(ident)
+    world.watcher.sweep()
+    world.kingdee.documents[ident] = document
+    world.watcher.sweep()
+    assert told(world) == [("created", "BACK1")]
+
+
+def test_what_only_the_key_look_finds_is_told_and_counted(world: World) -> None:
+    world.poll()
+    world.poll(10_000)
+    world.kingdee.create("C", "MISSED", FModifyDate=None, FCreateDate=None)
+    world.kingdee.documents[100_001]["FApproveDate"] = None
+    world.poll()
+    assert told(world) == []
+    world.watcher.reconcile()
+    assert told(world) == [("approved", "MISSED")]
+    assert world.meter.counters["missed_changes"] == 1
+
+
+def test_a_change_newer_than_the_last_look_is_not_counted_as_missed(world: World) -> None:
+    world.poll()
+    world.kingdee.create("C", "FRESH")
+    world.watcher.reconcile()
+    assert told(world) == [("approved", "FRESH")]
+    assert world.meter.counters["missed_changes"] == 0
+
+
+def test_a_field_that_kingdee_does_not_have_rests_its_rule_only(world: World) -> None:
+    world.watch(*rules({}, {"id": "odd", "on": ["approved"], "when": "doc.FNope == 1"}))
+    world.kingdee.unknown = {"FNope"}
+    world.poll()
+    world.poll()
+    world.kingdee.create("C", "GOOD1")
+    world.poll()
+    assert [one for one in told(world) if one[0] != "kdsync"] == [("approved", "GOOD1")]
+    assert [name for name, _ in told(world)].count("kdsync") == 1
+
+
+def test_a_standard_field_that_kingdee_does_not_have_is_done_without(world: World) -> None:
+    world.kingdee.unknown = {"FCloseStatus"}
+    world.poll()
+    world.poll()
+    world.kingdee.create("C", "PLAIN")
+    world.poll()
+    assert told(world) == [("approved", "PLAIN")]
+
+
+def test_a_rule_that_raises_is_reported_and_the_others_go_on(world: World) -> None:
+    world.watch(*rules({"id": "bad", "when": "(doc.FAmount / 0) > 1"}, {}))
+    world.poll()
+    world.kingdee.create("C", "RAISE")
+    world.poll()
+    assert sorted(told(world)) == [("approved", "RAISE"), ("bad", "RAISE")]
+    world.clock.advance(1)
+    world.deliver()
+    assert any("bad" in text for text in world.dingtalk.seen("ops"))
+    assert len(world.dingtalk.seen("u1")) == 1
+
+
+def test_a_failing_kingdee_is_asked_less_and_less(world: World) -> None:
+    world.kingdee.failures = [EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "cut") for _ in range(100)]
+    for _ in range(100):
+        world.poll(1)
+    assert 100 - len(world.kingdee.failures) < 10
+    world.kingdee.failures = []
+    world.poll(100)
+    assert world.watcher.condition.baselined
+    assert told(world) == []
+
+
+def test_a_form_without_permission_is_told_once_and_does_not_hold_up_readiness(world: World) -> None:
+    refused = EdgeError("kingdee", FailureKind.CONFIGURATION, "2", "no permission", cure="grant it")
+    world.kingdee.failures = [refused] * 6
+    for _ in range(60):
+        world.poll(10)
+    assert world.watcher.condition.given_up or world.watcher.condition.baselined
+    world.poll(1000)
+    assert [name for name, _ in told(world)] == ["kdsync", "kdsync"]  # that it failed, and that it is back
+
+
+def test_rules_that_begin_to_use_a_field_tell_nothing_about_the_past(world: World) -> None:
+    for _ in range(60):
+        world.kingdee.create("C", FNote="old")
+    world.poll()
+    world.watcher.reload(world.matcher(*rules({"id": "note", "on": [{"changed": ["FNote"]}]})), FormSection())
+    world.poll()
+    assert told(world) == []
+    world.kingdee.edit(100_005, FNote="new")
+    world.poll()
+    assert told(world) == [("note", "K100005")]
+
+
+def test_a_form_without_dates_is_compared_whole(world: World) -> None:
+    bare = dict.fromkeys(("status", "cancel", "close", "created", "modified", "approved"))
+    world.kingdee.known = replace(world.kingdee.known, **bare)  # type: ignore[arg-type]
+    world.watch(*rules({"id": "low", "on": [{"becomes": "doc.FAmount < 5"}]}))
+    ident = world.kingdee.create(number="STOCK", FAmount=9)
+    world.kingdee.create(number="LOW", FAmount=1)
+    world.poll()
+    for amount in (4, 3, 8, 2):
+        world.kingdee.write_back(ident, FAmount=amount)
+        world.poll()
+    assert told(world) == [("low", "STOCK"), ("low", "STOCK")]
+
+
+def test_a_document_with_five_thousand_rows(world: World) -> None:
+    world.watch(*rules({"id": "rows", "on": ["approved"], "when": "doc.entries | sum(attribute='FQty') == 5000"}))
+    world.poll()
+    world.kingdee.create("C", "WIDE", entries=[{"FQty": 1.0}] * 5000)
+    world.poll()
+    assert told(world) == [("rows", "WIDE")]
+
+
+def test_shadow_rules_are_kept_and_never_sent(world: World) -> None:
+    world.watch(*rules({"mode": "shadow"}))
+    world.poll()
+    world.kingdee.create("C", "SHADE")
+    world.poll()
+    world.deliver()
+    assert world.dingtalk.calls == 0
+    with world.db.read() as tx:
+        assert notifications.counts(tx) == {"shadow": 1}

@@ -1,0 +1,317 @@
+"""A Kingdee and a DingTalk of plain Python, a store in a temporary file, and a clock that is turned by hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from random import Random
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kdsync.clock import FakeClock
+from kdsync.dingtalk.messages import group_message, work_message
+from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
+from kdsync.model import Content, Facts, Layout, Page, Priority, Row
+from kdsync.rules.compile import compile_rule
+from kdsync.rules.recipients import parse_recipient
+from kdsync.rules.ruleset import Ruleset
+from kdsync.rules.schema import RuleSection
+from kdsync.services.address import Address
+from kdsync.services.dispatch import Dispatch
+from kdsync.services.ingest import Ingest
+from kdsync.services.looks import Looks
+from kdsync.services.match import Matcher
+from kdsync.services.notices import Notices
+from kdsync.services.people import People
+from kdsync.services.ports import KingdeeIdentity
+from kdsync.services.watcher import Watcher
+from kdsync.settings.schema import Directory, FormSection, MainFile, Settings
+from kdsync.store import outbox
+from kdsync.store.database import Database
+from kdsync.store.sealing import Seal
+
+ZONE = ZoneInfo("Asia/Shanghai")
+START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten in the morning in Shanghai
+FORM = "AP_PAYBILL"
+APPROVED = {
+    "id": "approved",
+    "form": FORM,
+    "on": ["approved"],
+    "to": ["user:u1", "user:u2"],
+    "message": {"title": "{{ doc.FBillNo }} approved", "body": "{{ doc.FAmount }}"},
+}
+
+
+def rule(**changes: Any) -> RuleSection:
+    """A rule of AP_PAYBILL; `on` and `to` as lists."""
+    return RuleSection.model_validate_json(json.dumps({**APPROVED, **changes}))
+
+
+def rules(*changes: dict[str, Any]) -> list[RuleSection]:
+    """Several rules, each with its changes."""
+    return [rule(**change) for change in changes]
+
+
+class FakeKingdee:
+    """Documents of one form as dictionaries; looks are answered in pages of `page_size`."""
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.documents: dict[int, dict[str, Any]] = {}
+        self.known = Facts(FORM, entry="FEntry")
+        self.page_size = 50
+        self.visible = True
+        self.unknown: set[str] = set()
+        self.failures: list[EdgeError] = []
+        self.queries: list[str] = []
+        self.people: dict[str, KingdeeIdentity] = {}
+        self.skew = timedelta(0)
+
+    def now(self) -> str:
+        moment = (self.clock.now() + self.skew).astimezone(ZONE).replace(tzinfo=None)
+        return moment.isoformat(timespec="milliseconds").rstrip("0").rstrip(".")
+
+    def create(self, status: str = "A", number: str | None = None, **values: Any) -> int:
+        ident = 100_001 + len(self.documents)
+        dates = {"FCreateDate": self.now(), "FModifyDate": self.now(), "FApproveDate": None}
+        standard = {"FID": ident, "FBillNo": number or f"K{ident}", "FDocumentStatus": "A", "FCancelStatus": "A"}
+        people = {"FCreatorId": 0, "FModifierId": 0, "FApproverId": 0}
+        self.documents[ident] = {
+            **standard,
+            "FCloseStatus": "A",
+            "FAmount": 1.0,
+            "entries": [],
+            **people,
+            **dates,
+            **values,
+        }
+        if status != "A":
+            self.move(ident, status)
+        return ident
+
+    def move(self, ident: int, status: str) -> None:
+        """A change of status: only an approval moves a date."""
+        approved = {"FApproveDate": self.now()} if status == "C" else {}
+        self.documents[ident] |= {"FDocumentStatus": status, **approved}
+
+    def edit(self, ident: int, **values: Any) -> None:
+        self.documents[ident] |= {**values, "FModifyDate": self.now()}
+
+    def write_back(self, ident: int, **values: Any) -> None:
+        self.documents[ident] |= values
+
+    def facts(self, form: str, rows: Iterable[str]) -> tuple[Facts, Callable[[str], str | None]]:
+        self._fail()
+        rows_are_of = self.known.entry if list(rows) else None
+        return replace(self.known, form=form, entry=rows_are_of), lambda _key: None
+
+    def pages(self, layout: Layout, where: str, *, after: Any = None, ahead: bool = False) -> Iterator[Page]:
+        assert ahead or after is None, "only a first look goes on somewhere"
+        self._fail()
+        self.queries.append(where)
+        for key in (*layout.heads, *layout.entries):
+            if key in self.unknown:
+                raise UnknownFieldError(key, f"no field {key}")
+        rows = [
+            _row(d, layout) for i, d in sorted(self.documents.items()) if self._matches(d, where) and i > (after or 0)
+        ]
+        rows = rows if self.visible else []
+        for start in range(0, len(rows), self.page_size):
+            self._fail()
+            yield Page(rows[start : start + self.page_size], self._server_now(), last=False)
+        yield Page([], self._server_now(), last=True)
+
+    def by_ids(self, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
+        self._fail()
+        rows = [_row(self.documents[int(i)], layout) for i in ids if int(i) in self.documents and self.visible]
+        yield Page(rows, self._server_now(), last=True)
+
+    def forget(self) -> None:
+        """Nothing is learned."""
+
+    def person(self, key: str) -> KingdeeIdentity | None:
+        return self.people.get(key)
+
+    def _fail(self) -> None:
+        if self.failures:
+            raise self.failures.pop(0)
+
+    def _server_now(self) -> datetime:
+        return self.clock.now() + self.skew
+
+    def _matches(self, document: Mapping[str, Any], where: str) -> bool:
+        if not where:
+            return True
+        if " in ('Z'" in where:
+            alive = "FAlive" in where and document.get("FAlive") == "yes"
+            return document["FDocumentStatus"] != "C" or alive
+        since = where.split(">='")[1][:19].replace(" ", "T")
+        return any(str(document[key] or "") >= since for key in ("FModifyDate", "FCreateDate", "FApproveDate"))
+
+
+def _row(document: Mapping[str, Any], layout: Layout) -> Row:
+    heads = [document.get(key) for key in layout.heads]
+    entries = [[entry.get(key) for key in layout.entries] for entry in document["entries"]]
+    return [*heads, entries] if layout.entries else heads
+
+
+@dataclass
+class FakeDingTalk:
+    """Takes messages; what it was told to do instead happens first."""
+
+    sent: list[tuple[tuple[str, ...], bytes]] = field(default_factory=list)
+    posted: list[tuple[str, bytes, str]] = field(default_factory=list)
+    failures: list[EdgeError | None] = field(default_factory=list)
+    calls: int = 0
+    mobiles: dict[str, str] = field(default_factory=dict)
+    managers: dict[str, str] = field(default_factory=dict)
+    departments: dict[str, list[str]] = field(default_factory=dict)
+    down: EdgeError | None = None
+    lookups: int = 0
+
+    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+        if channel == "work":
+            return work_message(content, footer, priority=priority, button=button)
+        return group_message(content, footer, priority=priority)
+
+    def send_work(self, userids: Sequence[str], message: bytes) -> str:
+        self._turn()
+        self.sent.append((tuple(userids), message))
+        return f"task{len(self.sent)}"
+
+    def send_group(self, name: str, message: bytes, ident: str) -> str:
+        self._turn()
+        self.posted.append((name, message, ident))
+        return ""
+
+    def by_mobile(self, mobile: str) -> str | None:
+        self._lookup()
+        return self.mobiles.get(mobile)
+
+    def by_job_number(self, number: str) -> str | None:
+        self._lookup()
+        return {"J7": "u7"}.get(number)
+
+    def exists(self, userid: str) -> bool:
+        return userid.startswith("u")
+
+    def manager_of(self, userid: str) -> str | None:
+        self._lookup()
+        return self.managers.get(userid)
+
+    def members_of(self, dept_id: str) -> Sequence[str]:
+        self._lookup()
+        return self.departments.get(dept_id, [])
+
+    def seen(self, userid: str) -> list[str]:
+        """The texts a person got, as JSON."""
+        return [message.decode() for users, message in self.sent if userid in users]
+
+    def _turn(self) -> None:
+        self.calls += 1
+        failure = self.failures.pop(0) if self.failures else None
+        if failure:
+            raise failure
+
+    def _lookup(self) -> None:
+        self.lookups += 1
+        if self.down:
+            raise self.down
+
+
+class Counts:
+    """Counts what is counted."""
+
+    def __init__(self) -> None:
+        self.counters: dict[str, float] = {}
+        self.labels: list[Mapping[str, str]] = []
+
+    def count(self, name: str, amount: float = 1, labels: Mapping[str, str] | None = None) -> None:
+        self.counters[name] = self.counters.get(name, 0) + amount
+        self.labels.append(labels or {})
+
+    def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
+        """Not looked at."""
+
+    def observe(self, name: str, value: float) -> None:
+        """Not looked at."""
+
+
+class World:
+    """The services around the two fakes."""
+
+    def __init__(self, folder: Path) -> None:
+        self.clock = FakeClock(START)
+        self.kingdee, self.dingtalk, self.meter = FakeKingdee(self.clock), FakeDingTalk(), Counts()
+        self.db, self.seal = Database(f"sqlite:///{folder}/kdsync.db"), Seal()
+        self.db.migrate()
+        self.settings = _settings()
+        self.notices = Notices(self.db, self.seal, self.clock, lambda: self.settings, lambda: ("zh", "en"))
+        self.people = People(self.db, self.kingdee, self.dingtalk, self.clock, lambda: self.settings.directory)
+        self.address = Address(self.db, self.seal, self.people, self.dingtalk, self.clock, lambda: self.settings)
+        self.dispatch = Dispatch(self.db, self.seal, self.dingtalk, self.clock, Random(7), self.meter, self.notices)
+        self.looks = Looks(
+            self.db, self.kingdee, Ingest(self.db, self.seal, self.clock), self.clock, ZONE, lookback=60.0
+        )
+        self.watcher = self.watch(rule())
+
+    def watch(self, *rules: RuleSection, section: FormSection | None = None) -> Watcher:
+        """A new watcher on the same store, as after a restart."""
+        self.watcher = Watcher(
+            form=FORM,
+            db=self.db,
+            seal=self.seal,
+            source=self.kingdee,
+            looks=self.looks,
+            clock=self.clock,
+            meter=self.meter,
+            notices=self.notices,
+            account_set="acct",
+            matcher=self.matcher(*rules),
+            section=section or FormSection(),
+            on_told=lambda: None,
+        )
+        return self.watcher
+
+    def matcher(self, *rules: RuleSection) -> Matcher:
+        """A matcher for some rules."""
+        ruleset = Ruleset(tuple(compile_rule(one) for one in rules))
+        return Matcher("acct", ruleset, ZONE, ("zh", "en"), (parse_recipient("user:ops"),))
+
+    def configure(self, **directory: Any) -> None:
+        """Another directory."""
+        self.settings = self.settings.model_copy(update={"directory": Directory(**directory)})
+
+    def poll(self, seconds: float = 10.0) -> None:
+        """Let an interval pass and look."""
+        self.clock.advance(seconds)
+        self.watcher.tick()
+
+    def deliver(self, turns: int = 50) -> None:
+        """Address and send until nothing is due."""
+        for _ in range(turns):
+            if not self.address.step() + self.dispatch.step():
+                return
+
+    def letters(self, *states: str) -> list[outbox.Letter]:
+        """Rows of the outbox."""
+        with self.db.read() as tx:
+            return [letter for letter, _rule, _number in outbox.listing(tx, self.seal, states=states)]
+
+
+def _settings() -> Settings:
+    kingdee = {"url": "https://erp.example.com/K3Cloud/", "acct_id": "acct", "username": "kdsync"}
+    dingtalk = {"client_id": "ding", "client_secret": {"env": "X"}, "agent_id": 1}
+    main = MainFile.model_validate(
+        {"kingdee": kingdee, "dingtalk": dingtalk, "fallback": ("user:ops",)},
+        context={"secrets": lambda _written: "secret-value", "base": Path("/")},
+    )
+    return Settings(main=main, directory=Directory(), rules=(), base=Path("/"), listen=None)
+
+
+def failure(kind: FailureKind, *, retry_after: float | None = None, code: str = "x") -> EdgeError:
+    """A failure of DingTalk."""
+    return EdgeError("dingtalk", kind, code, "no", cure="mend it", retry_after=retry_after)
