@@ -20,6 +20,11 @@ PHONES = ("FPhone", "FMobile")
 """Keys that the phone number of a user may have; the first that Kingdee knows is used."""
 USER = ("FUserID", "FUserAccount", "FName", "FLinkObject")
 EMPLOYEE = ("FID", "FStaffNumber", "FNumber", "FName", "FMobile", "FPersonID")
+PLACES = (
+    ("SEC_User", "FUserID"), ("SEC_User", "FUserAccount"),
+    ("BD_Empinfo", "FID"), ("BD_Empinfo", "FStaffNumber"), ("BD_Empinfo", "FNumber"),
+)
+"""Where a key is looked for, in this order."""
 UNREADABLE = frozenset({"permission", "2", "unknown-form", "9", "10", "bad-filter"})
 """Codes of failures after which we do without; others are worth asking again."""
 NUMBER = re.compile(r"[1-9]\d{0,17}")
@@ -44,16 +49,19 @@ class People:
         self._client = client
         self._refused: dict[str, set[str]] = {"SEC_User": set(), "BD_Empinfo": set()}
 
-    def person(self, key: str) -> KingdeePerson | None:
+    def person(self, key: str, lookup: str = "") -> KingdeePerson | None:
         """The one behind a user id, an account, an employee's id or number; None where there is nobody."""
-        return self.people([key]).get(key)
+        return self.people([key], lookup).get(key)
 
-    def people(self, keys: Iterable[str]) -> dict[str, KingdeePerson]:
-        """Those behind the keys, each read in this order: user id, account, employee's id, employee's number."""
+    def people(self, keys: Iterable[str], lookup: str = "") -> dict[str, KingdeePerson]:
+        """Those behind the keys, each read in this order: user id, account, employee's id, employee's number.
+
+        Users and employees are numbered independently, so the same id may stand for two people: `lookup` is the form
+        that the field refers to (`metadata.Field.lookup`), and then only that one is asked.
+        """
         missing = [key for key in dict.fromkeys(keys) if key.strip() and key != "0"]
         found: dict[str, KingdeePerson] = {}
-        for form, key in (("SEC_User", "FUserID"), ("SEC_User", "FUserAccount"), ("BD_Empinfo", "FID"),
-                          ("BD_Empinfo", "FStaffNumber"), ("BD_Empinfo", "FNumber")):
+        for form, key in _asked(lookup):
             rows = self._rows(form, key, missing, numeric=key in ("FUserID", "FID"))
             found |= self._users(rows) if form == "SEC_User" else self._employees(rows)
             missing = [item for item in missing if item not in found]
@@ -118,6 +126,11 @@ class People:
             return [key for key in EMPLOYEE if key not in refused]
         phone = next((key for key in PHONES if key not in refused), None)
         return [key for key in (*USER, phone) if key and key not in refused]
+
+
+def _asked(lookup: str) -> Sequence[tuple[str, str]]:
+    only = [place for place in PLACES if place[0].casefold() == lookup.casefold()]
+    return only or PLACES
 
 
 def _text(value: Any) -> str:

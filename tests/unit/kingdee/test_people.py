@@ -118,3 +118,12 @@ def test_a_link_that_is_no_number_is_left_alone() -> None:
     directory, server = people(forms={"SEC_User": users, "BD_Empinfo": EMPLOYEES})
     assert directory.person("100002") == KingdeePerson("zhangsan", "张三")
     assert not [where for _, where in server.asked if "1=1" in where]
+
+
+def test_the_same_id_may_stand_for_a_user_and_for_an_employee() -> None:
+    both = [*EMPLOYEES, {**EMPLOYEES[1], "FID": 100003}]
+    directory, _ = people(forms={"SEC_User": USERS, "BD_Empinfo": both})
+    assert directory.person("100003") == directory.person("100003", "sec_user") == LI
+    assert directory.person("100003", "BD_Empinfo") == WANG
+    assert directory.person("lisi", "BD_Empinfo") is None
+    assert directory.person("lisi", "ORG_Organizations") == LI

@@ -8,11 +8,18 @@ import socket
 import ssl
 import threading
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from ipaddress import IPv4Address
 from pathlib import Path
 
 import pytest
 import requests
 import urllib3
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.x509.oid import NameOID
 
 from kdsync.clock import FakeClock, SystemClock
 from kdsync.errors import EdgeError, FailureKind
@@ -32,6 +39,7 @@ class Wire:
         self.requests: list[bytes] = []
         self.connections = 0
         self.silent = threading.Event()
+        self.wrap: ssl.SSLContext | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}/K3Cloud/"
         self._open: list[socket.socket] = []
@@ -45,6 +53,12 @@ class Wire:
             except OSError:
                 return
             self.connections += 1
+            if self.wrap is not None:
+                try:
+                    connection = self.wrap.wrap_socket(connection, server_side=True)
+                except OSError:  # the peer does not like the certificate
+                    connection.close()
+                    continue
             self._open.append(connection)
             thread = threading.Thread(target=self._serve, args=(connection,))
             self._threads.append(thread)
@@ -238,6 +252,39 @@ def test_an_unusable_address_is_for_an_operator(connect: Callable[..., Transport
 def test_a_missing_certificate_file_is_for_an_operator(connect: Callable[..., Transport], tmp_path: Path) -> None:
     error = fail(connect("https://127.0.0.1:9/", ca_file=tmp_path / "no.pem"))
     assert (error.kind, error.code) == (FailureKind.CONFIGURATION, "address")
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A self-signed certificate for 127.0.0.1 and its key."""
+    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "erp")])
+    signed = (
+        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
+        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    files = tmp_path / "cert.pem", tmp_path / "key.pem"
+    files[0].write_bytes(signed.public_bytes(Encoding.PEM))
+    files[1].write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    return files
+
+
+def test_a_certificate_is_always_checked(
+    wire: Wire, connect: Callable[..., Transport], certificate: tuple[Path, Path]
+) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    wire.wrap = context
+    url = wire.url.replace("http://", "https://")
+    error = fail(connect(url), read=False)
+    assert (error.kind, error.code) == (FailureKind.CONFIGURATION, "certificate")
+    assert "self-signed certificate" in error.message
+    wire.answers = [answer(b"[[1]]")]
+    assert connect(url, ca_file=certificate[0]).post("A.B", b"{}", {}, read=True).value == [[1]]
 
 
 def wrapped(cause: Exception) -> requests.ConnectionError:
