@@ -132,3 +132,10 @@ def _not_json(body: bytes, http: str) -> Symptom:
 def unexpected(what: str, *, read: bool = True) -> EdgeError:
     """The error for JSON that is not what the service answers with; `what` says how it differs."""
     return failure(Symptom(fault="shape", detail=what), read=read)
+
+
+def expect_list(value: Any, what: str) -> list[Any]:
+    """`value` if it is a list, else the error that says `what` should have been one."""
+    if isinstance(value, list):
+        return value
+    raise unexpected(f"{what} should be a list")

@@ -13,7 +13,6 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
-from kdsync.kingdee.answer import unexpected
 from kdsync.kingdee.auth import KingdeeSession
 from kdsync.kingdee.errors import for_an_operator
 from kdsync.kingdee.limits import LoginLedger, MemoryLedger
@@ -128,10 +127,3 @@ class KingdeeClient:
 
 def _is_blip(error: BaseException) -> bool:
     return isinstance(error, EdgeError) and error.kind is FailureKind.TRANSIENT and error.code in BLIPS
-
-
-def expect_list(value: Any, what: str) -> list[Any]:
-    """`value` if it is a list, else the error that says `what` should have been one."""
-    if isinstance(value, list):
-        return value
-    raise unexpected(f"{what} should be a list")

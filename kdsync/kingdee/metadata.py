@@ -34,8 +34,6 @@ LOCALES = {"2052": "zh", "1033": "en"}
 UNTOLD = frozenset({"permission", "2", "10", "12", "null-reference", "response-error", "http-404", "http-405"})
 """Codes of failures after which the catalogue has to do; others are worth asking again."""
 
-_log = logs.get("kingdee")
-
 
 @dataclass(frozen=True, slots=True)
 class Field:
@@ -122,7 +120,7 @@ def learn(client: KingdeeClient, form: str, entry_fields: Iterable[str] = ()) ->
     except EdgeError as error:
         if not _untold(error):
             raise
-        _log.warning("kingdee.metadata_unreadable", form=form, reason=str(error))
+        logs.get("kingdee").warning("kingdee.metadata_unreadable", form=form, reason=str(error))
         return facts_without_metadata(form), None
     return refine(facts_without_metadata(form), metadata, entry_fields), metadata
 

@@ -29,8 +29,6 @@ UNREADABLE = frozenset({"permission", "2", "unknown-form", "9", "10", "bad-filte
 """Codes of failures after which we do without; others are worth asking again."""
 NUMBER = re.compile(r"[1-9]\d{0,17}")
 
-_log = logs.get("kingdee")
-
 
 @dataclass(frozen=True, slots=True)
 class KingdeePerson:
@@ -111,12 +109,12 @@ class People:
                 return select(self._client, form, keys, where)
             except UnknownFieldError as error:
                 unknown = next((item for item in keys if item.casefold() == error.field.casefold()), key)
-                _log.info("kingdee.people_key_unknown", form=form, key=unknown)
+                logs.get("kingdee").info("kingdee.people_key_unknown", form=form, key=unknown)
                 refused.add(unknown)
             except EdgeError as error:
                 if error.code not in UNREADABLE:
                     raise
-                _log.warning("kingdee.people_unreadable", form=form, reason=str(error))
+                logs.get("kingdee").warning("kingdee.people_unreadable", form=form, reason=str(error))
                 return []
         return []
 

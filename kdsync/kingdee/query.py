@@ -14,8 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from kdsync.kingdee.answer import unexpected
-from kdsync.kingdee.client import KingdeeClient, expect_list
+from kdsync.kingdee.answer import expect_list, unexpected
+from kdsync.kingdee.client import KingdeeClient
 from kdsync.model import Layout, Page, Row
 
 CAP = 100

@@ -30,8 +30,6 @@ ANOTHER_REASON = re.compile(r"(?i)时间戳|用户|密码|user|password|RestoreS
 """Texts of refused logins that another digest would not cure."""
 REFUSED_PASSWORD = ("login-0", "account-locked")
 
-_log = logs.get("kingdee")
-
 
 class Sessions:
     """Hands out the session to call with, and replaces it."""
@@ -109,9 +107,9 @@ class Sessions:
         self._limits.check()
         session = self._log_in()
         self._limits.succeeded()
-        _log.info("kingdee.logged_in", user_name=session.user_name)
+        logs.get("kingdee").info("kingdee.logged_in", user_name=session.user_name)
         if session.warning:
-            _log.warning("kingdee.login_warning", text=session.warning)
+            logs.get("kingdee").warning("kingdee.login_warning", text=session.warning)
         if self._settings.org:
             self._switch_organisation(session)
         return session

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 import responses
+import structlog
 
 from kdsync.clock import FakeClock
 from kdsync.errors import EdgeError, FailureKind
@@ -375,4 +376,17 @@ def test_every_exchange_is_reported(kingdee: Server, make_client: Make, calls: l
     assert [(call.service.split(".")[-1], call.status, call.size, call.failure, call.read) for call in calls[1:]] == [
         ("ExecuteBillQuery", 200, 8, None, True),
         ("Save", 200, len(json.dumps(LOST[0][0])), FailureKind.SESSION_LOST, False),
+    ]
+
+
+def test_a_warning_of_the_login_is_logged_by_the_logging_of_the_day(kingdee: Server, make_client: Make) -> None:
+    entries = structlog.testing.LogCapture()
+    structlog.configure(processors=[entries])
+    try:
+        kingdee.logins = [{**kingdee.accepted(), "MessageCode": "CheckPasswordPolicy"}]
+        assert make_client().log_in().warning == "CheckPasswordPolicy"
+    finally:
+        structlog.reset_defaults()
+    assert [(each["event"], each["log_level"]) for each in entries.entries] == [
+        ("kingdee.logged_in", "info"), ("kingdee.login_warning", "warning"),
     ]
