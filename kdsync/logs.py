@@ -87,4 +87,4 @@ def _route_libraries(shared: list[Any], renderer: Any, target: TextIO) -> None:
 
 def get(name: str) -> Any:
     """A bound logger; `name` is the part of kdsync that speaks."""
-    return structlog.get_logger().bind(part=name)
+    return structlog.get_logger(part=name)  # bound lazily: modules ask for it before `configure` has run
