@@ -15,10 +15,10 @@ from kdsync.dingtalk.messages import group_message, work_message
 from kdsync.dingtalk.work import WorkNotices
 from kdsync.kingdee import metadata, query
 from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.metadata import Metadata
 from kdsync.kingdee.people import People
 from kdsync.model import Content, Layout, Page, Priority
-from kdsync.services.ports import KingdeeIdentity
-from kdsync.services.watch import Known
+from kdsync.services.ports import KingdeeIdentity, Known
 from kdsync.store import ledger
 from kdsync.store.database import Database
 from kdsync.store.outbox import WORK
@@ -41,7 +41,10 @@ class KingdeeSource:
         """The built-in table, refined by Kingdee's own metadata where it can be read."""
         if form not in self._learned:
             facts, told = metadata.learn(self.client, form, rows)
-            self._learned[form] = replace(facts, form=form), told.entry_of if told else _not_told
+            facts = replace(facts, form=form)
+            if told is None:
+                return Known(facts)  # asked for again when the form is prepared again
+            self._learned[form] = Known(facts, told.entry_of, _lookup_of(told))
         return self._learned[form]
 
     def pages(
@@ -59,9 +62,9 @@ class KingdeeSource:
         """Ask for metadata anew."""
         self._learned.clear()
 
-    def person(self, key: str) -> KingdeeIdentity | None:
+    def person(self, key: str, lookup: str) -> KingdeeIdentity | None:
         """A user or employee."""
-        found = self._people.person(key)
+        found = self._people.person(key, lookup)
         return KingdeeIdentity(found.account, found.name, found.mobile, found.job_number) if found else None
 
     def some(self, layout: Layout) -> Iterator[Page]:
@@ -169,8 +172,12 @@ class RefusedLogins:
             ledger.refuse_login(tx, at)
 
 
-def _not_told(_key: str) -> str | None:
-    return None
+def _lookup_of(told: Metadata) -> Callable[[str], str]:
+    def lookup(key: str) -> str:
+        found = told.field_of(key.partition(".")[0])
+        return found.lookup if found else ""
+
+    return lookup
 
 
 def _by_job_number(contacts: Iterator[Contact]) -> dict[str, list[str]]:

@@ -22,11 +22,12 @@ def form_layout(source: KingdeeSource, loaded: Loaded, form: str) -> Layout:
     """The columns that the rules of a form need, as the daemon would ask for them. Raises EdgeError."""
     section = loaded.settings.main.forms.get(form, FormSection())
     needs = loaded.ruleset.needs(form)
-    facts, entry_of = source.facts(form, needs.entries)
+    known = source.facts(form, needs.entries)
+    facts = known.facts
     recipients = [recipient for rule in loaded.ruleset.of(form) for recipient in rule.to]
     people = [key for recipient in recipients if (key := person_key(recipient, facts))]
     facts = replace(facts, open=section.open or facts.open)
-    return full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, entry_of)
+    return full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, known.entry_of)
 
 
 def unknown_fields(source: KingdeeSource, layout: Layout) -> Iterator[UnknownFieldError]:

@@ -54,16 +54,16 @@ class Address:
     def _address(self, notification: Notification) -> None:
         whole = Resolution()
         for wanted in notification.wanted:
-            whole.join(self._resolve(parse_recipient(wanted.recipient), wanted.value))
+            whole.join(self._resolve(parse_recipient(wanted.recipient), wanted.value, wanted.lookup))
         reason = "; ".join(dict.fromkeys(whole.missing))
         letters = list(self._letters(notification, whole, ""))
         if reason:
             letters += self._letters(notification, self._fallback(), reason)
         self._commit(notification, letters, reason)
 
-    def _resolve(self, recipient: Recipient, value: str) -> Resolution:
+    def _resolve(self, recipient: Recipient, value: str = "", lookup: str = "") -> Resolution:
         try:
-            return self.people.resolve(recipient, value)
+            return self.people.resolve(recipient, value, lookup)
         except EdgeError as error:
             if error.kind in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
                 return Resolution(missing=[f"{recipient} cannot be looked up: {error.message}"])
@@ -72,7 +72,7 @@ class Address:
     def _fallback(self) -> Resolution:
         whole = Resolution()
         for recipient in self.settings().main.fallback:
-            whole.join(self._resolve(recipient, ""))
+            whole.join(self._resolve(recipient))
         return whole
 
     def _letters(self, notification: Notification, people: Resolution, reason: str) -> Iterable[Letter]:

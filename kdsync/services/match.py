@@ -21,6 +21,7 @@ from kdsync.sync import identity
 from kdsync.sync.diff import Change, value
 
 log = logs.get("match")
+USERS = "SEC_User"  # whom creator, modifier and approver of a document refer to
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +128,10 @@ def _document(watch: Watch, doc_id: str, layout: Layout, row: Row) -> Document:
 def _wanted(recipient: Recipient, watch: Watch, event: Event) -> Wanted:
     key = person_key(recipient, watch.facts)
     raw = _lookup(event.document.values, key) if key else None
-    return Wanted(str(recipient), "" if raw is None else str(raw).strip())
+    if key is None or raw is None:
+        return Wanted(str(recipient))
+    of_user = key in (watch.facts.creator, watch.facts.modifier, watch.facts.approver)
+    return Wanted(str(recipient), str(raw).strip(), USERS if of_user else watch.lookup_of(key))
 
 
 def _lookup(values: Mapping[str, object], key: str) -> object:

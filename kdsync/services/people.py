@@ -48,8 +48,8 @@ class People:
     clock: Clock
     directory: Callable[[], Directory]
 
-    def resolve(self, recipient: Recipient, raw: str) -> Resolution:
-        """`raw` is the value of the document that the recipient stands for, where there is one."""
+    def resolve(self, recipient: Recipient, raw: str = "", lookup: str = "") -> Resolution:
+        """`raw` is the value of the document that the recipient stands for, `lookup` the form that it refers to."""
         if recipient.kind == "user":
             return Resolution({recipient.value: None})
         if recipient.kind == "group":
@@ -60,18 +60,18 @@ class People:
             members = self.contacts.members_of(recipient.value)
             return _some(members, f"department {recipient.value} has no members that the app can see")
         if recipient.kind == "manager_of":
-            return self._managers(recipient, raw)
-        return self._from_document(recipient, raw)
+            return self._managers(recipient, raw, lookup)
+        return self._from_document(recipient, raw, lookup)
 
-    def find(self, raw: str) -> Found:
+    def find(self, raw: str, lookup: str = "") -> Found:
         """The DingTalk user of a Kingdee user, employee or phone number; from the cache while it is fresh."""
-        key, now = f"kingdee:{raw}", self.clock.now()
+        key, now = f"{lookup}:{raw}", self.clock.now()
         with self.db.read() as tx:
             cached = people.get(tx, key)
         if cached and now - cached.refreshed_at < (FRESH if cached.userid else MISS_FRESH):
             return cached
         try:
-            found = self._ask(key, raw)
+            found = self._ask(key)
         except EdgeError as error:
             if cached and cached.userid and error.kind is not FailureKind.REFUSED:
                 return cached
@@ -86,7 +86,7 @@ class People:
         with self.db.read() as tx:
             old = people.stale(tx, self.clock.now() - FRESH, limit)
         for found in old:
-            fresh = self._ask(found.key, found.key.partition(":")[2])
+            fresh = self._ask(found.key)
             with self.db.write() as tx:
                 people.put(tx, fresh)
         return len(old)
@@ -94,29 +94,30 @@ class People:
     def _role(self, recipient: Recipient) -> Resolution:
         whole = Resolution()
         for member in self.directory().roles.get(recipient.value, ()):
-            whole.join(self.resolve(member, ""))
+            whole.join(self.resolve(member))
         return whole if whole.userids or whole.groups else _some((), f"role {recipient.value} has no members")
 
-    def _managers(self, recipient: Recipient, raw: str) -> Resolution:
-        inner = self.resolve(recipient.inner, raw)
+    def _managers(self, recipient: Recipient, raw: str, lookup: str) -> Resolution:
+        inner = self.resolve(recipient.inner, raw, lookup)
         whole = Resolution(missing=inner.missing)
         for userid in inner.userids:
             manager = self.contacts.manager_of(userid)
             whole.join(_some([manager] if manager else (), f"{userid} has no manager in DingTalk"))
         return whole
 
-    def _from_document(self, recipient: Recipient, raw: str) -> Resolution:
+    def _from_document(self, recipient: Recipient, raw: str, lookup: str) -> Resolution:
         if raw in ("", "0"):
             return _some((), f"the document names no {recipient}")
-        found = self.find(raw)
+        found = self.find(raw, lookup)
         return _some([found.userid] if found.userid else (), f"{recipient} is {found.via}")
 
-    def _ask(self, key: str, raw: str) -> Found:
+    def _ask(self, key: str) -> Found:
+        lookup, _, raw = key.partition(":")
         now = self.clock.now()
         if PHONE.fullmatch(raw):
             userid = self.contacts.by_mobile(raw)
             return Found(key, userid, "mobile" if userid else f"{raw}, a number that DingTalk does not know", now)
-        person = self.staff.person(raw)
+        person = self.staff.person(raw, lookup)
         if person is None:
             return Found(key, None, f"{raw}, whom Kingdee does not show as a user or employee", now)
         userid, via = self._match(person)

@@ -9,14 +9,24 @@ from typing import Protocol
 from kdsync.model import Content, Facts, Layout, Page, Priority
 
 
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What is known of a form.
+
+    `entry_of` tells which entry one of its keys belongs to (None: it is a head key), `lookup_of` which form a key
+    refers to ("": it cannot be said).
+    """
+
+    facts: Facts
+    entry_of: Callable[[str], str | None] = lambda _key: None
+    lookup_of: Callable[[str], str] = lambda _key: ""
+
+
 class Source(Protocol):
     """Kingdee, as far as looking goes. Every method raises EdgeError."""
 
-    def facts(self, form: str, rows: Iterable[str]) -> tuple[Facts, Callable[[str], str | None]]:
-        """What is known of a form, and which entry one of its keys belongs to (None: it is a head key).
-
-        `rows` are the keys of entry rows that rules use: they tell which of the form's entries is meant.
-        """
+    def facts(self, form: str, rows: Iterable[str]) -> Known:
+        """What is known of a form. `rows` are the keys of entry rows that rules use: they tell which entry is meant."""
 
     def pages(
         self, layout: Layout, where: str, *, after: str | int | None = None, ahead: bool = False
@@ -43,8 +53,11 @@ class KingdeeIdentity:
 class Staff(Protocol):
     """Kingdee's users and employees. Raises EdgeError."""
 
-    def person(self, key: str) -> KingdeeIdentity | None:
-        """The person behind a user id, account, employee id or employee number."""
+    def person(self, key: str, lookup: str) -> KingdeeIdentity | None:
+        """The person behind a user id, account, employee id or employee number.
+
+        Users and employees are numbered independently: `lookup` says which of the two forms is meant, "" either.
+        """
 
 
 class Contacts(Protocol):

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from kdsync.model import Facts, Layout
 from kdsync.rules.recipients import Recipient
 from kdsync.rules.ruleset import Ruleset
+from kdsync.services.ports import Known
 from kdsync.settings.schema import FormSection
 from kdsync.store import forms
 from kdsync.store.database import Database
@@ -30,23 +31,21 @@ class Watch:
     snapshots: Snapshots
     by_dates: bool  # False: everything is compared each time
     open_where: str  # "" where the form has no open look
+    lookup_of: Callable[[str], str]  # the form that a key refers to
 
     @property
     def facts(self) -> Facts:
         return self.layout.facts
 
 
-Known = tuple[Facts, Callable[[str], str | None]]  # a form's facts, and which entry a key belongs to
-
-
 def prepare(db: Database, seal: Seal, known: Known, account_set: str, ruleset: Ruleset, section: FormSection) -> Watch:
     """Lay out the columns of a form for the rules that are about it."""
-    facts, entry_of = known
-    form, facts = facts.form, replace(facts, open=section.open or facts.open)
+    facts = replace(known.facts, open=section.open or known.facts.open)
+    form = facts.form
     needs = ruleset.needs(form)
     recipients = [recipient for rule in ruleset.of(form) for recipient in rule.to]
     people = [key for recipient in recipients if (key := person_key(recipient, facts))]
-    layout = full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, entry_of)
+    layout = full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, known.entry_of)
     with db.write() as tx:
         form_id = forms.load(tx, account_set, form).form_id
         layout_id = forms.layout_id(tx, form_id, layout)
@@ -62,6 +61,7 @@ def prepare(db: Database, seal: Seal, known: Known, account_set: str, ruleset: R
         snapshots=Snapshots(form_id, layouts, seal),
         by_dates=by_dates,
         open_where=open_filter(facts.status, facts.open) if facts.status and by_dates else "",
+        lookup_of=known.lookup_of,
     )
 
 

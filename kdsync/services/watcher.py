@@ -221,8 +221,8 @@ class Watcher:
     def _prepared(self) -> tuple[Watch, FormCursor]:
         if self._watch is None:
             ruleset = self._ruleset()
-            facts, entry_of = self.source.facts(self.form, ruleset.needs(self.form).entries)
-            known = without(facts, self._without), entry_of
+            told = self.source.facts(self.form, ruleset.needs(self.form).entries)
+            known = replace(told, facts=without(told.facts, self._without))
             self._watch = prepare(self.db, self.seal, known, self.account_set, ruleset, self.section)
             log.info("form.watched", form=self.form, fields=len(self._watch.layout.heads))
         return self._watch, self._cursor(self._watch)

@@ -21,10 +21,14 @@ MATCHED, ADDRESSED, SHADOW, BROKEN = "matched", "addressed", "shadow", "broken"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """One recipient as a rule names it, with the raw value of the document that it stands for ("" where none)."""
+    """One recipient as a rule names it, with the raw value of the document that it stands for ("" where none).
+
+    `lookup` is the form that the value's field refers to, where that is known.
+    """
 
     recipient: str
     value: str = ""
+    lookup: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +113,7 @@ def opened(row: RowMapping, seal: Seal) -> Notification:
     return Notification(
         **{key: row[key] for key in ("id", "event_id", "form", "doc_id", "number", "rule", "kind", "state")},
         priority=Priority(row["priority"]),
-        wanted=tuple(Wanted(name, value) for name, value in orjson.loads(row["recipients"])),
+        wanted=tuple(Wanted(*parts) for parts in orjson.loads(row["recipients"])),
         contents=contents,
         created_at=moments.parse(row["created_at"]),
         attempts=row["attempts"],
@@ -122,7 +126,7 @@ def _row(item: Notification, seal: Seal) -> dict[str, Any]:
     return {
         **{key: getattr(item, key) for key in ("id", "event_id", "form", "doc_id", "number", "rule", "kind", "state")},
         "priority": str(item.priority),
-        "recipients": orjson.dumps([[wanted.recipient, wanted.value] for wanted in item.wanted]).decode(),
+        "recipients": orjson.dumps([[one.recipient, one.value, one.lookup] for one in item.wanted]).decode(),
         "contents": seal.close(contents),
         "created_at": moments.text(item.created_at),
         "attempts": item.attempts,

@@ -126,21 +126,21 @@ def test_a_person_found_once_is_not_asked_for_again_that_day(world: World) -> No
     world.dingtalk.mobiles["13800000001"] = "u4"
     notify(world, "creator", FCreatorId=7)
     lookups = world.dingtalk.lookups
-    assert world.people.find("7").userid == "u4"
+    assert world.people.find("7", "SEC_User").userid == "u4"
     assert world.dingtalk.lookups == lookups
     world.clock.advance(90_000)
     world.dingtalk.mobiles["13800000001"] = "u5"
     assert world.people.refresh() == 1
-    assert world.people.find("7").userid == "u5"
+    assert world.people.find("7", "SEC_User").userid == "u5"
 
 
 def test_a_stale_answer_serves_while_dingtalk_is_down(world: World) -> None:
     world.kingdee.people["7"] = KingdeeIdentity("zhangsan", "Zhang", "13800000001", "")
     world.dingtalk.mobiles["13800000001"] = "u4"
-    assert world.people.find("7").userid == "u4"
+    assert world.people.find("7", "SEC_User").userid == "u4"
     world.clock.advance(90_000)
     world.dingtalk.down = EdgeError("dingtalk", FailureKind.TRANSIENT, "-1", "busy")
-    assert world.people.find("7").userid == "u4"
+    assert world.people.find("7", "SEC_User").userid == "u4"
 
 
 def test_each_reads_their_own_language(world: World) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -26,7 +26,7 @@ from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
-from kdsync.services.ports import KingdeeIdentity
+from kdsync.services.ports import KingdeeIdentity, Known
 from kdsync.services.watcher import Watcher
 from kdsync.settings.schema import Directory, FormSection, MainFile, Settings
 from kdsync.store import outbox
@@ -103,10 +103,10 @@ class FakeKingdee:
     def write_back(self, ident: int, **values: Any) -> None:
         self.documents[ident] |= values
 
-    def facts(self, form: str, rows: Iterable[str]) -> tuple[Facts, Callable[[str], str | None]]:
+    def facts(self, form: str, rows: Iterable[str]) -> Known:
         self._fail()
         rows_are_of = self.known.entry if list(rows) else None
-        return replace(self.known, form=form, entry=rows_are_of), lambda _key: None
+        return Known(replace(self.known, form=form, entry=rows_are_of))
 
     def pages(self, layout: Layout, where: str, *, after: Any = None, ahead: bool = False) -> Iterator[Page]:
         assert ahead or after is None, "only a first look goes on somewhere"
@@ -132,7 +132,8 @@ class FakeKingdee:
     def forget(self) -> None:
         """Nothing is learned."""
 
-    def person(self, key: str) -> KingdeeIdentity | None:
+    def person(self, key: str, lookup: str) -> KingdeeIdentity | None:
+        assert lookup in ("", "SEC_User")
         return self.people.get(key)
 
     def _fail(self) -> None:

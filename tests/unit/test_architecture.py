@@ -1,0 +1,85 @@
+"""The house keeps its shape: imports run downwards, never sideways, and nothing is a circle."""
+
+from __future__ import annotations
+
+import ast
+from collections import defaultdict
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2] / "kdsync"
+LAYERS = (
+    ("model", "errors", "clock", "logs", "exact"),
+    ("sync", "rules", "delivery"),
+    ("settings",),
+    ("kingdee", "dingtalk", "store", "simulator"),
+    ("services", "metrics", "health"),
+    ("bridges",),
+    ("wiring", "probes"),
+    ("doctor", "daemon"),
+    ("demo",),
+    ("cli",),
+    ("__main__",),
+)
+LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
+LONGEST_MODULE = 300
+LONGEST_FUNCTION = 60
+
+
+def modules() -> Iterator[tuple[str, ast.Module]]:
+    for path in sorted(ROOT.rglob("*.py")):
+        parts = path.relative_to(ROOT).with_suffix("").parts
+        if "migrations" not in parts:
+            yield ".".join(part for part in parts if part != "__init__"), ast.parse(path.read_text())
+
+
+def imported(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+MODULES = dict(modules())
+IMPORTS = {
+    name: {target.removeprefix("kdsync.") for target in imported(tree) if target.startswith("kdsync.")} & set(MODULES)
+    for name, tree in MODULES.items()
+}
+
+
+@pytest.mark.parametrize("name", [name for name in MODULES if name])
+def test_imports_run_downwards_only(name: str) -> None:
+    package = name.split(".", maxsplit=1)[0]
+    for target in IMPORTS[name]:
+        other = target.split(".")[0]
+        if other and other != package:
+            assert LEVEL[other] < LEVEL[package], f"{name} imports {target}"
+
+
+def test_no_module_imports_itself_in_a_circle() -> None:
+    waiting: dict[str, set[str]] = {name: targets - {name} for name, targets in IMPORTS.items()}
+    while free := {name for name, targets in waiting.items() if not targets}:
+        waiting = {name: targets - free for name, targets in waiting.items() if name not in free}
+    assert not waiting, f"imports run in a circle among {sorted(waiting)}"
+
+
+def test_the_core_reads_no_clock_and_opens_nothing() -> None:
+    forbidden = {"time", "socket", "requests", "sqlite3", "sqlalchemy", "threading", "random", "subprocess", "os"}
+    found = defaultdict(set)
+    for name, tree in MODULES.items():
+        if name.split(".")[0] in ("sync", "rules", "delivery"):
+            found[name] = {target.split(".")[0] for target in imported(tree)} & forbidden
+    assert {name: names for name, names in found.items() if names} == {}
+
+
+@pytest.mark.parametrize("name", list(MODULES))
+def test_modules_and_functions_stay_short(name: str) -> None:
+    tree = MODULES[name]
+    assert max((node.end_lineno or 0 for node in tree.body), default=0) <= LONGEST_MODULE
+    for node in ast.walk(tree):
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
+            assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, node.name
