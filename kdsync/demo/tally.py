@@ -1,0 +1,134 @@
+"""What had to arrive held against what arrived: pure, so that the demo's verdict can be tested.
+
+Counted are messages on phones; one that goes to three people is three.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from math import ceil
+from statistics import median
+
+
+class Verdict(StrEnum):
+    """What an arrival is."""
+
+    SEEN = "seen"
+    DOUBLED = "doubled"  # expected, but had arrived before
+    UNASKED = "unasked"  # nothing of the kind was expected
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """A message that must arrive after `since`, its title with all the words."""
+
+    who: str
+    words: tuple[str, ...]
+    since: datetime
+
+    def fits(self, title: str, at: datetime) -> bool:
+        return at >= self.since and all(_contains(title, word) for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """A message that arrived."""
+
+    who: str
+    title: str
+    at: datetime
+
+
+@dataclass(slots=True)
+class Tally:
+    """Takes expectations and arrivals as they happen; an arrival fulfils the oldest expectation that it fits."""
+
+    delays: list[float] = field(default_factory=list)
+    doubled: list[Arrival] = field(default_factory=list)
+    unasked: list[Arrival] = field(default_factory=list)
+    _open: dict[str, list[Expected]] = field(default_factory=lambda: defaultdict(list))
+    _met: dict[str, list[Expected]] = field(default_factory=lambda: defaultdict(list))
+
+    def expect(self, expected: Expected) -> None:
+        self._open[expected.who].append(expected)
+
+    def arrive(self, arrival: Arrival) -> tuple[Verdict, float]:
+        """What it is, and how many seconds after the change it came."""
+        waiting = self._open[arrival.who]
+        found = _first(waiting, arrival)
+        if found:
+            waiting.remove(found)
+            self._met[arrival.who].append(found)
+            delay = (arrival.at - found.since).total_seconds()
+            self.delays.append(delay)
+            return Verdict.SEEN, delay
+        before = _first(self._met[arrival.who], arrival)
+        if before:
+            self.doubled.append(arrival)
+            return Verdict.DOUBLED, (arrival.at - before.since).total_seconds()
+        self.unasked.append(arrival)
+        return Verdict.UNASKED, 0.0
+
+    @property
+    def missing(self) -> list[Expected]:
+        """What did not arrive (yet)."""
+        return [expected for waiting in self._open.values() for expected in waiting]
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is missing."""
+        return not any(self._open.values())
+
+    def result(self) -> Result:
+        """The figures so far."""
+        seen, missed = len(self.delays), len(self.missing)
+        return Result(seen + missed, seen, missed, len(self.doubled), len(self.unasked), Delays.of(self.delays))
+
+
+@dataclass(frozen=True, slots=True)
+class Delays:
+    """In seconds, from the change in Kingdee to DingTalk's acceptance."""
+
+    median: float
+    p99: float
+    worst: float
+
+    @classmethod
+    def of(cls, seconds: Sequence[float]) -> Delays | None:
+        """None where nothing arrived. The 99th percentile is by nearest rank: a delay that really was."""
+        if not seconds:
+            return None
+        ordered = sorted(seconds)
+        return cls(median(ordered), ordered[ceil(0.99 * len(ordered)) - 1], ordered[-1])
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """`expected` is `seen` and `missed`; `doubled` and `unasked` came on top."""
+
+    expected: int
+    seen: int
+    missed: int
+    doubled: int
+    unasked: int
+    delays: Delays | None
+
+    @property
+    def good(self) -> bool:
+        return not (self.missed or self.doubled or self.unasked)
+
+
+def _first(among: Sequence[Expected], arrival: Arrival) -> Expected | None:
+    return next((expected for expected in among if expected.fits(arrival.title, arrival.at)), None)
+
+
+def _contains(title: str, word: str) -> bool:
+    """Whether a title has the word; a number that goes on is another number."""
+    if word not in title:
+        return False
+    return bool(re.search(rf"(?<![0-9A-Za-z]){re.escape(word)}(?![0-9A-Za-z])", title))
