@@ -9,22 +9,33 @@ from typing import Any
 
 import orjson
 
-LONG_NUMBER = re.compile(rb"[0-9][0-9.]{16}")  # 16 significant digits or more may not survive a float
+INEXACT = re.compile(rb"(?:^|[\[,:\s-])(?:(?=[0-9.]{17})[0-9]+\.|[0-9]{19})")
+"""A number whose digits a float (or 64 bits) may not hold: 16 digits with a point among them, or 19 without."""
+
+LARGEST = 2**63
 
 
 def loads(data: bytes) -> Any:
-    """Parse JSON. Numbers with many digits make the whole text come with `Decimal`s; others fit a float exactly.
+    """Parse JSON; where a number has too many digits for a float or 64 bits, such numbers come as `Decimal`.
 
     Raises ValueError.
     """
-    if LONG_NUMBER.search(data):
-        return json.loads(data, parse_float=Decimal)
-    return orjson.loads(data)
+    if not INEXACT.search(data):
+        return orjson.loads(data)
+    try:
+        return json.loads(data.decode(), parse_float=Decimal, parse_int=_integer)
+    except (RecursionError, ArithmeticError) as error:
+        raise ValueError(str(error)) from error
 
 
 def dumps(value: Any) -> bytes:
     """The JSON of raw values; `Decimal`s become numbers with all their digits."""
     return orjson.dumps(value, default=_exact)
+
+
+def _integer(text: str) -> int | Decimal:
+    number = int(text)
+    return number if -LARGEST <= number < LARGEST else Decimal(text)
 
 
 def _exact(value: Any) -> Any:

@@ -9,18 +9,15 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from decimal import Decimal
 from typing import Any
 
-import orjson
-
+from kdsync import exact
 from kdsync.errors import EdgeError
 from kdsync.kingdee.errors import MOST_WORDS, Symptom, failure
 
 DEEPEST = 3
 """Lists that have been seen around an error; one more than the official samples show."""
 
-_INEXACT = re.compile(rb"(?:^|[\[,:\s-])(?:(?=[0-9.]{17})[0-9]+\.|[0-9]{19})")
 _HALF_CHARACTER = re.compile(
     rb"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}", re.IGNORECASE
 )
@@ -48,17 +45,10 @@ def read_answer(status: int, body: bytes, *, read: bool, retry_after: float | No
 
 def parse(body: bytes) -> Any:
     """JSON; fractions are `Decimal` where a float would lose digits. ValueError where it is none."""
-    if not _INEXACT.search(body):
-        try:
-            return orjson.loads(body)
-        except orjson.JSONDecodeError:
-            if not _HALF_CHARACTER.search(body):
-                raise
-    try:
+    if b"\\ud" in body or b"\\uD" in body:
         # .NET cuts text between the two halves of a character; no database takes the half that is left.
-        return json.loads(_HALF_CHARACTER.sub(rb"\\ufffd", body).decode(), parse_float=Decimal)
-    except (RecursionError, ArithmeticError) as error:
-        raise ValueError(str(error)) from error
+        body = _HALF_CHARACTER.sub(rb"\\ufffd", body)
+    return exact.loads(body)
 
 
 def symptom_of(value: Any) -> Symptom | None:

@@ -1,0 +1,105 @@
+"""The store: today's tables by migration, one writer at a time, sealed where a key is set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import text
+
+from kdsync.errors import StoreError
+from kdsync.store import schema
+from kdsync.store.database import Database, hold_lock
+from kdsync.store.sealing import MARK, Seal
+from kdsync.store.seen import Seen
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Any:
+    found = Database(f"sqlite:///{tmp_path}/kdsync.db")
+    found.migrate()
+    yield found
+    found.close()
+
+
+def test_the_migrations_make_exactly_the_tables_of_the_schema(database: Database) -> None:
+    with database.read() as tx:
+        context = MigrationContext.configure(tx, opts={"compare_type": True})
+        assert compare_metadata(context, schema.metadata) == []
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    with database.write() as tx:
+        tx.execute(text("INSERT INTO facts VALUES ('a', 'b', 'c')"))
+    database.migrate()
+    with database.read() as tx:
+        assert tx.execute(text("SELECT value FROM facts")).scalars().all() == ["b"]
+
+
+def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
+    def half() -> None:
+        with database.write() as tx:
+            tx.execute(text("INSERT INTO facts VALUES ('a', 'b', 'c')"))
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        half()
+    with database.read() as tx:
+        assert tx.execute(text("SELECT count(*) FROM facts")).scalar() == 0
+
+
+def test_it_is_durable(database: Database) -> None:
+    with database.read() as tx:
+        assert tx.execute(text("PRAGMA journal_mode")).scalar() == "wal"
+        assert tx.execute(text("PRAGMA synchronous")).scalar() == 2
+
+
+def test_a_store_that_cannot_be_opened_says_where(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/no/such/folder/kdsync.db")
+    with pytest.raises(StoreError, match="no/such/folder"):
+        database.migrate()
+    database.close()
+
+
+def test_a_second_daemon_on_the_same_store_is_refused(tmp_path: Path) -> None:
+    with hold_lock(str(tmp_path / "kdsync.db")), pytest.raises(StoreError, match="another kdsync"):
+        hold_lock(str(tmp_path / "kdsync.db"))
+    hold_lock(str(tmp_path / "kdsync.db")).close()
+
+
+@given(st.lists(st.one_of(st.text(st.characters(exclude_categories=("Cs",))), st.integers(-9, 9), st.none())))
+def test_what_is_sealed_can_be_opened_and_not_be_read(values: list[Any]) -> None:
+    seal = Seal("key")
+    stored = seal.close(["a supplier's name", *values])
+    assert b"supplier" not in stored
+    assert seal.open(stored) == ["a supplier's name", *values]
+
+
+def test_equal_documents_are_sealed_differently() -> None:
+    seal = Seal("key")
+    assert seal.close([1]) != seal.close([1])
+
+
+def test_plain_rows_stay_readable_when_a_key_is_set_later() -> None:
+    assert Seal("key").open(Seal().close([1, "a"])) == [1, "a"]
+
+
+def test_a_missing_or_wrong_key_is_said() -> None:
+    stored = Seal("key").close([1])
+    assert stored.startswith(MARK)
+    with pytest.raises(StoreError, match=r"store\.key"):
+        Seal().open(stored)
+    with pytest.raises(StoreError, match="not the key"):
+        Seal("another").open(stored)
+
+
+def test_what_a_look_did_not_see() -> None:
+    seen = Seen()
+    seen.add(str(n) for n in range(0, 20_000, 2))
+    seen.add(["0", "2"])
+    assert seen.missing(str(n) for n in range(20_000)) == [str(n) for n in range(1, 20_000, 2)]
