@@ -52,7 +52,7 @@ def _step(
     content: Paper | None = None,
     says: str = "",
 ) -> Step:
-    return Step(at, actor, verb, paper, content, tells, says)
+    return Step(at, actor, verb, paper, content, tells, says=says)
 
 
 _WAITS = _tells("待审核", "user2", "user3")

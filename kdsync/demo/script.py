@@ -65,6 +65,7 @@ class Step:
     paper: str
     content: Paper | None = None
     tells: tuple[Tell, ...] = ()
+    number: str | None = None  # of a created bill; None: Kingdee's next one
     says: str = ""  # what the actor does, in words, where the verb alone would not tell
     noticed: bool = True  # off for what no rule looks at: kdsync has no event of it
 

@@ -1,0 +1,121 @@
+"""What the demo prints: readable at any width, coloured on a terminal, plain in a pipe, never a line too long."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
+
+from rich.cells import set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from kdsync.clock import Clock
+from kdsync.demo.player import Rung
+from kdsync.demo.script import Filed, Step
+from kdsync.demo.tally import Verdict
+from kdsync.kingdee.catalogue import facts_without_metadata
+
+PHRASES: Mapping[str, str] = {
+    "create": "creates",
+    "edit": "changes",
+    "write_back": "changes",
+    "submit": "submits",
+    "audit": "approves",
+    "reject": "rejects",
+    "unaudit": "un-approves",
+    "cancel": "voids",
+    "close": "closes",
+    "delete": "deletes",
+}
+STYLES: Mapping[str, str] = {"audit": "green", "reject": "red", "cancel": "red", "unaudit": "red", "delete": "red"}
+INDENT = " " * 10
+LINES = 3  # of a message
+LABEL = 22
+PIPE_PAUSE = 10.0  # seconds between two lines of progress where they cannot be overwritten
+
+
+class Screen:
+    """Prints to standard output. `names` are those of the phones' owners, `actors` those of the Kingdee accounts."""
+
+    def __init__(self, clock: Clock, actors: Mapping[str, str], phones: Mapping[str, str]) -> None:
+        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+        self._clock = clock
+        self._actors, self._phones = actors, phones
+        self._progress_at: float | None = None
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """A paragraph, wrapped between words."""
+        self._console.print(text, style=style or None)
+
+    def step(self, step: Step, paper: Filed, at: datetime) -> None:
+        """What somebody did in Kingdee."""
+        title = facts_without_metadata(paper.form).title
+        verb = step.says or PHRASES[step.verb]
+        line = Text.assemble(
+            (f"{at.astimezone():%H:%M:%S}  ", "dim"),
+            (self._actors[step.actor], "bold"),
+            (f" {verb} ", STYLES.get(step.verb, "")),
+            (f"{title['zh']} {title['en']}", "cyan"),
+            (f" {paper.number}" if paper.number else "", "bold"),
+            _detail(step, paper),
+        )
+        self._line(line)
+
+    def rung(self, rung: Rung) -> None:
+        """What appeared on phones: on whose, how long after the change, and how it begins."""
+        first = rung.seen[0]
+        bad = next((verdict for verdict in rung.verdicts if verdict is not Verdict.SEEN), None)
+        who = ", ".join(self._phones.get(one.who, one.who) for one in rung.seen)
+        head = Text.assemble((f"{'+' + format(rung.delay, '.1f') + ' s':>8}  ", "dim"), ("> ", "yellow"))
+        head.append_text(Text.assemble((who, "yellow"), ": ", (first.title, "bold yellow")))
+        if bad:
+            head.append(f" ({bad.value}!)", "bold red")
+        self._line(head)
+        told = " / ".join(beginning(first.title, first.text))
+        if told:
+            self._line(Text(f"{INDENT}  {told}", style="dim"))
+
+    def figures(self, title: str, rows: Iterable[tuple[str, str, bool]]) -> None:
+        """Lines of label, figure, and whether it is as it should be."""
+        self.progress_over()
+        self._line(Text())
+        self._line(Text(title, style="bold"))
+        for label, figure, good in rows:
+            self._line(Text.assemble(f"  {set_cell_size(label, LABEL + 14)}", (figure, "" if good else "bold red")))
+
+    def progress(self, text: str, *, last: bool = False) -> None:
+        """A line that is written over on a terminal, and comes every few seconds in a pipe."""
+        now = self._clock.monotonic()
+        terminal = self._console.is_terminal
+        due = self._progress_at is None or now - self._progress_at >= (0.5 if terminal else PIPE_PAUSE)
+        if not (due or last):
+            return
+        self._progress_at = now
+        if terminal:
+            self._console.file.write("\r\x1b[2K")
+        line = Text(text, style="cyan")
+        self._console.print(line, no_wrap=True, overflow="ellipsis", crop=True, end="" if terminal else "\n")
+
+    def progress_over(self) -> None:
+        """Nothing overwrites the last line of progress any more."""
+        if self._progress_at is not None and self._console.is_terminal:
+            self._console.print()
+        self._progress_at = None
+
+    def _line(self, line: Text) -> None:
+        self._console.print(line, no_wrap=True, overflow="ellipsis", crop=True)
+
+
+def beginning(title: str, text: str) -> Sequence[str]:
+    """The first lines of a message that the title does not say already."""
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and line != title][:LINES]
+
+
+def _detail(step: Step, paper: Filed) -> str:
+    if step.content is not None and step.verb != "create" and step.content.about:
+        return f": {step.content.about}"
+    if paper.amount is not None:
+        return f", {paper.amount:,.2f}"
+    return f": {paper.about}" if paper.about else ""

@@ -1,0 +1,69 @@
+"""`kdsync demo`: a day in the company from the first look to the figures at the end."""
+
+from __future__ import annotations
+
+from kdsync.clock import Clock
+from kdsync.demo.company import BEFORE, STOCK, Company, populate
+from kdsync.demo.day import day
+from kdsync.demo.player import Player
+from kdsync.demo.process import RunningDaemon
+from kdsync.demo.screen import Screen
+from kdsync.demo.setting import Setting
+from kdsync.demo.stage import Stage, stage, watching, workplace
+from kdsync.demo.verdict import Outcome, missing
+
+AROUND = 8.0  # seconds for the start and the end
+SHORTEST = 11.0  # seconds of a day in which a look still fits between two steps of one paper
+PATIENCE = 20.0
+SETTLE = 2.5  # long enough for a sweep, which would bring doubles to light
+
+
+def show(clock: Clock, seconds: float) -> int:
+    """Play the day; 0 if everything was told once and nothing else."""
+    setting = Setting()
+    with stage(clock, monthly_calls=setting.monthly_calls) as on:
+        company = populate(on.kingdee, on.dingtalk, clock.now().date())
+        screen = Screen(clock, company.names, company.phones)
+        _introduce(screen, on)
+        with workplace() as (folder, keep), watching(on, folder, setting) as daemon:
+            screen.say("The daemon has taken its first look, in silence. The day begins.\n", "dim")
+            player = play(on, company, screen, max(seconds - AROUND, SHORTEST))
+            outcome = judge(player, daemon, setting)
+            report(screen, outcome, player)
+            if not outcome.good:
+                screen.say(f"The daemon's log: {keep()}")
+    return 0 if outcome.good else 1
+
+
+def play(on: Stage, company: Company, screen: Screen, seconds: float) -> Player:
+    """The day, live on the screen."""
+    player = Player(on, company.ids, dict(company.papers), screen.step, screen.rung)
+    player.play(day(seconds))
+    player.finish(PATIENCE, SETTLE)
+    return player
+
+
+def judge(player: Player, daemon: RunningDaemon, setting: Setting) -> Outcome:
+    """Everything there is to say about a run."""
+    daemon.check()
+    played = {str(kind): count for kind, count in player.played.items()}
+    calls = player.stage.dingtalk.metered_calls
+    counts = daemon.counts()
+    return Outcome(played, dict(daemon.noticed()), player.tally.result(), counts, calls, setting.monthly_calls)
+
+
+def report(screen: Screen, outcome: Outcome, player: Player) -> None:
+    """Print the figures, and what is wrong with them."""
+    screen.figures("Summary", outcome.rows())
+    for line in missing(player.tally.missing):
+        screen.say(line, "red")
+    if outcome.good:
+        screen.say("\nEverybody heard of everything once, and nobody of anything else.", "bold green")
+    else:
+        screen.say("\nThat is not as it should be.", "bold red")
+
+
+def _introduce(screen: Screen, on: Stage) -> None:
+    screen.say("kdsync demo: a small company, a simulated Kingdee and DingTalk, the real daemon.", "bold")
+    screen.say(f"The {len(BEFORE) + len(STOCK)} documents at {on.kingdee.url} are old: nobody is told of them.")
+    screen.say("Left: what somebody does in Kingdee. Indented: what rings on whose phone, how long after.")
