@@ -22,7 +22,7 @@ from kdsync.wiring import Wired
 
 log = logs.get("daemon")
 LOOK_THREADS = 4  # looks at different forms at once; Kingdee is happy with up to four requests
-LONGEST_SLEEP = 30.0
+LONGEST_SLEEP = 5.0  # an operator may have put something into the outbox from another process
 DRAIN = 5.0
 HEARTBEAT = 10.0
 FIRST_RECONCILE = 120.0  # after a restart deletions should not wait for hours
