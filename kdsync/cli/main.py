@@ -156,11 +156,14 @@ def demo(
     ] = None,
     seconds: Annotated[float, typer.Option(help="About how long the day takes.", min=5)] = 40.0,
     limit: Annotated[int, typer.Option(help="Replay: this many declarations at most; 0 is all.", min=0)] = 0,
+    speed: Annotated[
+        float, typer.Option(help="Replay: 1 is as fast as DingTalk allows, 0.5 half as fast.", min=0.01, max=1)
+    ] = 1.0,
 ) -> None:
     """A small company works through a day, with the real daemon between a simulated Kingdee and DingTalk."""
     from kdsync.cli.demo import demo as command
 
-    _exit(command(replay, seconds, limit))
+    _exit(command(replay, seconds, limit, speed))
 
 
 @app.command()

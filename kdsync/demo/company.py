@@ -133,7 +133,7 @@ def stock(material: Item, quantity: int) -> Paper:
         "FQty": Decimal(quantity),
         "FBaseQty": Decimal(quantity),
     }
-    return Paper("STK_Inventory", fields, about=f"{material.name}: {quantity}")
+    return Paper("STK_Inventory", fields, about=f"{material.name}, {quantity} left")
 
 
 BEFORE: tuple[tuple[str, Paper, str, str], ...] = (

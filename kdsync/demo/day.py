@@ -57,6 +57,7 @@ def _step(
 
 _WAITS = _tells("待审核", "user2", "user3")
 _LARGE = _tells("大额报销", "user2", "user3")
+_LOW, _OUT = _stock("库存不足", "Sắp hết hàng"), _stock("缺货", "缺货")
 _SETTLED = Paper("AP_Payable", {"FWRITTENOFFSTATUS": "C"})
 _MORE = Paper("PUR_PurchaseOrder", {}, [{"FQty": Decimal(55)}], about="40 → 55")
 
@@ -82,7 +83,7 @@ DAY: Sequence[Step] = (
     _step(39, "lisi", "submit", "application", *_tells("待审核", "user2", "user3")),
     _step(41, "lisi", "edit", "wrong payment", *_tells("被修改", GROUP), content=payment("8500.00", NORTH)),
     _step(43, "zhangsan", "delete", "mistake"),
-    _step(45, "chenqi", "write_back", "bolts", *_stock("库存不足", "Sắp hết hàng"), content=stock(BOLTS, 85)),
+    _step(45, "chenqi", "write_back", "bolts", *_LOW, content=stock(BOLTS, 85), says="takes from"),
     _step(48, "sunli", "submit", "course"),
     _step(50, MANAGER, "audit", "taxi", *_tells("已审核", "user1")),
     _step(52, MANAGER, "audit", "big payment", *_tells("请付款", "user3", "user2")),
@@ -101,7 +102,7 @@ DAY: Sequence[Step] = (
     _step(64, "wangwu", "write_back", "owed", *_tells("已付清", "user2"), content=_SETTLED, says="settles"),
     _step(66, "lisi", "cancel", "wrong payment", *_tells("请勿付款", "user3")),
     _step(68, "zhaoliu", "write_back", "running order", *_tells("数量或交期有变", "user5", "user6"), content=_MORE),
-    _step(71, "chenqi", "write_back", "bolts", *_stock("缺货", "缺货"), content=stock(BOLTS, 0)),
+    _step(71, "chenqi", "write_back", "bolts", *_OUT, content=stock(BOLTS, 0), says="takes from"),
     _step(73, MANAGER, "audit", "course", *_tells("费用申请", "user7")),
     _step(75, "sunli", "submit", "fair", *_LARGE),
     _step(80, "zhaoliu", "close", "bolts order", *_tells("已关闭", "user4")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
@@ -19,7 +20,7 @@ from kdsync.kingdee.catalogue import facts_without_metadata
 PHRASES: Mapping[str, str] = {
     "create": "creates",
     "edit": "changes",
-    "write_back": "changes",
+    "write_back": "amends",
     "submit": "submits",
     "audit": "approves",
     "reject": "rejects",
@@ -30,6 +31,7 @@ PHRASES: Mapping[str, str] = {
 }
 STYLES: Mapping[str, str] = {"audit": "green", "reject": "red", "cancel": "red", "unaudit": "red", "delete": "red"}
 INDENT = " " * 10
+FOOTER = re.compile(r" · #[0-9a-f]{8}$")
 LINES = 3  # of a message
 LABEL = 22
 PIPE_PAUSE = 10.0  # seconds between two lines of progress where they cannot be overwritten
@@ -108,14 +110,14 @@ class Screen:
 
 
 def beginning(title: str, text: str) -> Sequence[str]:
-    """The first lines of a message that the title does not say already."""
+    """The first lines of a message, without its title and kdsync's own last line."""
     lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and line != title][:LINES]
+    return [line for line in lines if line and not line.startswith(title) and not FOOTER.search(line)][:LINES]
 
 
 def _detail(step: Step, paper: Filed) -> str:
-    if step.content is not None and step.verb != "create" and step.content.about:
-        return f": {step.content.about}"
-    if paper.amount is not None:
+    content = step.content
+    if paper.amount is not None and (content is None or content.amount is not None):
         return f", {paper.amount:,.2f}"
-    return f": {paper.about}" if paper.about else ""
+    about = content.about if content else paper.about
+    return f": {about}" if about else ""

@@ -17,7 +17,7 @@ from kdsync.simulator.kingdee import SimulatedKingdee
 
 APP_SECRET = "KDSYNC_KINGDEE_APP_SECRET"  # noqa: S105  # the name of a variable
 CLIENT_SECRET = "KDSYNC_DINGTALK_CLIENT_SECRET"  # noqa: S105  # the same
-ROBOT_TOKEN, ROBOT_SECRET = "KDSYNC_FINANCE_ROBOT_TOKEN", "KDSYNC_FINANCE_ROBOT_SECRET"  # noqa: S105  # the same
+ROBOT_TOKEN, ROBOT_SECRET = "KDSYNC_FINANCE_ROBOT_TOKEN", "KDSYNC_FINANCE_ROBOT_SECRET"
 SIMULATED = {
     CLIENT_SECRET: "simulated-client-secret",
     ROBOT_TOKEN: "simulated-finance-robot",

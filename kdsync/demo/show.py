@@ -64,6 +64,8 @@ def report(screen: Screen, outcome: Outcome, player: Player) -> None:
 
 
 def _introduce(screen: Screen, on: Stage) -> None:
-    screen.say("kdsync demo: a small company, a simulated Kingdee and DingTalk, the real daemon.", "bold")
-    screen.say(f"The {len(BEFORE) + len(STOCK)} documents at {on.kingdee.url} are old: nobody is told of them.")
-    screen.say("Left: what somebody does in Kingdee. Indented: what rings on whose phone, how long after.")
+    screen.say("kdsync demo: the real daemon between a simulated Kingdee and DingTalk", "bold")
+    screen.say(f"Kingdee is {on.kingdee.url}, DingTalk is {on.dingtalk.url}.")
+    screen.say(f"The {len(BEFORE) + len(STOCK)} documents in there are old: nobody hears of them.")
+    screen.say("A line with a time: what somebody does in Kingdee.")
+    screen.say("An indented one: on whose phone that appears, and how long after.")

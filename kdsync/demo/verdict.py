@@ -58,7 +58,7 @@ class Outcome:
 
 def delays(found: Delays) -> str:
     """As one line."""
-    return f"median {found.median:.1f} s, 99% {found.p99:.1f} s, worst {found.worst:.1f} s"
+    return f"median {found.median:.1f} s, p99 {found.p99:.1f} s, worst {found.worst:.1f} s"
 
 
 def missing(expected: list[Expected], most: int = 10) -> Iterator[str]:
