@@ -140,6 +140,7 @@ class Daemon:
             self._every(poll.reconcile, watcher.reconcile, f"keys {form}", min(poll.reconcile, FIRST_RECONCILE) + start)
             self.wired.meter.count("missed_changes", 0, {"form": form})
         self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0)
+        self._every(30.0, self.wired.receipts.step, "receipts", 10.0)
         self._every(600.0, self.wired.upkeep.refresh_people, "people", 600.0)
 
     def _every(self, seconds: float, work: Callable[[], object], name: str, start: float) -> None:

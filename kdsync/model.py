@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 Raw = str | int | float | Decimal | bool | None
@@ -75,7 +76,7 @@ class Facts:
         return tuple(key for key in (self.modified, self.created, self.approved, *self.other_dates) if key)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Layout:
     """The columns that are asked for of one form, in order: `heads` (the primary key first), then `entries`."""
 
@@ -87,6 +88,11 @@ class Layout:
     @property
     def form(self) -> str:
         return self.facts.form
+
+    @cached_property
+    def places(self) -> Mapping[str | None, int]:
+        """Where in a row each head key stands."""
+        return {key: place for place, key in enumerate(self.heads)}
 
     @property
     def entry_pk(self) -> str:

@@ -23,6 +23,7 @@ from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
+from kdsync.services.receipts import Receipts
 from kdsync.services.upkeep import Upkeep, month_of
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
@@ -116,8 +117,15 @@ class Wired:
         self.people = People(db, self.source, self.book, clock, lambda: self.settings.directory)
         self.address = Address(db, seal, self.people, self.courier, clock, lambda: self.settings)
         self.dispatch = Dispatch(db, seal, self.courier, clock, self._random, self.meter, self.notices)
+        self.receipts = Receipts(db, seal, self.book, clock, self.meter, self.notices)
         self.looks = Looks(
-            db, self.source, Ingest(db, seal, clock), clock, main.kingdee.timezone, main.poll.lookback, self._progress
+            db=db,
+            source=self.source,
+            ingest=Ingest(db, seal, clock),
+            clock=clock,
+            zone=main.kingdee.timezone,
+            lookback=lambda: self.settings.main.poll.lookback,
+            progress=self._progress,
         )
         self.upkeep = Upkeep(
             db=db,

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import or_
 
+from kdsync.model import Transition
 from kdsync.rules.compile import CompiledRule, Needs
 
 
@@ -15,6 +16,7 @@ class Ruleset:
     """Rules in the order of their files. Form ids are the same in any case, as Kingdee takes them."""
 
     rules: tuple[CompiledRule, ...] = ()
+    _listening: dict[tuple[str, Transition], tuple[CompiledRule, ...]] = field(default_factory=dict, compare=False)
 
     @cached_property
     def _by_form(self) -> dict[str, tuple[CompiledRule, ...]]:
@@ -35,6 +37,13 @@ class Ruleset:
     def of(self, form: str) -> tuple[CompiledRule, ...]:
         """The rules of one form."""
         return self._by_form.get(form.lower(), ())
+
+    def listening(self, form: str, kind: Transition) -> tuple[CompiledRule, ...]:
+        """The rules of one form that an event of that kind can concern."""
+        found = self._listening.get((form, kind))
+        if found is None:
+            found = self._listening[form, kind] = tuple(rule for rule in self.of(form) if rule.listens(kind))
+        return found
 
     def needs(self, form: str) -> Needs:
         """What all rules of the form need together."""

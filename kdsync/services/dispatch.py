@@ -14,6 +14,7 @@ from random import Random
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.delivery.limits import A_DAY, A_MINUTE, day_began, day_ends, had_enough, too_many
 from kdsync.delivery.retry import GiveUp, RetryAt, decide
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.notices import Notices
@@ -26,6 +27,7 @@ from kdsync.store.sealing import Seal
 log = logs.get("dispatch")
 PEOPLE_A_CALL = 100
 LEASE = timedelta(seconds=60)
+MINUTE = timedelta(minutes=1)
 HOLD = "hold:"
 
 
@@ -51,6 +53,9 @@ class Dispatch:
             )
         if not letters:
             return 0
+        letters = self._within_limits(letters, now)
+        if not letters:
+            return 1
         try:
             task = self._send(letters)
         except EdgeError as error:
@@ -75,6 +80,27 @@ class Dispatch:
         with self.db.write() as tx:
             for key in ledger.facts_like(tx, HOLD + (channel or "")):
                 ledger.forget_fact(tx, key)
+
+    def _within_limits(self, letters: list[Letter], now: datetime) -> list[Letter]:
+        """Those of a claim that DingTalk would show to somebody; the others wait."""
+        if letters[0].channel != WORK:
+            return letters
+        with self.db.read() as tx:
+            full = had_enough(outbox.accepted_counts(tx, [letter.target for letter in letters], day_began(now)))
+            recent = outbox.accepted_since(tx, now - MINUTE)
+        late = [letter.id for letter in letters if letter.target in full]
+        if late:
+            self._wait(late, now, day_ends(now), f"{A_DAY} messages a day are shown to one person, not more")
+        letters = [letter for letter in letters if letter.target not in full]
+        if not too_many(recent, len(letters)):
+            return letters
+        self._wait([letter.id for letter in letters], now, now + MINUTE / 4, f"{A_MINUTE} people a minute, not more")
+        return []
+
+    def _wait(self, ids: list[str], now: datetime, until: datetime, reason: str) -> None:
+        log.warning("send.postponed", recipients=len(ids), until=moments.text(until), reason=reason)
+        with self.db.write() as tx:
+            outbox.again(tx, ids, now=now, at=until, outcome="postponed", reason=reason)
 
     def _send(self, letters: list[Letter]) -> str:
         first = letters[0]

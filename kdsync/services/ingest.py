@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
 from kdsync import logs
 from kdsync.clock import Clock
@@ -19,6 +19,7 @@ from kdsync.store.sealing import Seal
 from kdsync.sync.diff import Change, Snapshot, compare, gone, value
 
 log = logs.get("ingest")
+FEW = 20  # changes of one page that are logged one by one; of more the log says how many, and the store has each
 
 
 @dataclass(slots=True)
@@ -28,7 +29,6 @@ class Step:
     documents: list[DocumentRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
-    dates: list[object] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,11 @@ class Ingest:
         with self.db.read() as tx:
             known = watch.snapshots.get(tx, ids)
         step, now = Step(), self.clock.now()
+        noticed_at = moments.text(now)
         for doc_id, row in zip(ids, rows, strict=True):
-            self._one(step, watch, doc_id, row, known.get(doc_id), matcher, now, found_by, is_open)
+            change = self._one(step, watch, doc_id, row, known.get(doc_id), matcher, noticed_at, found_by, is_open)
+            if change and matcher:
+                step.told.extend(matcher.notifications(watch, doc_id, change, now))
         self._commit(watch, step, cursor or {})
         return step
 
@@ -75,7 +78,7 @@ class Ingest:
                 number = number_of(snapshot.row, snapshot.layout, doc_id)
                 layout_id = _layout_id(watch, snapshot)
                 step.documents.append((watch.form_id, doc_id, number, 0, 1, change.version, layout_id, blob))
-                self._event(step, watch, doc_id, number, change, None, now, found_by)
+                self._event(step, watch, doc_id, number, change, None, moments.text(now), found_by)
                 step.told.extend(matcher.notifications(watch, doc_id, change, now))
         self._commit(watch, step, {})
         return step
@@ -88,23 +91,22 @@ class Ingest:
         row: Row,
         old: Snapshot | None,
         matcher: Matcher | None,
-        now: datetime,
+        noticed_at: str,
         found_by: str,
         is_open: bool | None,
-    ) -> None:
+    ) -> Change | None:
         layout = watch.layout
         change = compare(old, row, layout)
         opened = _is_open(watch, row, old, first=matcher is None) if is_open is None else is_open
         unchanged = change is None and old is not None and old.layout is layout and old.row == row
         if unchanged and old is not None and old.is_open == opened:
-            return
+            return None
         number, blob = number_of(row, layout, doc_id), self.seal.close(row)
         version = change.version if change else old.version if old else 1
         step.documents.append((watch.form_id, doc_id, number, int(opened), 0, version, watch.layout_id, blob))
         if change and not (matcher is None and old is None):
-            self._event(step, watch, doc_id, number, change, blob, now, found_by)
-            if matcher:
-                step.told.extend(matcher.notifications(watch, doc_id, change, now))
+            self._event(step, watch, doc_id, number, change, blob, noticed_at, found_by)
+        return change
 
     def _event(  # the same
         self,
@@ -114,7 +116,7 @@ class Ingest:
         number: str,
         change: Change,
         after: bytes | None,
-        now: datetime,
+        noticed_at: str,
         found_by: str,
     ) -> None:
         old = change.old
@@ -130,7 +132,7 @@ class Ingest:
                 _layout_id(watch, old) if old else None,
                 after,
                 watch.layout_id if after is not None else None,
-                moments.text(now),
+                noticed_at,
                 found_by,
             )
         )
@@ -144,10 +146,15 @@ class Ingest:
             notifications.add(tx, self.seal, step.told)
             if cursor:
                 forms.save(tx, watch.form_id, **cursor)
-        for event in step.events:
-            log.info(
-                "change.noticed", form=watch.form, bill_no=event[3], kinds=event[4], version=event[2], by=event[11]
-            )
+        _log(watch, step.events)
+
+
+def _log(watch: Watch, events: Sequence[EventRow]) -> None:
+    for _, _, version, number, kinds, *_, found_by in events if len(events) <= FEW else ():
+        log.info("change.noticed", form=watch.form, bill_no=number, kinds=kinds, version=version, by=found_by)
+    if len(events) > FEW:
+        kinds_of = Counter(kind for event in events for kind in event[4].split())
+        log.info("changes.noticed", form=watch.form, documents=len(events), kinds=dict(kinds_of), by=events[0][11])
 
 
 def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bool:

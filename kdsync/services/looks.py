@@ -57,7 +57,7 @@ class Looks:
     ingest: Ingest
     clock: Clock
     zone: ZoneInfo
-    lookback: float
+    lookback: Callable[[], float]  # seconds
     progress: Callable[[str, int], None] = field(default=lambda _form, _documents: None)
 
     def first(self, watch: Watch, cursor: FormCursor) -> Report:
@@ -103,7 +103,7 @@ class Looks:
     def by_dates(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
         """The documents that one of their dates says have changed."""
         report, began, newest = Report("dates"), "", cursor.newest
-        where = cursors.date_filter(watch.facts.dates, cursor.newest, self.lookback)
+        where = cursors.date_filter(watch.facts.dates, cursor.newest, self.lookback())
         for page in self.source.pages(watch.layout, where):
             began = began or self._local(page.server_now)
             newest = self._newest(watch, page.rows, newest, began)

@@ -38,7 +38,7 @@ class Matcher:
         """What the rules tell about a change; in the order of its transitions, by their `created_at`."""
         order = 0
         for kind in change.kinds:
-            rules = [rule for rule in self.ruleset.of(watch.form) if rule.listens(kind)]
+            rules = self.ruleset.listening(watch.form, kind)
             event = self._event(watch, doc_id, change, kind, now) if rules else None
             for rule in rules:
                 found = self._notification(watch, rule, event, now) if event else None

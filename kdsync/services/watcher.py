@@ -110,8 +110,8 @@ class Watcher:
 
     def _reconcile(self) -> Report | None:
         watch, cursor = self._prepared()
-        if cursor.baselined_at is None:
-            return None
+        if cursor.baselined_at is None or not watch.by_dates:
+            return None  # a form without dates is compared whole each time, deletions included
         self._keys_wanted = False
 
         def others() -> None:
@@ -212,6 +212,8 @@ class Watcher:
             )
 
     def _usable(self) -> Matcher:
+        if not self._without:
+            return self.matcher
         return replace(self.matcher, ruleset=self._ruleset())
 
     def _ruleset(self) -> Ruleset:

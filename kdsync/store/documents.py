@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, bindparam, func, select, text, update
+from sqlalchemy import Connection, bindparam, func, select, update
 
 from kdsync import exact
 from kdsync.model import Layout, Row, Transition
@@ -17,9 +17,9 @@ CHUNK = 5_000
 
 # The two statements of the hot path are text: building them through the expression language for every page costs more
 # than SQLite needs to carry them out.
-_SNAPSHOTS = text(
+_SNAPSHOTS = (
     "SELECT doc_id, is_open, is_gone, version, layout_id, row FROM documents "
-    "WHERE form_id = :form_id AND doc_id IN (SELECT value FROM json_each(:ids))"
+    "WHERE form_id = ? AND doc_id IN (SELECT value FROM json_each(?))"
 )
 _PUT = (
     "INSERT INTO documents (form_id, doc_id, number, is_open, is_gone, version, layout_id, row) "
@@ -63,11 +63,11 @@ class Snapshots:
 
     def get(self, tx: Connection, ids: Sequence[str]) -> dict[str, Snapshot]:
         """The snapshots of some documents, by id; ids never seen are left out."""
-        rows = tx.execute(_SNAPSHOTS, {"form_id": self.form_id, "ids": exact.dumps(ids).decode()})
-        opened, layouts = self._seal.open, self.layouts
+        found = tx.exec_driver_sql(_SNAPSHOTS, (self.form_id, exact.dumps(ids).decode())).all()
+        rows, layouts = self._seal.open_all([stored[-1] for stored in found]), self.layouts
         return {
-            doc_id: Snapshot(version, layouts[layout_id], opened(row), bool(is_open), bool(is_gone))
-            for doc_id, is_open, is_gone, version, layout_id, row in rows
+            doc_id: Snapshot(version, layouts[layout_id], row, bool(is_open), bool(is_gone))
+            for (doc_id, is_open, is_gone, version, layout_id, _), row in zip(found, rows, strict=True)
         }
 
     def put(self, tx: Connection, rows: Sequence[DocumentRow]) -> None:

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, select, update
+from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.store import moments
-from kdsync.store.schema import attempts, notifications, outbox
+from kdsync.store.schema import attempts, notifications, outbox, people
 from kdsync.store.sealing import Seal
 
 WAITING, LEASED, ACCEPTED, DEAD, DROPPED = "waiting", "leased", "accepted", "dead", "dropped"
@@ -156,6 +156,36 @@ def attempts_of(tx: Connection, ident: str) -> list[tuple[str, str, str]]:
     return [(at, outcome, detail) for at, outcome, detail in tx.execute(query.order_by(attempts.c.id))]
 
 
+def accepted_counts(tx: Connection, targets: Sequence[str], since: datetime) -> dict[str, int]:
+    """How many messages of the app some people were sent since then."""
+    mine = (outbox.c.target.in_(targets), outbox.c.accepted_at >= moments.text(since), outbox.c.channel == WORK)
+    query = select(outbox.c.target, func.count()).where(*mine).group_by(outbox.c.target)
+    return {str(target): int(count) for target, count in tx.execute(query)}
+
+
+def accepted_since(tx: Connection, since: datetime) -> int:
+    """How many people the app reached since then."""
+    mine = (outbox.c.accepted_at >= moments.text(since), outbox.c.channel == WORK)
+    return int(tx.execute(select(func.count()).select_from(outbox).where(*mine)).scalar_one())
+
+
+def accepted_for(tx: Connection, seal: Seal, target: str, since: datetime) -> list[Letter]:
+    """What one person was sent since then."""
+    mine = (outbox.c.target == target, outbox.c.accepted_at >= moments.text(since))
+    query = select(outbox).where(*mine, outbox.c.state == ACCEPTED, outbox.c.channel == WORK)
+    return [opened(row, seal) for row in tx.execute(query).mappings()]
+
+
+def unconfirmed(tx: Connection, prefix: str, since: datetime, limit: int) -> list[str]:
+    """People who were sent something since then, and were not looked up (in `people`, under prefix + userid) since."""
+    moment = moments.text(since)
+    joined = outbox.outerjoin(people, people.c.key == literal(prefix) + outbox.c.target)
+    stale = people.c.key.is_(None) | (people.c.refreshed_at < moment)
+    sent = (outbox.c.accepted_at >= moment) & (outbox.c.channel == WORK) & (outbox.c.state == ACCEPTED)
+    query = select(outbox.c.target).distinct().select_from(joined).where(sent, stale).limit(limit)
+    return list(tx.execute(query).scalars())
+
+
 def counts(tx: Connection) -> dict[str, int]:
     """How many rows are in which state."""
     query = select(outbox.c.state, func.count()).group_by(outbox.c.state)
@@ -192,4 +222,5 @@ def _due(now: datetime, held: Sequence[str]) -> Select[Any]:
 
 def _attempt(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, detail: str) -> None:
     at = moments.text(now)
-    tx.execute(insert(attempts), [{"outbox_id": i, "at": at, "outcome": outcome, "detail": detail} for i in ids])
+    if ids:
+        tx.execute(insert(attempts), [{"outbox_id": i, "at": at, "outcome": outcome, "detail": detail} for i in ids])

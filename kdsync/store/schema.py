@@ -126,6 +126,8 @@ outbox = Table(
 )
 Index(None, outbox.c.state, outbox.c.next_attempt_at)
 Index(None, outbox.c.notification_id)
+Index(None, outbox.c.target, outbox.c.accepted_at)
+Index(None, outbox.c.accepted_at)
 
 attempts = Table(
     "attempts",  # every try to send, and what came of it

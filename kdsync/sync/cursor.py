@@ -22,7 +22,11 @@ def server_local(moment: datetime, zone: ZoneInfo) -> str:
 
 def newest(dates: Iterable[Any]) -> str:
     """The newest of some raw date values; "" if none of them is a date."""
-    return max((date for date in dates if isinstance(date, str) and DATE.fullmatch(date)), default="")
+    texts = [date for date in dates if isinstance(date, str)]
+    found = max(texts, default="")
+    if found and not DATE.fullmatch(found):  # rare, so that the others need not be looked at
+        return max(filter(DATE.fullmatch, texts), default="")
+    return found
 
 
 def advance(cursor: str, seen: str, ceiling: str) -> str:

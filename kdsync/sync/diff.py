@@ -6,9 +6,8 @@ adopted in silence: nobody can say that they changed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from kdsync.model import Layout, Row, Transition
 from kdsync.sync.fingerprint import differing, same
@@ -16,8 +15,7 @@ from kdsync.sync.layout import ENTRIES
 from kdsync.sync.transitions import flag_passed, status_passed
 
 
-@dataclass(frozen=True, slots=True)
-class Snapshot:
+class Snapshot(NamedTuple):
     """What was last seen of one document, in the columns of `layout`; `is_gone` if it was deleted since."""
 
     version: int
@@ -27,8 +25,7 @@ class Snapshot:
     is_gone: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(NamedTuple):
     """One step from a snapshot (None: never seen) to a document (None: gone).
 
     `kinds` are the transitions passed, in order, CHANGED last; `changed` are the watched keys whose content differs.
@@ -40,6 +37,10 @@ class Change:
     old: Snapshot | None
     layout: Layout
     row: Row | None
+
+
+State = tuple[Any, ...]
+"""Status, the two flags and the approve date."""
 
 
 def compare(old: Snapshot | None, row: Row, layout: Layout) -> Change | None:
@@ -64,8 +65,10 @@ def changed_keys(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:
     """The watched keys (or `entries`) that both sides have and whose content differs."""
     if not layout.watched:
         return frozenset()
-    keys = differing_heads(old, row, layout) & layout.watched
-    return keys | (_changed_in_entries(old, row, layout) & layout.watched)
+    before, after = old.layout.places, layout.places
+    places = [(key, before[key], after[key]) for key in layout.watched if key in before and key in after]
+    keys = frozenset(key for key, was, now in places if not same(old.row[was], row[now]))
+    return keys | (_changed_in_entries(old, row, layout) & layout.watched) if layout.entries else keys
 
 
 def differing_heads(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:
@@ -94,23 +97,29 @@ def _changed_in_entries(old: Snapshot, row: Row, layout: Layout) -> frozenset[st
 
 
 def _kinds(old: Snapshot | None, row: Row, layout: Layout) -> tuple[Transition, ...]:
-    facts = layout.facts
-
-    def before(key: str | None) -> Any:
-        return value(old.row, old.layout, key) if old else None
-
-    def after(key: str | None) -> Any:
-        return value(row, layout, key)
-
-    was, now = before(facts.status), after(facts.status)
-    if old is None or facts.status is None:
-        kinds = status_passed(None, str(now), approved_later=False) if old is None else ()
+    now = _state(row, layout)
+    if old is None:
+        was: State = (None, None, None, None)
+        kinds = status_passed(None, str(now[0]), approved_later=False)
     else:
-        again = was == now == "C" and _later(before(facts.approved), after(facts.approved))
-        kinds = status_passed(str(was), str(now), approved_later=again)
-    voided = flag_passed(before(facts.cancel), after(facts.cancel), Transition.VOIDED)
-    closed = flag_passed(before(facts.close), after(facts.close), Transition.CLOSED)
+        was = _state(old.row, old.layout)
+        if was == now:
+            return ()
+        kinds = _passed(was, now) if layout.facts.status else ()
+    voided = flag_passed(was[1], now[1], Transition.VOIDED)
+    closed = flag_passed(was[2], now[2], Transition.CLOSED)
     return (*kinds, *voided, *closed)
+
+
+def _state(row: Row, layout: Layout) -> State:
+    facts = layout.facts
+    keys = (facts.status, facts.cancel, facts.close, facts.approved)
+    return tuple([value(row, layout, key) for key in keys])
+
+
+def _passed(was: State, now: State) -> tuple[Transition, ...]:
+    again = was[0] == now[0] == "C" and _later(was[3], now[3])
+    return status_passed(str(was[0]), str(now[0]), approved_later=again)
 
 
 def _later(before: Any, after: Any) -> bool:
@@ -119,4 +128,5 @@ def _later(before: Any, after: Any) -> bool:
 
 def value(row: Row, layout: Layout, key: str | None) -> Any:
     """The raw value of a head key; None where the layout does not have it."""
-    return row[layout.heads.index(key)] if key in layout.heads else None
+    place = layout.places.get(key)
+    return None if place is None else row[place]

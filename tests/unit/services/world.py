@@ -27,6 +27,7 @@ from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
 from kdsync.services.ports import KingdeeIdentity, Known
+from kdsync.services.receipts import Receipts
 from kdsync.services.watcher import Watcher
 from kdsync.settings.schema import Directory, FormSection, MainFile, Settings
 from kdsync.store import outbox
@@ -255,8 +256,9 @@ class World:
         self.address = Address(self.db, self.seal, self.people, self.dingtalk, self.clock, lambda: self.settings)
         self.dispatch = Dispatch(self.db, self.seal, self.dingtalk, self.clock, Random(7), self.meter, self.notices)
         self.looks = Looks(
-            self.db, self.kingdee, Ingest(self.db, self.seal, self.clock), self.clock, ZONE, lookback=60.0
+            self.db, self.kingdee, Ingest(self.db, self.seal, self.clock), self.clock, ZONE, lookback=lambda: 60.0
         )
+        self.receipts = Receipts(self.db, self.seal, self.dingtalk, self.clock, self.meter, self.notices)
         self.watcher = self.watch(rule())
 
     def watch(self, *rules: RuleSection, section: FormSection | None = None) -> Watcher:

@@ -155,8 +155,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id"),
     )
     with op.batch_alter_table("outbox", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_outbox_accepted_at"), ["accepted_at"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_notification_id"), ["notification_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_outbox_state_next_attempt_at"), ["state", "next_attempt_at"], unique=False)
+        batch_op.create_index(batch_op.f("ix_outbox_target_accepted_at"), ["target", "accepted_at"], unique=False)
 
     op.create_table(
         "people",
