@@ -14,6 +14,7 @@ from kdsync.errors import KdsyncError
 from kdsync.store import outbox as letters
 from tests.integration.company import APPROVED, FORM, Company
 
+CASHIERS = ("user1", "user2")
 ORDERS = {"id": "orders", "form": "PUR_PurchaseOrder", "message": {"title": "{{ doc.FBillNo }}"}}
 
 
@@ -89,11 +90,15 @@ def test_what_is_dropped_stays_visible(company: Company, capsys: pytest.CaptureF
     company.start()
     company.dingtalk.revoke("qyapi_base")
     company.pay("FKD4", "C")
-    company.until(lambda: len(printed(capsys, outbox.listing, company.config, ["waiting"], 10)) == 2)
-    ids = [row["id"] for row in printed(capsys, outbox.listing, company.config, ["waiting"], 10)]
-    assert printed(capsys, outbox.drop, company.config, ids, "wrong address") == {"dropped": 2}
+
+    def waiting() -> list[str]:
+        found = [row["id"] for row in printed(capsys, outbox.listing, company.config, ["waiting"], 10)]
+        return found if len(found) == len(CASHIERS) else []
+
+    ids = company.until(waiting)
+    assert printed(capsys, outbox.drop, company.config, ids, "wrong address") == {"dropped": len(CASHIERS)}
     dropped = printed(capsys, outbox.listing, company.config, ["dropped"], 10)
-    assert [row["reason"] for row in dropped] == ["wrong address"] * 2
+    assert [row["reason"] for row in dropped] == ["wrong address"] * len(CASHIERS)
     with pytest.raises(KdsyncError, match="no message"):
         outbox.show(company.config, "ffffffffffffffffffffffff", json_output=True)
 
