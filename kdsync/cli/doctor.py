@@ -7,7 +7,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from rich.console import Console
-from rich.padding import Padding
+from rich.table import Table
 from rich.text import Text
 
 from kdsync import logs
@@ -17,7 +17,7 @@ from kdsync.doctor import FAILED, OK, SKIPPED, WARNING, Finding, examine
 from kdsync.settings.load import load
 
 STYLES = {OK: "green", WARNING: "yellow", FAILED: "bold red", SKIPPED: "dim"}
-WIDTH = 28
+WIDTH = 26
 
 
 def doctor(config: Path, *, json_output: bool) -> int:
@@ -39,8 +39,12 @@ def doctor(config: Path, *, json_output: bool) -> int:
 
 
 def _print(console: Console, finding: Finding) -> None:
-    line = Text(f"{finding.result:8}", style=STYLES[finding.result])
-    line.append(f"{finding.what:{WIDTH}} ", style="bold").append(finding.detail, style="none")
-    console.print(line)
+    detail = Text(finding.detail)
     if finding.cure and finding.result in (FAILED, WARNING):
-        console.print(Padding(Text(f"→ {finding.cure}"), (0, 0, 0, 8)))
+        detail.append(f"\n→ {finding.cure}", style="bold")
+    line = Table.grid(padding=(0, 1))
+    line.add_column(width=max(map(len, STYLES)))
+    line.add_column(width=WIDTH)
+    line.add_column(ratio=1)
+    line.add_row(Text(finding.result, style=STYLES[finding.result]), Text(finding.what), detail)
+    console.print(line)

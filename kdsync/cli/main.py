@@ -17,6 +17,7 @@ app = typer.Typer(
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
+    rich_markup_mode=None,  # plain help answers in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, or was given up.")
@@ -63,7 +64,10 @@ def check(
     ] = False,
     json_output: Json = False,
 ) -> None:
-    """Find every mistake in the configuration, then say what was found."""
+    """Find every mistake in the configuration.
+
+    Where there is none, say what was found in it.
+    """
     from kdsync.cli.live import check as command
 
     _exit(command(config, live=live, json_output=json_output))
@@ -71,7 +75,10 @@ def check(
 
 @app.command()
 def doctor(config: Config = DEFAULT, json_output: Json = False) -> None:
-    """Try everything kdsync needs, from name resolution to permissions; say the cause and cure of each failure."""
+    """Try every connection and permission; say the cures.
+
+    From name resolution to the fields of each form: what was tried, how it went, and what to do about it.
+    """
     from kdsync.cli.doctor import doctor as command
 
     _exit(command(config, json_output=json_output))
@@ -79,7 +86,7 @@ def doctor(config: Config = DEFAULT, json_output: Json = False) -> None:
 
 @app.command()
 def status(config: Config = DEFAULT, json_output: Json = False) -> None:
-    """How far behind each form is, the outbox, the quota and the last errors."""
+    """Lag of each form, outbox, quota and alarms."""
     from kdsync.cli.status import status as command
 
     _exit(command(config, json_output=json_output))
@@ -91,7 +98,7 @@ def trace(
     config: Config = DEFAULT,
     json_output: Json = False,
 ) -> None:
-    """Everything that happened to one document: seen, matched, sent, accepted."""
+    """Everything that happened to one document."""
     from kdsync.cli.trace import trace as command
 
     _exit(command(config, number, json_output=json_output))
@@ -143,7 +150,7 @@ def outbox_drop(
 
 @app.command()
 def schema(which: Annotated[str, typer.Argument(help="kdsync, rules or directory")] = "kdsync") -> None:
-    """Print the JSON Schema of one of the YAML files, for editors."""
+    """Print the JSON Schema of a YAML file, for editors."""
     from kdsync.cli.schema import print_schema as command
 
     _exit(command(which))
@@ -160,7 +167,10 @@ def demo(
         float, typer.Option(help="Replay: 1 is as fast as DingTalk allows, 0.5 half as fast.", min=0.01, max=1)
     ] = 1.0,
 ) -> None:
-    """A small company works through a day, with the real daemon between a simulated Kingdee and DingTalk."""
+    """A company's day between simulated systems.
+
+    The real daemon runs between a simulated Kingdee and a simulated DingTalk.
+    """
     from kdsync.cli.demo import demo as command
 
     _exit(command(replay, seconds, limit, speed))
@@ -171,7 +181,10 @@ def simulate(
     kingdee_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
     dingtalk_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
 ) -> None:
-    """Run the simulated Kingdee and DingTalk alone, for trying rules; a small company works in them."""
+    """Run the simulated Kingdee and DingTalk alone.
+
+    For trying rules: a small company works in them.
+    """
     from kdsync.cli.simulate import simulate as command
 
     _exit(command(kingdee_port, dingtalk_port))

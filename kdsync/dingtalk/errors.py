@@ -47,7 +47,7 @@ UPGRADE = "wait for the first of the month or buy more calls; dingtalk.monthly_c
 AGENT = "set dingtalk.agent_id to the AgentId that the developer console shows for this app"
 GROUP_TOKEN = "put the robot's current token (the part of its webhook after access_token=) under dingtalk.groups"  # noqa: S105  # words
 GROUP_SAFETY = "compare the robot's security settings in the group with dingtalk.groups"
-NETWORK = "check name resolution, the firewall (*.dingtalk.com:443) and the proxy variables, or run `kdsync doctor`"
+NETWORK = "check name resolution, the firewall (*.dingtalk.com:443) and the proxy variables"
 HOSTS = "check dingtalk.api_url and dingtalk.oapi_url"
 AUTHORITY = "if a proxy opens the connection, make this machine trust the proxy's certificate authority"
 RULE = "change what the rule sends"

@@ -1,0 +1,57 @@
+"""The command as a shell sees it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def kdsync(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "kdsync", *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        env={**os.environ, "COLUMNS": "80", **environ},
+        check=False,
+    )
+
+
+def test_help_names_every_command_and_loads_nothing_heavy() -> None:
+    done = kdsync("--help")
+    assert done.returncode == 0
+    for command in ("run", "check", "doctor", "status", "trace", "outbox", "schema", "demo", "simulate"):
+        assert f"\n  {command} " in done.stdout
+    code = "import sys, kdsync.cli.main; print(sorted({'sqlalchemy', 'requests', 'jinja2', 'pydantic'} & set(sys.modules)))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
+    assert loaded.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize("args", [("frobnicate",), ("check", "--nonsense"), ("trace",)])
+def test_wrong_usage_is_two(args: tuple[str, ...]) -> None:
+    assert kdsync(*args).returncode == 2
+
+
+@pytest.mark.parametrize("command", ["check", "run", "doctor", "status"])
+def test_a_broken_configuration_is_78(command: str, tmp_path: Path) -> None:
+    (tmp_path / "kdsync.yaml").write_text("kingdee: [")
+    done = kdsync(command, "-c", str(tmp_path / "kdsync.yaml"))
+    assert done.returncode == 78
+    assert "kdsync.yaml" in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_the_configuration_may_come_from_the_environment(tmp_path: Path) -> None:
+    done = kdsync("check", KDSYNC_CONFIG=str(tmp_path / "elsewhere.yaml"))
+    assert done.returncode == 78
+    assert "elsewhere.yaml" in done.stderr
+
+
+def test_the_version_and_a_schema() -> None:
+    assert kdsync("--version").stdout.startswith("kdsync 0.")
+    assert '"properties"' in kdsync("schema", "rules").stdout
+    assert kdsync("schema", "nothing").returncode == 2
