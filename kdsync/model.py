@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
+from operator import itemgetter
 from typing import Any
 
 Raw = str | int | float | Decimal | bool | None
@@ -93,6 +94,16 @@ class Layout:
     def places(self) -> Mapping[str | None, int]:
         """Where in a row each head key stands."""
         return {key: place for place, key in enumerate(self.heads)}
+
+    @cached_property
+    def telling(self) -> Callable[[Row], object]:
+        """Takes from a row all that can make a difference between two of them an event."""
+        facts = self.facts
+        keys = {facts.status, facts.cancel, facts.close, facts.approved} | self.watched
+        places = [place for key, place in self.places.items() if key in keys]
+        if self.watched - self.places.keys():
+            places.append(-1)  # the entry rows
+        return itemgetter(*places) if places else lambda _row: None
 
     @property
     def entry_pk(self) -> str:

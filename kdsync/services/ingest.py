@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.model import Row, Status
+from kdsync.model import Layout, Row, Status
 from kdsync.services.match import Matcher, number_of
 from kdsync.services.watch import Watch
 from kdsync.store import forms, moments, notifications
@@ -26,9 +27,33 @@ FEW = 20  # changes of one page that are logged one by one; of more the log says
 class Step:
     """What one page amounts to: rows to store, and what to tell."""
 
+    watch: Watch
+    seal: Seal
+    now: datetime
+    found_by: str
     documents: list[DocumentRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
+
+    def note(self, doc_id: str, number: str, change: Change, after: bytes | None) -> None:
+        """Add the event of a change; `after` is the document as it is stored now, None if it is gone."""
+        old, watch = change.old, self.watch
+        self.events.append(
+            (
+                watch.form_id,
+                doc_id,
+                change.version,
+                number,
+                " ".join(change.kinds),
+                " ".join(sorted(change.changed)),
+                self.seal.close(old.row) if old else None,
+                _layout_id(watch, old) if old else None,
+                after,
+                watch.layout_id if after is not None else None,
+                moments.text(self.now),
+                self.found_by,
+            )
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,20 +82,19 @@ class Ingest:
         ids = [str(row[0]) for row in rows]
         with self.db.read() as tx:
             known = watch.snapshots.get(tx, ids)
-        step, now = Step(), self.clock.now()
-        noticed_at = moments.text(now)
+        step = Step(watch, self.seal, self.clock.now(), found_by)
         for doc_id, row in zip(ids, rows, strict=True):
-            change = self._one(step, watch, doc_id, row, known.get(doc_id), matcher, noticed_at, found_by, is_open)
+            change = self._one(step, doc_id, row, known.get(doc_id), is_open, first=matcher is None)
             if change and matcher:
-                step.told.extend(matcher.notifications(watch, doc_id, change, now))
-        self._commit(watch, step, cursor or {})
+                step.told.extend(matcher.notifications(watch, doc_id, change, step.now))
+        self._commit(step, cursor or {})
         return step
 
     def remove(self, watch: Watch, ids: Sequence[str], matcher: Matcher, *, found_by: str) -> Step:
         """Commit that these documents are gone."""
         with self.db.read() as tx:
             known = watch.snapshots.get(tx, ids)
-        step, now = Step(), self.clock.now()
+        step = Step(watch, self.seal, self.clock.now(), found_by)
         for doc_id, snapshot in known.items():
             if not snapshot.is_gone:
                 change = gone(snapshot)
@@ -78,66 +102,30 @@ class Ingest:
                 number = number_of(snapshot.row, snapshot.layout, doc_id)
                 layout_id = _layout_id(watch, snapshot)
                 step.documents.append((watch.form_id, doc_id, number, 0, 1, change.version, layout_id, blob))
-                self._event(step, watch, doc_id, number, change, None, moments.text(now), found_by)
-                step.told.extend(matcher.notifications(watch, doc_id, change, now))
-        self._commit(watch, step, {})
+                step.note(doc_id, number, change, None)
+                step.told.extend(matcher.notifications(watch, doc_id, change, step.now))
+        self._commit(step, {})
         return step
 
-    def _one(  # the inside of a hot loop
-        self,
-        step: Step,
-        watch: Watch,
-        doc_id: str,
-        row: Row,
-        old: Snapshot | None,
-        matcher: Matcher | None,
-        noticed_at: str,
-        found_by: str,
-        is_open: bool | None,
+    def _one(
+        self, step: Step, doc_id: str, row: Row, old: Snapshot | None, is_open: bool | None, *, first: bool
     ) -> Change | None:
+        """Add one document to the step; its change, unless it is seen for the first time by a first look."""
+        watch = step.watch
         layout = watch.layout
-        change = compare(old, row, layout)
-        opened = _is_open(watch, row, old, first=matcher is None) if is_open is None else is_open
-        unchanged = change is None and old is not None and old.layout is layout and old.row == row
-        if unchanged and old is not None and old.is_open == opened:
+        change = None if old is None and first else compare(old, row, layout)
+        opened = _is_open(watch, row, old, first=first) if is_open is None else is_open
+        if change is None and old is not None and _is_stored(old, row, layout, opened):
             return None
         number, blob = number_of(row, layout, doc_id), self.seal.close(row)
         version = change.version if change else old.version if old else 1
         step.documents.append((watch.form_id, doc_id, number, int(opened), 0, version, watch.layout_id, blob))
-        if change and not (matcher is None and old is None):
-            self._event(step, watch, doc_id, number, change, blob, noticed_at, found_by)
+        if change:
+            step.note(doc_id, number, change, blob)
         return change
 
-    def _event(  # the same
-        self,
-        step: Step,
-        watch: Watch,
-        doc_id: str,
-        number: str,
-        change: Change,
-        after: bytes | None,
-        noticed_at: str,
-        found_by: str,
-    ) -> None:
-        old = change.old
-        step.events.append(
-            (
-                watch.form_id,
-                doc_id,
-                change.version,
-                number,
-                " ".join(change.kinds),
-                " ".join(sorted(change.changed)),
-                self.seal.close(old.row) if old else None,
-                _layout_id(watch, old) if old else None,
-                after,
-                watch.layout_id if after is not None else None,
-                noticed_at,
-                found_by,
-            )
-        )
-
-    def _commit(self, watch: Watch, step: Step, cursor: Mapping[str, str | None]) -> None:
+    def _commit(self, step: Step, cursor: Mapping[str, str | None]) -> None:
+        watch = step.watch
         if not (step.documents or step.events or step.told or cursor):
             return
         with self.db.write() as tx:
@@ -157,6 +145,10 @@ def _log(watch: Watch, events: Sequence[EventRow]) -> None:
         log.info("changes.noticed", form=watch.form, documents=len(events), kinds=dict(kinds_of), by=events[0][11])
 
 
+def _is_stored(old: Snapshot, row: Row, layout: Layout, is_open: bool) -> bool:
+    return old.is_open == is_open and old.layout is layout and old.row == row
+
+
 def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bool:
     """Whether a document counts as open until the next open look says otherwise.
 
@@ -165,10 +157,13 @@ def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bo
     """
     if not watch.open_where:
         return False
-    if value(row, watch.layout, watch.facts.status) != Status.APPROVED:
+    layout = watch.layout
+    if value(row, layout, layout.facts.status) != Status.APPROVED:
         return True
     return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open)
 
 
 def _layout_id(watch: Watch, snapshot: Snapshot) -> int:
+    if snapshot.layout is watch.layout:
+        return watch.layout_id
     return next(number for number, layout in watch.snapshots.layouts.items() if layout is snapshot.layout)

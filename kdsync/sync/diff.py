@@ -48,7 +48,7 @@ def compare(old: Snapshot | None, row: Row, layout: Layout) -> Change | None:
     if old is None or old.is_gone:
         version = old.version + 1 if old else 1
         return Change(version, _kinds(None, row, layout), frozenset(), None, layout, row)
-    if old.row == row and old.layout is layout:
+    if old.layout is layout and layout.telling(old.row) == layout.telling(row):
         return None
     kinds, changed = _kinds(old, row, layout), changed_keys(old, row, layout)
     if changed:
@@ -112,9 +112,9 @@ def _kinds(old: Snapshot | None, row: Row, layout: Layout) -> tuple[Transition, 
 
 
 def _state(row: Row, layout: Layout) -> State:
-    facts = layout.facts
-    keys = (facts.status, facts.cancel, facts.close, facts.approved)
-    return tuple([value(row, layout, key) for key in keys])
+    facts, places = layout.facts, layout.places
+    found = [places.get(key) for key in (facts.status, facts.cancel, facts.close, facts.approved)]
+    return tuple([None if place is None else row[place] for place in found])
 
 
 def _passed(was: State, now: State) -> tuple[Transition, ...]:
