@@ -26,7 +26,8 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     assert done.returncode == 0
     for command in ("run", "check", "doctor", "status", "trace", "outbox", "schema", "demo", "simulate"):
         assert f"\n  {command} " in done.stdout
-    code = "import sys, kdsync.cli.main; print(sorted({'sqlalchemy', 'requests', 'jinja2', 'pydantic'} & set(sys.modules)))"
+    heavy = {"sqlalchemy", "requests", "jinja2", "pydantic"}
+    code = f"import sys, kdsync.cli.main; print(sorted({heavy} & set(sys.modules)))"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=True)
     assert loaded.stdout.strip() == "[]"
 

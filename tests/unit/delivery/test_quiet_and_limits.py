@@ -1,0 +1,61 @@
+"""Quiet hours, and DingTalk's days and minutes."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kdsync.delivery.limits import A_DAY, day_began, day_ends, had_enough, too_many
+from kdsync.delivery.quiet import not_before
+from kdsync.model import Priority
+
+ZONE = ZoneInfo("Asia/Shanghai")
+NIGHT = (21 * 60, 8 * 60)
+NOON = (12 * 60, 13 * 60 + 30)
+
+
+def at(hour: int, minute: int = 0, day: int = 23) -> datetime:
+    return datetime(2026, 11, day, hour, minute, tzinfo=ZONE)
+
+
+@pytest.mark.parametrize(
+    ("moment", "quiet", "expected"),
+    [
+        (at(20, 59), NIGHT, at(20, 59)),
+        (at(21), NIGHT, at(8, day=24)),
+        (at(23, 59), NIGHT, at(8, day=24)),
+        (at(0), NIGHT, at(8)),
+        (at(7, 59), NIGHT, at(8)),
+        (at(8), NIGHT, at(8)),
+        (at(12, 10), NOON, at(13, 30)),
+        (at(13, 30), NOON, at(13, 30)),
+        (at(3), None, at(3)),
+    ],
+)
+def test_what_can_wait_waits_until_the_quiet_hours_end(
+    moment: datetime, quiet: tuple[int, int] | None, expected: datetime
+) -> None:
+    assert not_before(moment.astimezone(UTC), Priority.NORMAL, quiet, ZONE) == expected
+
+
+@pytest.mark.parametrize("priority", [Priority.HIGH, Priority.URGENT])
+def test_what_cannot_wait_does_not(priority: Priority) -> None:
+    assert not_before(at(23), priority, NIGHT, ZONE) == at(23)
+
+
+def test_dingtalks_day_is_shanghais() -> None:
+    moment = datetime(2026, 11, 23, 16, 30, tzinfo=UTC)  # half past midnight in Shanghai
+    assert day_began(moment) == datetime(2026, 11, 23, 16, tzinfo=UTC)
+    assert day_ends(moment) == datetime(2026, 11, 24, 16, tzinfo=UTC)
+
+
+def test_who_has_had_enough() -> None:
+    assert had_enough({"u1": A_DAY - 1, "u2": A_DAY, "u3": A_DAY + 1}) == {"u2", "u3"}
+
+
+def test_a_minute_holds_five_thousand_people_but_always_one_call() -> None:
+    assert not too_many(4900, 100)
+    assert too_many(4901, 100)
+    assert not too_many(0, 6000)

@@ -1,0 +1,65 @@
+"""What is written down, and what never is."""
+
+from __future__ import annotations
+
+import io
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from kdsync import logs
+
+
+@pytest.fixture
+def stream() -> Iterator[io.StringIO]:
+    yield io.StringIO()
+    structlog.reset_defaults()
+    logging.getLogger().handlers.clear()
+
+
+def lines(stream: io.StringIO) -> list[dict[str, object]]:
+    return [json.loads(line) for line in stream.getvalue().splitlines()]
+
+
+def test_one_json_object_a_line_with_time_level_and_event(stream: io.StringIO) -> None:
+    log = logs.get("test")  # as modules do: before anything is configured
+    logs.configure(logs.Redactor(), stream=stream)
+    log.info("poll.finished", form="AP_PAYBILL", documents=3)
+    (line,) = lines(stream)
+    assert str(line.pop("timestamp")).endswith("Z")
+    assert line == {
+        "event": "poll.finished",
+        "level": "info",
+        "part": "test",
+        "form": "AP_PAYBILL",
+        "documents": 3,
+    }
+
+
+def test_secrets_are_left_out_wherever_they_stand(stream: io.StringIO) -> None:
+    redactor = logs.Redactor(["s3cret-value"])
+    logs.configure(redactor, stream=stream)
+    redactor.add(["later-secret"])
+    log = logs.get("test")
+    log.info("a", text="x s3cret-value y", many=["later-secret"], nested={"k": "s3cret-value"})
+    try:
+        int("later-secret")
+    except ValueError:
+        log.exception("b", error=ValueError("s3cret-value"))
+    logging.getLogger("urllib3").warning("url with %s", "s3cret-value")
+    assert "s3cret-value" not in stream.getvalue()
+    assert "later-secret" not in stream.getvalue()
+    assert len(lines(stream)) == 3
+
+
+def test_short_words_are_no_secrets() -> None:
+    assert logs.Redactor(["abc"]).text("abc") == "abc"
+
+
+def test_levels(stream: io.StringIO) -> None:
+    logs.configure(logs.Redactor(), stream=stream, level="warning")
+    logs.get("test").info("quiet")
+    assert stream.getvalue() == ""
