@@ -58,9 +58,9 @@ def test_a_yaml_block_of_the_documentation_is_right_in_what_it_shows(block: str,
     file, problems = parse_yaml(block.encode(), "block.yaml")
     assert problems == []
     assert isinstance(file.data, dict)
-    model = next((model for model in FILES if file.data.keys() <= model.model_fields.keys()), None)
-    assert model, f"no file has the keys {sorted(file.data)}"
-    assert _mistakes(file, model, tmp_path) == []
+    models = [model for model in FILES if file.data.keys() <= model.model_fields.keys()]
+    assert models, f"no file has the keys {sorted(file.data)}"
+    assert [] in [_mistakes(file, model, tmp_path) for model in models]  # two files have a key `rules`
 
 
 def _mistakes(file: YamlFile, model: type[Section], base: Path) -> list[str]:

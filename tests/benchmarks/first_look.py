@@ -1,0 +1,106 @@
+"""A full first look, committed and with its progress, against the official SDK merely fetching the same rows.
+
+    python -m tests.benchmarks.first_look [--documents 100000] [--rounds 5] [--delay 0.02]
+
+The server is in a process of its own; both ask it for the same keys in pages of the same size, in turns. The SDK's
+answer is text; it is parsed, as every user of the SDK has to, to know the rows. Without --delay both networks are
+measured: loopback as it is, and 20 ms more on the way of each request.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+from argparse import ArgumentParser, Namespace
+from itertools import count
+from pathlib import Path
+
+from k3cloud_webapi_sdk.main import K3CloudApiSdk
+
+from tests.benchmarks import canned, figures, measured
+
+PAGE = 2000
+LIMITS = {0.0: 1.5, 0.02: 1.0}
+RULES = """
+rules:
+- {id: approved, form: AP_PAYBILL, on: approved, when: doc.FREALPAYAMOUNTFOR > 1000000, to: [creator],
+   message: {title: "{{ doc.FBillNo }} {{ doc.FCONTACTUNIT.FName }}"}}
+- {id: moved, form: AP_PAYBILL, on: {changed: [FREMARK]}, when: doc.FPAYORGID.FNumber == '999', to: [user:ops1],
+   message: {title: "{{ doc.FREALPAYAMOUNTFOR }}"}}
+"""
+HEADS = (
+    "FID FBillNo FDOCUMENTSTATUS FCancelStatus FModifyDate FCreateDate FApproveDate FCreatorId "
+    "FPAYORGID.FNumber FCONTACTUNIT.FName FREALPAYAMOUNTFOR FREMARK"
+).split()
+
+
+def main() -> int:
+    """Measure and print."""
+    options = _options()
+    delays = [options.delay] if options.delay is not None else list(LIMITS)
+    return figures.report([figure for delay in delays for figure in _measured(options, delay)])
+
+
+def _options() -> Namespace:
+    parser = ArgumentParser(description=__doc__)
+    parser.add_argument("--documents", type=int, default=100_000)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--delay", type=float, help="seconds that each request takes longer")
+    return parser.parse_args()
+
+
+def _measured(options: Namespace, delay: float) -> list[figures.Figure]:
+    company = canned.Company(options.documents, delay=delay)
+    with canned.served(company) as url, tempfile.TemporaryDirectory() as name:
+        folders = (Path(name) / str(number) for number in count())
+        keys: list[str] = []
+
+        def ours() -> float:
+            return _first_look(next(folders), url, options.documents, keys)
+
+        took, fetched = figures.alternating(options.rounds, ours, lambda: _fetched(url, options.documents, keys))
+    network = f"{1000 * delay:.0f} ms more a request" if delay else "loopback"
+    return [
+        figures.Figure(
+            f"first look at {options.documents}, times the SDK's fetch, {network}",
+            figures.ratios(took, fetched),
+            LIMITS.get(delay),
+        ),
+        figures.Figure("kdsync: fetched, compared, committed", took, None, "s"),
+        figures.Figure("SDK: fetched and parsed", fetched, None, "s"),
+    ]
+
+
+def _first_look(folder: Path, url: str, documents: int, keys: list[str]) -> float:
+    """Seconds of one first look into an empty store."""
+    with measured.kdsync(folder, url, RULES) as wired:
+        wired.kingdee.log_in()
+        watcher = wired.watchers[canned.FORM]
+        watch, cursor = watcher._prepared()
+        keys[:] = watch.layout.heads
+        took = figures.seconds(lambda: wired.looks.first(watch, cursor))
+        if watcher.condition.progress != documents:
+            sys.exit(f"only {watcher.condition.progress} of {documents} documents came: {watcher.condition.error}")
+    return took
+
+
+def _fetched(url: str, documents: int, keys: list[str]) -> float:
+    """Seconds that the SDK takes for the same rows."""
+    sdk = K3CloudApiSdk(url)
+    sdk.InitConfig(measured.ACCT_ID, measured.USERNAME, measured.APP_ID, measured.APP_SECRET, url)
+    asked = {"FormId": canned.FORM, "FieldKeys": ",".join(keys), "OrderString": "FID ASC", "Limit": PAGE}
+
+    def fetch() -> None:
+        fetched, where = 0, ""
+        while rows := json.loads(sdk.ExecuteBillQuery({**asked, "FilterString": where, "StartRow": 0})):
+            fetched += len(rows)
+            where = f"FID > {rows[-1][0]}"
+        if fetched != documents:
+            sys.exit(f"the SDK fetched {fetched} rows")
+
+    return figures.seconds(fetch)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
