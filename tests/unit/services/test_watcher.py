@@ -37,7 +37,7 @@ def test_a_first_look_cut_off_in_the_middle_goes_on_where_it_was(world: World) -
     with world.db.read() as tx:
         cut = forms.by_id(tx, 1)
     assert cut.baselined_at is None
-    assert cut.resume_after == "100100"
+    assert cut.resume_after == "100050"
     world.watch(*rules({}))
     world.poll(100)
     assert world.watcher.condition.baselined
