@@ -85,6 +85,25 @@ def _route_libraries(shared: list[Any], renderer: Any, target: TextIO) -> None:
     root.setLevel(logging.WARNING)
 
 
+class _Voice:
+    """A logger of one part, which speaks through the set-up that is in force, redaction included.
+
+    Modules ask for it before `configure` has run. It is bound anew only when the set-up has changed, because binding
+    costs more than a line that is filtered out.
+    """
+
+    def __init__(self, part: str) -> None:
+        self._part = part
+        self._setup: dict[str, Any] = {}
+        self._bound: Any = None
+
+    def __getattr__(self, name: str) -> Any:
+        setup = structlog.get_config()
+        if setup != self._setup:
+            self._setup, self._bound = setup, structlog.get_logger(part=self._part).bind()
+        return getattr(self._bound, name)
+
+
 def get(name: str) -> Any:
     """A bound logger; `name` is the part of kdsync that speaks."""
-    return structlog.get_logger(part=name)  # bound lazily: modules ask for it before `configure` has run
+    return _Voice(name)

@@ -77,7 +77,7 @@ def compile_expression(source: str) -> Expression:
         tree = _parse_expression(source)
         found = _checked(tree, message=False)
         result = nodes.Assign(nodes.Name("result", "store"), _exact(tree), lineno=1)
-        compiled = language.CONDITIONS.from_string(nodes.Template([result], lineno=1))
+        compiled = _plain(language.CONDITIONS.from_string(nodes.Template([result], lineno=1)))
     except Exception as error:
         raise _unreadable(error) from error
     return Expression(
@@ -91,10 +91,17 @@ def compile_text(source: str) -> Text:
         _check_length(source)
         tree = language.MESSAGES.parse(source)
         found = _checked(tree, message=True)
-        compiled = language.MESSAGES.from_string(_AsWritten().visit(_exact(tree)))
+        compiled = _plain(language.MESSAGES.from_string(_AsWritten().visit(_exact(tree))))
     except Exception as error:
         raise _unreadable(error) from error
     return Text(source, frozenset(found.heads), frozenset(found.entries), compiled)
+
+
+def _plain(compiled: JinjaTemplate) -> JinjaTemplate:
+    """The same with its globals in a plain mapping: Jinja copies them for each call, and its own chain of mappings
+    takes longer to copy than most conditions take to work out."""
+    compiled.globals = dict(compiled.globals)
+    return compiled
 
 
 def opening(source: str) -> str:
