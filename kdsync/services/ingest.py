@@ -20,6 +20,7 @@ from kdsync.store.sealing import Seal
 from kdsync.sync.diff import Change, Snapshot, compare, gone, value
 
 log = logs.get("ingest")
+APPROVED = str(Status.APPROVED)
 FEW = 20  # changes of one page that are logged one by one; of more the log says how many, and the store has each
 
 
@@ -34,6 +35,16 @@ class Step:
     documents: list[DocumentRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
+
+    def baseline(self, ids: Sequence[str], rows: Sequence[Row]) -> None:
+        """Add documents that nobody has seen before and nobody is told of: there is nothing to compare."""
+        watch, layout, close = self.watch, self.watch.layout, self.seal.close
+        form_id, layout_id = watch.form_id, watch.layout_id
+        status = layout.places.get(layout.facts.status) if watch.open_where else None
+        for doc_id, row in zip(ids, rows, strict=True):
+            is_open = int(status is not None and row[status] != APPROVED)
+            number = number_of(row, layout, doc_id)
+            self.documents.append((form_id, doc_id, number, is_open, 0, 1, layout_id, close(row)))
 
     def note(self, doc_id: str, number: str, change: Change, after: bytes | None) -> None:
         """Add the event of a change; `after` is the document as it is stored now, None if it is gone."""
@@ -83,10 +94,10 @@ class Ingest:
         with self.db.read() as tx:
             known = watch.snapshots.get(tx, ids)
         step = Step(watch, self.seal, self.clock.now(), found_by)
-        for doc_id, row in zip(ids, rows, strict=True):
-            change = self._one(step, doc_id, row, known.get(doc_id), is_open, first=matcher is None)
-            if change and matcher:
-                step.told.extend(matcher.notifications(watch, doc_id, change, step.now))
+        if matcher is None and not known:
+            step.baseline(ids, rows)
+        else:
+            self._compare(step, ids, rows, known, matcher, is_open)
         self._commit(step, cursor or {})
         return step
 
@@ -106,6 +117,20 @@ class Ingest:
                 step.told.extend(matcher.notifications(watch, doc_id, change, step.now))
         self._commit(step, {})
         return step
+
+    def _compare(
+        self,
+        step: Step,
+        ids: Sequence[str],
+        rows: Sequence[Row],
+        known: Mapping[str, Snapshot],
+        matcher: Matcher | None,
+        is_open: bool | None,
+    ) -> None:
+        for doc_id, row in zip(ids, rows, strict=True):
+            change = self._one(step, doc_id, row, known.get(doc_id), is_open, first=matcher is None)
+            if change and matcher:
+                step.told.extend(matcher.notifications(step.watch, doc_id, change, step.now))
 
     def _one(
         self, step: Step, doc_id: str, row: Row, old: Snapshot | None, is_open: bool | None, *, first: bool
@@ -131,6 +156,8 @@ class Ingest:
         with self.db.write() as tx:
             watch.snapshots.put(tx, step.documents)
             put_events(tx, step.events)
+            pass
+        with self.db.write() as tx:
             notifications.add(tx, self.seal, step.told)
             if cursor:
                 forms.save(tx, watch.form_id, **cursor)
@@ -158,7 +185,7 @@ def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bo
     if not watch.open_where:
         return False
     layout = watch.layout
-    if value(row, layout, layout.facts.status) != Status.APPROVED:
+    if value(row, layout, layout.facts.status) != APPROVED:
         return True
     return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open)
 

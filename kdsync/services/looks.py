@@ -6,7 +6,7 @@ A look pages through Kingdee and hands each page to `Ingest`; the network is nev
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
@@ -70,7 +70,7 @@ class Looks:
             resume = {"resume_after": str(page.rows[-1][0])} if page.rows else {}
             values = {"first_look_from": began, "newest": newest, **resume}
             report.add(self.ingest.take(watch, page.rows, None, found_by="first", cursor=values), len(page.rows))
-            cursor = self._cursor(watch)
+            cursor = replace(cursor, newest=newest)
             self.progress(watch.form, report.documents)
         self._finish_first(watch, cursor, began)
         return report
@@ -200,8 +200,8 @@ class Looks:
         return cursors.server_local(moment, self.zone)
 
     def _newest(self, watch: Watch, rows: list[list[object]], newest: str, ceiling: str) -> str:
-        places = [watch.layout.heads.index(key) for key in watch.facts.dates if key in watch.layout.heads]
-        seen = cursors.newest(row[at] for row in rows for at in places)
+        places = [watch.layout.places[key] for key in watch.facts.dates if key in watch.layout.places]
+        seen = max((cursors.newest([row[place] for row in rows]) for place in places), default="")
         return cursors.advance(newest, seen, ceiling)
 
 
