@@ -30,8 +30,8 @@ def demo(replay: Path | None, seconds: float, limit: int, speed: float = 1.0) ->
 
 
 def prepare() -> None:
-    """End as on Ctrl-C when told to, or when the terminal goes; and let no odd encoding end it in the middle."""
-    for number in (signal.SIGTERM, signal.SIGHUP):
+    """End in order on Ctrl-C, when told to, or when the terminal goes; and let no odd encoding end it half-way."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")

@@ -38,8 +38,7 @@ def _tells(words: str, *people: str) -> tuple[Tell, ...]:
 
 def _stock(zh: str, vi: str) -> tuple[Tell, ...]:
     return tuple(
-        Tell(who, (words, BOLTS.name), numbered=False)
-        for who, words in (("user4", zh), ("user5", zh), ("user6", vi))
+        Tell(who, (words, BOLTS.name), numbered=False) for who, words in (("user4", zh), ("user5", zh), ("user6", vi))
     )
 
 
@@ -58,13 +57,14 @@ def _step(
 _WAITS = _tells("待审核", "user2", "user3")
 _LARGE = _tells("大额报销", "user2", "user3")
 _LOW, _OUT = _stock("库存不足", "Sắp hết hàng"), _stock("缺货", "缺货")
+_ORDERED = _tells("新采购订单", "user4")
 _SETTLED = Paper("AP_Payable", {"FWRITTENOFFSTATUS": "C"})
 _MORE = Paper("PUR_PurchaseOrder", {}, [{"FQty": Decimal(55)}], about="40 → 55")
 
 DAY: Sequence[Step] = (
     _step(0, "zhangsan", "create", "taxi", content=expense("860.50", "客户拜访打车")),
     _step(2, "lisi", "create", "big payment", content=payment("58000.00", EAST)),
-    _step(4, "zhaoliu", "create", "bolts order", *_tells("新采购订单", "user4"), content=order(EAST, BOLTS, 2000, "0.85")),
+    _step(4, "zhaoliu", "create", "bolts order", *_ORDERED, content=order(EAST, BOLTS, 2000, "0.85")),
     _step(6, "sunli", "create", "fair", content=expense("12800.00", "上海展会")),
     _step(8, "nguyenan", "create", "hanoi", content=expense("2300.00", "Công tác Hà Nội")),
     _step(10, "lisi", "create", "small payment", content=payment("1200.00", NORTH)),

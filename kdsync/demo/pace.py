@@ -10,6 +10,8 @@ from dataclasses import dataclass, replace
 from kdsync.demo.replay import Beat
 from kdsync.demo.script import Step
 
+BUSY = 0.9  # how far the squeezed time goes by what is to be told, and not by the calendar
+
 
 @dataclass(frozen=True, slots=True)
 class Pace:
@@ -24,9 +26,9 @@ class Pace:
 def squeezed(beats: Sequence[Beat], pace: Pace) -> list[tuple[float, Beat]]:
     """The beats with their seconds after the start, in order.
 
-    The log's times are scaled to the shortest span that the pace allows. A beat that would come too early is put off,
-    and with it the later ones of its declaration: within a declaration the order is the log's, and among declarations
-    as far as the gap leaves it.
+    The log's times are scaled to about the shortest span that the pace allows. A beat that would come too early is put
+    off, and with it the later ones of its declaration: within a declaration the order is the log's, and among
+    declarations as far as the gap leaves it.
     """
     later: defaultdict[str, deque[tuple[float, Beat]]] = defaultdict(deque)
     for at, beat in _scaled(beats, pace):
@@ -57,12 +59,17 @@ def _in_turn(later: Mapping[str, deque[tuple[float, Beat]]], pace: Pace) -> Iter
 
 
 def _scaled(beats: Sequence[Beat], pace: Pace) -> Iterator[tuple[float, Beat]]:
+    """A moment lies between where the calendar has it and how much of the telling is done by then, so that quiet months
+    pass quicker than busy ones."""
     if not beats:
         return
-    first, span = beats[0].time, (beats[-1].time - beats[0].time).total_seconds()
-    seconds = max(sum(beat.tells for beat in beats) / pace.tells, len(beats) / pace.beats)
+    first, span = beats[0].time, (beats[-1].time - beats[0].time).total_seconds() or 1.0
+    all_told = sum(beat.tells for beat in beats)
+    seconds, told = max(all_told / pace.tells, len(beats) / pace.beats), 0
     for beat in beats:
-        yield (seconds * (beat.time - first).total_seconds() / span if span else 0.0), beat
+        calendar = (beat.time - first).total_seconds() / span
+        yield seconds * ((1 - BUSY) * calendar + BUSY * told / max(all_told, 1)), beat
+        told += beat.tells
 
 
 def steps(timed: Iterable[tuple[float, Beat]]) -> Iterator[Step]:

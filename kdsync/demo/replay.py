@@ -18,7 +18,6 @@ from enum import StrEnum
 from operator import attrgetter
 from pathlib import Path
 from typing import TextIO
-from zlib import crc32
 
 from kdsync.demo.script import Paper, Step, Tell, Verb
 from kdsync.errors import KdsyncError
@@ -114,8 +113,10 @@ def read(path: Path, limit: int = 0) -> list[Row]:
 
 
 def _opened(path: Path) -> TextIO:
-    return gzip.open(path, "rt", encoding="utf-8", newline="") if path.suffix == ".gz" else path.open(
-        encoding="utf-8", newline=""
+    return (
+        gzip.open(path, "rt", encoding="utf-8", newline="")
+        if path.suffix == ".gz"
+        else path.open(encoding="utf-8", newline="")
     )
 
 
@@ -154,7 +155,7 @@ def plan(rows: Iterable[Row], people: Sequence[str], office: str) -> Plan:
     for row in rows:
         made.rows += 1
         if row.declaration not in bills:
-            creator = people[crc32(row.declaration.encode()) % len(people)]
+            creator = people[len(bills) % len(people)]
             bills[row.declaration] = _Bill(row.declaration, row.amount, creator, office)
         steps = _play(made, bills[row.declaration], row)
         if steps:

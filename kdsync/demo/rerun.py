@@ -26,11 +26,11 @@ STAFF = tuple(
     )
 )
 """So many that nobody comes near DingTalk's 500 messages a person a day."""
-POLL = Poll(interval=1.0, sweep=2.0, lookback=10.0)
+POLL = Poll(interval=1, sweep=2, lookback=10)
 GAP = 3.0  # seconds between two steps of one claim: a sweep and a little
 TELLS = 12.0  # notifications a second; the daemon allows itself 15 calls
 PATIENCE = 60.0
-SETTLE = 5.0
+SETTLE = 3.5
 MEGABYTE = 1_000_000
 RULES = f"""\
 rules:
@@ -64,7 +64,7 @@ def rerun(clock: Clock, log: Path, limit: int, speed: float) -> int:
         with workplace() as (folder, keep), watching(on, folder, setting) as daemon:
             began = clock.monotonic()
             player = _play(on, ids, screen, script)
-            outcome = judge(player, daemon, setting)
+            outcome = judge(player, daemon)
             screen.figures("The log", _log_rows(made))
             report(screen, outcome, player)
             screen.figures("The daemon", _daemon_rows(daemon, clock.monotonic() - began))

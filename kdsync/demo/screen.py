@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 
@@ -41,7 +40,7 @@ class Screen:
     """Prints to standard output. `names` are those of the phones' owners, `actors` those of the Kingdee accounts."""
 
     def __init__(self, clock: Clock, actors: Mapping[str, str], phones: Mapping[str, str]) -> None:
-        self._console = Console(file=sys.stdout, highlight=False, markup=False, emoji=False, soft_wrap=False)
+        self._console = Console(highlight=False, markup=False, emoji=False, soft_wrap=False)
         self._clock = clock
         self._actors, self._phones = actors, phones
         self._progress_at: float | None = None
@@ -49,6 +48,10 @@ class Screen:
     def say(self, text: str = "", style: str = "") -> None:
         """A paragraph, wrapped between words."""
         self._console.print(text, style=style or None)
+
+    def verbatim(self, text: str) -> None:
+        """Lines to copy, whatever the width."""
+        self._console.print(text, style="cyan", soft_wrap=True)
 
     def step(self, step: Step, paper: Filed, at: datetime) -> None:
         """What somebody did in Kingdee."""
@@ -66,14 +69,18 @@ class Screen:
 
     def rung(self, rung: Rung) -> None:
         """What appeared on phones: on whose, how long after the change, and how it begins."""
+        bad = next((f" ({verdict.value}!)" for verdict in rung.verdicts if verdict is not Verdict.SEEN), "")
+        self._phones_show(rung, f"+{rung.delay:.1f} s", bad)
+
+    def seen(self, rung: Rung) -> None:
+        """What appeared on phones, and when."""
+        self._phones_show(rung, f"{rung.seen[0].time.astimezone():%H:%M:%S}")
+
+    def _phones_show(self, rung: Rung, when: str, bad: str = "") -> None:
         first = rung.seen[0]
-        bad = next((verdict for verdict in rung.verdicts if verdict is not Verdict.SEEN), None)
         who = ", ".join(self._phones.get(one.who, one.who) for one in rung.seen)
-        head = Text.assemble((f"{'+' + format(rung.delay, '.1f') + ' s':>8}  ", "dim"), ("> ", "yellow"))
-        head.append_text(Text.assemble((who, "yellow"), ": ", (first.title, "bold yellow")))
-        if bad:
-            head.append(f" ({bad.value}!)", "bold red")
-        self._line(head)
+        head = Text.assemble((f"{when:>8}  ", "dim"), (f"> {who}", "yellow"), ": ", (first.title, "bold yellow"))
+        self._line(head.append(bad, "bold red"))
         told = " / ".join(beginning(first.title, first.text))
         if told:
             self._line(Text(f"{INDENT}  {told}", style="dim"))

@@ -12,9 +12,7 @@ from typing import Any, Literal
 
 from kdsync.model import Transition
 
-Verb = Literal[
-    "create", "edit", "write_back", "submit", "audit", "reject", "unaudit", "cancel", "close", "delete"
-]
+Verb = Literal["create", "edit", "write_back", "submit", "audit", "reject", "unaudit", "cancel", "close", "delete"]
 
 KINDS: Mapping[Verb, Transition] = {
     "create": Transition.CREATED,

@@ -29,15 +29,15 @@ CLIENT_ID, AGENT_ID = "dingsimulatedapp", 123456789
 
 @dataclass(frozen=True, slots=True)
 class Poll:
-    """How often the daemon looks, in seconds."""
+    """How often the daemon looks, in whole seconds."""
 
-    interval: float = 1.0
-    sweep: float = 2.0
-    lookback: float = 300.0
+    interval: int = 1
+    sweep: int = 2
+    lookback: int = 300
 
     def section(self) -> dict[str, str]:
         """The `poll` section of kdsync.yaml."""
-        return {"interval": f"{self.interval:g}s", "sweep": f"{self.sweep:g}s", "lookback": f"{self.lookback:g}s"}
+        return {"interval": f"{self.interval}s", "sweep": f"{self.sweep}s", "lookback": f"{self.lookback}s"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +50,15 @@ class Setting:
 
 
 def shipped() -> Path:
-    """The folder of the example configuration: beside the package in a clone, else where the wheel put it."""
+    """The folder of the example configuration: beside the package in a clone, else where pip put it."""
     beside = Path(__file__).parents[2] / "config"
-    installed = Path(sysconfig.get_path("data")) / "share" / "kdsync" / "config"
-    for folder in (beside, installed):
+    schemes = (sysconfig.get_default_scheme(), sysconfig.get_preferred_scheme("user"))
+    installed = [Path(sysconfig.get_path("data", scheme)) / "share" / "kdsync" / "config" for scheme in schemes]
+    for folder in (beside, *installed):
         if (folder / "kdsync.yaml").is_file():
             return folder
-    raise KdsyncError(f"the example configuration is neither at {beside} nor at {installed}: install kdsync again")
+    places = " or ".join(str(folder) for folder in (beside, *installed))
+    raise KdsyncError(f"the example configuration is not at {places}: install kdsync again")
 
 
 def connection(kingdee: SimulatedKingdee, dingtalk: SimulatedDingTalk) -> dict[str, Any]:
@@ -103,7 +105,7 @@ def write(folder: Path, setting: Setting, reach: Mapping[str, Any]) -> Path:
     }
     for form in main["forms"].values():
         if "interval" in form:
-            form["interval"] = f"{setting.poll.interval:g}s"
+            form["interval"] = f"{setting.poll.interval}s"
     file = folder / "kdsync.yaml"
     file.write_text(yaml.safe_dump(main, allow_unicode=True, sort_keys=False), encoding="utf-8")
     shutil.copy(source / "directory.yaml", folder)

@@ -28,7 +28,7 @@ def show(clock: Clock, seconds: float) -> int:
         with workplace() as (folder, keep), watching(on, folder, setting) as daemon:
             screen.say("The daemon has taken its first look, in silence. The day begins.\n", "dim")
             player = play(on, company, screen, max(seconds - AROUND, SHORTEST))
-            outcome = judge(player, daemon, setting)
+            outcome = judge(player, daemon, plan=setting.monthly_calls)
             report(screen, outcome, player)
             if not outcome.good:
                 screen.say(f"The daemon's log: {keep()}")
@@ -43,13 +43,12 @@ def play(on: Stage, company: Company, screen: Screen, seconds: float) -> Player:
     return player
 
 
-def judge(player: Player, daemon: RunningDaemon, setting: Setting) -> Outcome:
-    """Everything there is to say about a run."""
+def judge(player: Player, daemon: RunningDaemon, plan: int = 0) -> Outcome:
+    """Everything there is to say about a run; `plan` is how many calls a month there are."""
     daemon.check()
     played = {str(kind): count for kind, count in player.played.items()}
     calls = player.stage.dingtalk.metered_calls
-    counts = daemon.counts()
-    return Outcome(played, dict(daemon.noticed()), player.tally.result(), counts, calls, setting.monthly_calls)
+    return Outcome(played, dict(daemon.noticed()), player.tally.result(), daemon.counts(), calls, plan)
 
 
 def report(screen: Screen, outcome: Outcome, player: Player) -> None:

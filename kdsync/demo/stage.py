@@ -61,7 +61,10 @@ def stage(clock: Clock, *, kingdee_port: int = 0, dingtalk_port: int = 0, monthl
 
 @contextmanager
 def workplace() -> Iterator[tuple[Path, Callable[[], Path]]]:
-    """A folder that is removed at the end, and a function that asks for its log to be kept and says where."""
+    """A folder that is removed at the end, and a function that keeps it instead and says where its log is.
+
+    It is kept too where the daemon failed.
+    """
     folder = Path(tempfile.mkdtemp(prefix="kdsync-demo-"))
     kept: list[Path] = []
 
@@ -71,6 +74,8 @@ def workplace() -> Iterator[tuple[Path, Callable[[], Path]]]:
 
     try:
         yield folder, keep
+    except DaemonError as error:
+        raise DaemonError(f"{error}\nIts log: {keep()}") from error
     finally:
         if not kept:
             shutil.rmtree(folder, ignore_errors=True)

@@ -18,7 +18,7 @@ class Outcome:
     told: Result
     counts: Counts
     calls: int  # metered ones, as DingTalk counts them
-    plan: int  # how many the plan has
+    plan: int = 0  # how many the plan has a month, where that means anything
 
     @property
     def good(self) -> bool:
@@ -42,7 +42,7 @@ class Outcome:
         yield "  that nobody asked for", f"{told.unasked:,}", not told.unasked
         if told.delays:
             yield "delay, change to DingTalk", delays(told.delays), True
-        yield "DingTalk calls used", f"{self.calls:,} of {self.plan:,} a month", True
+        yield "DingTalk calls used", f"{self.calls:,}" + (f" of {self.plan:,} a month" if self.plan else ""), True
         if self.counts.loop_failures:
             yield "errors in the daemon's loops", f"{self.counts.loop_failures:,}", False
         if self.counts.missed_changes:
