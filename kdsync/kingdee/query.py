@@ -8,6 +8,7 @@ Source: in-product WebAPI help on ExecuteBillQuery (Limit at most 10000; no tota
 from __future__ import annotations
 
 import re
+from collections import deque
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ CAP = 100
 """Some servers silently answer with fewer rows than asked for; a page this long may be such a cut."""
 MOST_IDS = 200
 """Ids in one filter."""
+
+AHEAD = 5
+"""Pages that are fetched before they are wanted."""
 
 Cursor = tuple[Any, ...]
 """Where a page starts: after this primary key or, with two items, after this entry row of that document."""
@@ -90,8 +94,8 @@ def pages(
 ) -> Iterator[Page]:
     """The documents that match `where` (a FilterString), at least one page, the last one marked.
 
-    `after` is the primary key to start behind, as a tuple. With `ahead` the next page is fetched by another thread
-    while this one is worked on. A document is only handed out once all its entry rows have come.
+    `after` is the primary key to start behind, as a tuple. With `ahead` the next pages are fetched by another
+    thread while this one is worked on. A document is only handed out once all its entry rows have come.
     """
     query = _Query.of(layout, where, page_size)
     answers = _answers(client, query, after)
@@ -143,16 +147,16 @@ def _answers(client: KingdeeClient, query: _Query, after: Cursor | None) -> Iter
 
 
 def _ahead(answers: Iterator[_Answer]) -> Iterator[_Answer]:
-    """The same, the next one always being fetched already; the thread ends with the iteration, however that ends."""
-    with ThreadPoolExecutor(1, "kingdee-ahead") as thread:
-        coming = thread.submit(next, answers)
-        while True:
-            answer = coming.result()
-            if answer.last:
-                yield answer
-                return
-            coming = thread.submit(next, answers)
+    """The same, the next ones always being fetched already; the thread ends with the iteration, however that ends."""
+    thread = ThreadPoolExecutor(1, "kingdee-ahead")
+    try:
+        coming = deque(thread.submit(next, answers) for _ in range(AHEAD))
+        while not (answer := coming.popleft().result()).last:
+            coming.append(thread.submit(next, answers))
             yield answer
+        yield answer
+    finally:
+        thread.shutdown(cancel_futures=True)
 
 
 def _request(form: str, keys: Sequence[str], where: str, order: str, limit: int) -> Mapping[str, Any]:
