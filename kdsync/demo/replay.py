@@ -109,6 +109,8 @@ def read(path: Path, limit: int = 0) -> list[Row]:
             rows = sorted(_rows(csv.DictReader(file)), key=attrgetter("time"))
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise LogError(f"cannot read {path}: {error}") from error
+    if not rows:
+        raise LogError(f"{path} has no rows: there is nothing to play")
     return list(_of_first(rows, limit) if limit else rows)
 
 

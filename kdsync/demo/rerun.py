@@ -99,7 +99,7 @@ class _Progress:
         self.show()
 
     def show(self, *, last: bool = False) -> None:
-        played, length = _minutes(self._clock.monotonic() - self._began), _minutes(self._script[-1].at)
+        played, length = _minutes(self._clock.monotonic() - self._began), _minutes(_length(self._script))
         text = f"{played} of about {length}  {self._steps:,} of {len(self._script):,} steps, {self._told:,} told"
         self._screen.progress(text, last=last)
 
@@ -108,9 +108,13 @@ def _introduce(screen: Screen, log: Path, made: Plan, script: list[Step]) -> Non
     screen.say(f"kdsync demo --replay {log.name}", "bold")
     screen.say(f"{made.declarations:,} declarations in {made.rows:,} rows; {made.tells:,} approvals and rejections.")
     screen.say(f"Each is to be seen once by its author, one of {len(STAFF)}.")
-    length = script[-1].at + SETTLE if script else 0.0
-    rate = f"At {made.tells / length:.1f} notifications a second this" if length else "This"
-    screen.say(f"{rate} takes about {_minutes(length)}.\n")
+    length = _length(script)
+    screen.say(f"At {made.tells / length:.1f} notifications a second this takes about {_minutes(length)}.\n")
+
+
+def _length(script: list[Step]) -> float:
+    """In seconds, as far as the script says."""
+    return script[-1].at + SETTLE if script else SETTLE
 
 
 def _log_rows(made: Plan) -> Iterator[tuple[str, str, bool]]:

@@ -135,4 +135,3 @@ def test_simulate_on_a_port_that_is_taken(tmp_path: Path) -> None:
         printed = simulation.rest()
     assert simulation.process.returncode == 1
     assert "cannot listen on the ports asked for" in printed
-

@@ -146,6 +146,7 @@ def test_a_gzipped_log_reads_like_a_plain_one(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ("a,b\n1,2\n", "no column declaration, amount_eur, time, activity"),
+        ("declaration,amount_eur,time,activity\n", "nothing to play"),
         ("declaration,amount_eur,time,activity\n1,much,2024-01-01T00:00:00Z,x\n", "line 2"),
         ("declaration,amount_eur,time,activity\n1,2.00,yesterday,x\n", "line 2"),
         ("declaration,amount_eur,time,activity\n1,2.00\n", "line 2"),
