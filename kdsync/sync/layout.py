@@ -22,7 +22,8 @@ def full_layout(
     """
     standard = [facts.pk, facts.number, facts.status, facts.cancel, facts.close, *facts.dates]
     own = {key.casefold(): key for key in standard if key}
-    wanted = dict.fromkeys([*used, *(key for key in watched if key != ENTRIES)])
+    # Sorted, because the needs of rules are sets: another order would be another layout, and a look at everything.
+    wanted = dict.fromkeys(sorted([*used, *(key for key in watched if key != ENTRIES)]))
     in_entries = [key for key in wanted if key.casefold() not in own and entry_of(key)]
     heads = {**own, **{key.casefold(): key for key in wanted if key.casefold() not in own and key not in in_entries}}
     entries = {key.casefold(): key for key in (*rows, *in_entries)}

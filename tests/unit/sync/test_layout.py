@@ -56,3 +56,10 @@ def test_the_key_look_asks_for_identity_status_and_dates() -> None:
     layout = full_layout(FACTS, ["FAmount"], ["FQty"], ["FAmount"], entry_of)
     identity = ("FID", "FDocumentStatus", "FCancelStatus", "FCloseStatus")
     assert key_layout(layout).heads == (*identity, "FModifyDate", "FCreateDate", "FApproveDate", "FCloseDate")
+
+
+def test_the_order_in_which_a_set_of_needs_is_walked_through_makes_no_other_layout() -> None:
+    facts = Facts("AP_PAYBILL")
+    one = full_layout(facts, ["FB", "FA"], [], ["FC", "FB"], lambda _key: None)
+    other = full_layout(facts, ["FA", "FB"], [], ["FB", "FC"], lambda _key: None)
+    assert one == other
