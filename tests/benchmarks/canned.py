@@ -23,7 +23,7 @@ import orjson
 
 FORM = "AP_PAYBILL"
 FIRST = 1_000_001  # the smallest key; all have as many digits, so that keys sort as text as well
-LOGIN = {"LoginResultType": 1, "KDSVCSessionId": "s1", "IsSuccessByAPI": True, "Context": {"UserId": 1, "UserName": "k"}}
+LOGIN = {"LoginResultType": 1, "KDSVCSessionId": "s1", "IsSuccessByAPI": True, "Context": {"UserId": 1}}
 TOO_OLD = "response_error:未将对象引用设置到对象的实例。".encode()
 
 

@@ -29,10 +29,6 @@ rules:
 - {id: moved, form: AP_PAYBILL, on: {changed: [FREMARK]}, when: doc.FPAYORGID.FNumber == '999', to: [user:ops1],
    message: {title: "{{ doc.FREALPAYAMOUNTFOR }}"}}
 """
-HEADS = (
-    "FID FBillNo FDOCUMENTSTATUS FCancelStatus FModifyDate FCreateDate FApproveDate FCreatorId "
-    "FPAYORGID.FNumber FCONTACTUNIT.FName FREALPAYAMOUNTFOR FREMARK"
-).split()
 
 
 def main() -> int:

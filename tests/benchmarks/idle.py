@@ -45,16 +45,19 @@ def main() -> int:
     options = _options()
     forms = [f"X_Bill{number:02}" for number in range(options.forms)]
     rules = "rules:" + "".join(RULE.format(form=form, number=number) for number, form in enumerate(forms))
-    with _served(forms) as (url, requests), tempfile.TemporaryDirectory() as folder:
-        with measured.kdsync(Path(folder), url, rules) as wired:
-            watchers = list(wired.watchers.values())
-            for _ in range(WARM_UP):
-                _cycle(watchers)
-            before = requests()
-            spent = [_cycle(watchers) for _ in range(options.cycles)]
-            each = (requests() - before) / options.cycles / len(watchers)
-            if options.profile:
-                _profile(watchers)
+    with (
+        _served(forms) as (url, requests),
+        tempfile.TemporaryDirectory() as folder,
+        measured.kdsync(Path(folder), url, rules) as wired,
+    ):
+        watchers = list(wired.watchers.values())
+        for _ in range(WARM_UP):
+            _cycle(watchers)
+        before = requests()
+        spent = [_cycle(watchers) for _ in range(options.cycles)]
+        each = (requests() - before) / options.cycles / len(watchers)
+        if options.profile:
+            _profile(watchers)
     cycles = figures.milliseconds(spent)
     return figures.report(
         [

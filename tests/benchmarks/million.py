@@ -21,7 +21,6 @@ from pathlib import Path
 
 from kdsync.services.watcher import Watcher
 from kdsync.store import forms
-from kdsync.wiring import Wired
 from tests.benchmarks import canned, figures, measured
 from tests.benchmarks.first_look import RULES
 
@@ -120,7 +119,7 @@ def _work(pipe: Connection, folder: Path, url: str) -> None:
             _poll(watcher)
         jobs: dict[str, Callable[[], float]] = {
             "poll": lambda: figures.seconds(lambda: _poll(watcher)),
-            "keys": lambda: figures.seconds(lambda: _keys(wired, watcher)),
+            "keys": lambda: figures.seconds(lambda: _keys(watcher)),
             "memory": _most_memory,
         }
         while True:
@@ -138,7 +137,7 @@ def _poll(watcher: Watcher) -> None:
             sys.exit(f"not an idle poll: {report} {watcher.condition.error}")
 
 
-def _keys(wired: Wired, watcher: Watcher) -> None:
+def _keys(watcher: Watcher) -> None:
     report = watcher.reconcile()
     if report is None or report.events:
         sys.exit(f"not an idle look at all keys: {report} {watcher.condition.error}")
