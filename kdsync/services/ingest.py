@@ -156,8 +156,6 @@ class Ingest:
         with self.db.write() as tx:
             watch.snapshots.put(tx, step.documents)
             put_events(tx, step.events)
-            pass
-        with self.db.write() as tx:
             notifications.add(tx, self.seal, step.told)
             if cursor:
                 forms.save(tx, watch.form_id, **cursor)
