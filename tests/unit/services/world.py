@@ -37,6 +37,12 @@ from kdsync.store.sealing import Seal
 ZONE = ZoneInfo("Asia/Shanghai")
 START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten in the morning in Shanghai
 FORM = "AP_PAYBILL"
+OUTCOMES = {
+    "lost": FailureKind.UNKNOWN_OUTCOME,  # it was shown, and the answer never came
+    "transient": FailureKind.TRANSIENT,
+    "slow down": FailureKind.RATE_LIMITED,
+    "refused": FailureKind.REFUSED,
+}
 APPROVED = {
     "id": "approved",
     "form": FORM,
@@ -70,6 +76,8 @@ class FakeKingdee:
         self.queries: list[str] = []
         self.people: dict[str, KingdeeIdentity] = {}
         self.skew = timedelta(0)
+        self.hidden: set[int] = set()  # deleted, or not to be seen
+        self.fail_in = 0  # at which answer from now on it fails; 0: never
 
     def now(self) -> str:
         moment = (self.clock.now() + self.skew).astimezone(ZONE).replace(tzinfo=None)
@@ -127,7 +135,8 @@ class FakeKingdee:
 
     def by_ids(self, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
         self._fail()
-        rows = [_row(self.documents[int(i)], layout) for i in ids if int(i) in self.documents and self.visible]
+        there = [int(i) for i in ids if int(i) in self.documents and int(i) not in self.hidden and self.visible]
+        rows = [_row(self.documents[i], layout) for i in there]
         yield Page(rows, self._server_now(), last=True)
 
     def forget(self) -> None:
@@ -140,11 +149,16 @@ class FakeKingdee:
     def _fail(self) -> None:
         if self.failures:
             raise self.failures.pop(0)
+        self.fail_in -= 1
+        if self.fail_in == 0:
+            raise EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "cut")
 
     def _server_now(self) -> datetime:
         return self.clock.now() + self.skew
 
     def _matches(self, document: Mapping[str, Any], where: str) -> bool:
+        if document["FID"] in self.hidden:
+            return False
         if not where:
             return True
         if " in ('Z'" in where:
@@ -173,6 +187,8 @@ class FakeDingTalk:
     departments: dict[str, list[str]] = field(default_factory=dict)
     down: EdgeError | None = None
     lookups: int = 0
+    outcomes: list[str] = field(default_factory=list)  # of the next sends, by name
+    shown: list[tuple[tuple[str, ...], bytes]] = field(default_factory=list)  # what people really see
 
     def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
         if channel == "work":
@@ -181,6 +197,11 @@ class FakeDingTalk:
 
     def send_work(self, userids: Sequence[str], message: bytes) -> str:
         self._turn()
+        outcome = self.outcomes.pop(0) if self.outcomes else "ok"
+        if outcome in ("ok", "lost"):
+            self._show(userids, message)
+        if outcome != "ok":
+            raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
         self.sent.append((tuple(userids), message))
         return f"task{len(self.sent)}"
 
@@ -211,6 +232,11 @@ class FakeDingTalk:
     def seen(self, userid: str) -> list[str]:
         """The texts a person got, as JSON."""
         return [message.decode() for users, message in self.sent if userid in users]
+
+    def _show(self, userids: Sequence[str], message: bytes) -> None:
+        """A person sees the same content once a day."""
+        had = {user for users, shown in self.shown if shown == message for user in users}
+        self.shown.append((tuple(user for user in userids if user not in had), message))
 
     def _turn(self) -> None:
         self.calls += 1
@@ -254,7 +280,8 @@ class World:
         self.notices = Notices(self.db, self.seal, self.clock, lambda: self.settings, lambda: ("zh", "en"))
         self.people = People(self.db, self.kingdee, self.dingtalk, self.clock, lambda: self.settings.directory)
         self.address = Address(self.db, self.seal, self.people, self.dingtalk, self.clock, lambda: self.settings)
-        self.dispatch = Dispatch(self.db, self.seal, self.dingtalk, self.clock, Random(7), self.meter, self.notices)
+        self.random = Random(7)
+        self.dispatch = Dispatch(self.db, self.seal, self.dingtalk, self.clock, self.random, self.meter, self.notices)
         self.looks = Looks(
             self.db, self.kingdee, Ingest(self.db, self.seal, self.clock), self.clock, ZONE, lookback=lambda: 60.0
         )
