@@ -154,9 +154,10 @@ class Watcher:
 
     def _succeeded(self, report: Report | None) -> None:
         condition = self.condition
+        if condition.failures or condition.last_ok is None:  # the notice may be of an earlier run
+            self.notices.clear(f"form {self.form}", "form_back", form=self.form)
         condition.last_ok, condition.error, condition.failures = self.clock.now(), "", 0
         condition.given_up = False
-        self.notices.clear(f"form {self.form}", "form_back", form=self.form)
         if report:
             self._count(report)
 

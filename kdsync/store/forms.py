@@ -37,7 +37,7 @@ def load(tx: Connection, account_set: str, form: str) -> FormCursor:
 
 def by_id(tx: Connection, form_id: int) -> FormCursor:
     """The cursor with that number."""
-    return _cursor(tx.execute(select(forms).where(forms.c.id == form_id)).mappings().one())
+    return _cursor(tx.exec_driver_sql("SELECT * FROM forms WHERE id = ?", (form_id,)).mappings().one())
 
 
 def of_forms(tx: Connection, names: list[str]) -> list[FormCursor]:
