@@ -45,9 +45,13 @@ class Ruleset:
             found = self._listening[form, kind] = tuple(rule for rule in self.of(form) if rule.listens(kind))
         return found
 
+    @cached_property
+    def _needs(self) -> dict[str, Needs]:
+        return {form: reduce(or_, (rule.needs for rule in rules)) for form, rules in self._by_form.items()}
+
     def needs(self, form: str) -> Needs:
         """What all rules of the form need together."""
-        return reduce(or_, (rule.needs for rule in self.of(form)), Needs())
+        return self._needs.get(form.lower(), Needs())
 
     def with_id(self, rule_id: str) -> CompiledRule | None:
         return self._by_id.get(rule_id)

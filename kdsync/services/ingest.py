@@ -84,15 +84,16 @@ class Ingest:
         found_by: str,
         is_open: bool | None = None,
         cursor: Mapping[str, str | None] | None = None,
+        fresh: bool = False,
     ) -> Step:
         """Commit a page. Without a matcher it is a first look: documents never seen before are stored in silence.
 
         `is_open` says whether the documents belong to the open set where the caller knows; `cursor` holds columns of
-        the form's cursor to set in the same transaction.
+        the form's cursor to set in the same transaction; `fresh` means that none of the documents can be known.
         """
         ids = [str(row[0]) for row in rows]
         with self.db.read() as tx:
-            known = watch.snapshots.get(tx, ids)
+            known = {} if fresh else watch.snapshots.get(tx, ids)
         step = Step(watch, self.seal, self.clock.now(), found_by)
         if matcher is None and not known:
             step.baseline(ids, rows)

@@ -5,14 +5,15 @@ A look pages through Kingdee and hands each page to `Ingest`; the network is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.model import Layout, Page
+from kdsync.errors import EdgeError
+from kdsync.model import Layout, Page, Row
 from kdsync.services.ingest import Ingest, Step
 from kdsync.services.match import Matcher
 from kdsync.services.ports import Source
@@ -26,6 +27,7 @@ from kdsync.sync.diff import Snapshot, changed_keys, differing_heads
 from kdsync.sync.gates import suspicious
 
 log = logs.get("looks")
+TOGETHER = 10_000  # documents of a first look in one transaction
 ASK_AGAIN = 2_000  # more than that at once is no deletion, and asking for each would only load the server
 
 
@@ -63,13 +65,16 @@ class Looks:
     def first(self, watch: Watch, cursor: FormCursor) -> Report:
         """Everything, in silence; goes on where an earlier first look was cut off."""
         report, began = Report("first"), cursor.first_look_from or ""
+        with self.db.read() as tx:
+            fresh = watch.snapshots.is_empty(tx)
         after = _key(cursor.resume_after)
-        for page in self.source.pages(watch.layout, "", after=after, ahead=True):
-            began = began or self._local(page.server_now)
-            newest = self._newest(watch, page.rows, cursor.newest, began)
-            resume = {"resume_after": str(page.rows[-1][0])} if page.rows else {}
+        for rows, server_now in _gathered(self.source.pages(watch.layout, "", after=after, ahead=True)):
+            began = began or self._local(server_now)
+            newest = self._newest(watch, rows, cursor.newest, began)
+            resume = {"resume_after": str(rows[-1][0])} if rows else {}
             values = {"first_look_from": began, "newest": newest, **resume}
-            report.add(self.ingest.take(watch, page.rows, None, found_by="first", cursor=values), len(page.rows))
+            step = self.ingest.take(watch, rows, None, found_by="first", cursor=values, fresh=fresh)
+            report.add(step, len(rows))
             cursor = replace(cursor, newest=newest)
             self.progress(watch.form, report.documents)
         self._finish_first(watch, cursor, began)
@@ -203,6 +208,26 @@ class Looks:
         places = [watch.layout.places[key] for key in watch.facts.dates if key in watch.layout.places]
         seen = max((cursors.newest([row[place] for row in rows]) for place in places), default="")
         return cursors.advance(newest, seen, ceiling)
+
+
+def _gathered(pages: Iterable[Page]) -> Iterator[tuple[list[Row], datetime]]:
+    """The rows of several pages, and Kingdee's clock at the first of them; what came before a failure is kept.
+
+    Waiting for the disk after every page would take longer than reading it.
+    """
+    rows: list[Row] = []
+    server_now: datetime | None = None
+    try:
+        for page in pages:
+            rows += page.rows
+            server_now = server_now or page.server_now
+            if page.last or len(rows) >= TOGETHER:
+                yield rows, server_now
+                rows, server_now = [], None
+    except EdgeError:
+        if rows and server_now:
+            yield rows, server_now
+        raise
 
 
 def _differs(old: Snapshot | None, row: list[object], layout: Layout) -> bool:
