@@ -92,14 +92,8 @@ class Looks:
 
     def full(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
         """Everything, compared: for forms without dates, and after rules began to use other fields."""
-        report, began = Report("full"), ""
-        seen = Seen()
-        for page in self.source.pages(watch.layout, ""):
-            began = began or self._local(page.server_now)
-            values = {"newest": self._newest(watch, page.rows, cursor.newest, began)}
-            moved = values if values["newest"] != cursor.newest else None
-            report.add(self.ingest.take(watch, page.rows, matcher, found_by="full", cursor=moved), len(page.rows))
-            seen.add(str(row[0]) for row in page.rows)
+        report, seen = Report("full"), Seen()
+        self._compare(watch, cursor, "", matcher, report, seen)
         if cursor.layout_id != watch.layout_id:
             self._save(watch, layout_id=watch.layout_id)
         self._deletions(watch, cursor, seen, matcher, report)
@@ -107,17 +101,25 @@ class Looks:
 
     def by_dates(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
         """The documents that one of their dates says have changed."""
-        report, began, newest = Report("dates"), "", cursor.newest
+        report = Report("dates")
         where = cursors.date_filter(watch.facts.dates, cursor.newest, self.lookback())
+        self._compare(watch, cursor, where, matcher, report)
+        return report
+
+    def _compare(
+        self, watch: Watch, cursor: FormCursor, where: str, matcher: Matcher, report: Report, seen: Seen | None = None
+    ) -> None:
+        """Take every page that matches. The cursor moves with the last: pages come in order of key, not of date."""
+        began, newest = "", cursor.newest
         for page in self.source.pages(watch.layout, where):
             began = began or self._local(page.server_now)
             newest = self._newest(watch, page.rows, newest, began)
-            # The cursor moves with the last page: pages come in order of key, not of date.
             moved = {"newest": newest} if page.last and newest != cursor.newest else None
             if page.rows or moved:
-                step = self.ingest.take(watch, page.rows, matcher, found_by="dates", cursor=moved)
+                step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, cursor=moved)
                 report.add(step, len(page.rows))
-        return report
+            if seen is not None:
+                seen.add(str(row[0]) for row in page.rows)
 
     def open(self, watch: Watch, matcher: Matcher) -> Report:
         """The open documents, by status and watched fields; what differs or left the set is read once more."""
