@@ -18,7 +18,7 @@ from kdsync.errors import ConfigurationError
 from kdsync.health import HealthServer
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
-from kdsync.wiring import Wired
+from kdsync.wiring import Wired, tune_interpreter
 
 log = logs.get("daemon")
 LOOK_THREADS = 4  # looks at different forms at once; Kingdee is happy with up to four requests
@@ -72,6 +72,7 @@ class Daemon:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
         signal.signal(signal.SIGHUP, lambda *_: self.request_reload())
+        tune_interpreter()
         self.start()
         notify("READY=1")
         while not self.stopping.is_set():

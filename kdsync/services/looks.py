@@ -27,7 +27,7 @@ from kdsync.sync.diff import Snapshot, changed_keys, differing_heads
 from kdsync.sync.gates import suspicious
 
 log = logs.get("looks")
-TOGETHER = 10_000  # documents of a first look in one transaction
+TOGETHER = 4_000  # documents of a first look in one transaction
 ASK_AGAIN = 2_000  # more than that at once is no deletion, and asking for each would only load the server
 
 

@@ -11,7 +11,7 @@ from random import Random
 from kdsync import logs
 from kdsync.clock import SystemClock
 from kdsync.settings.load import load
-from kdsync.wiring import Wired
+from kdsync.wiring import Wired, tune_interpreter
 
 ACCT_ID = "65a1b2c3d4e5f6"
 USERNAME = "kdsync"
@@ -44,6 +44,7 @@ def kdsync(folder: Path, url: str, rules: str) -> Iterator[Wired]:
     with (folder / "log").open("w") as log:
         logs.configure(logs.Redactor(loaded.secrets), stream=log)
         wired = Wired(loaded, SystemClock(), Random(1))
+        tune_interpreter()  # as the daemon does
         try:
             yield wired
         finally:
