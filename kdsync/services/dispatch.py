@@ -19,7 +19,7 @@ from kdsync.delivery.retry import GiveUp, RetryAt, decide
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Courier, Meter
-from kdsync.store import ledger, moments, notifications, outbox
+from kdsync.store import ledger, moments, outbox
 from kdsync.store.database import Database
 from kdsync.store.outbox import WORK, Letter
 from kdsync.store.sealing import Seal
@@ -146,11 +146,9 @@ class Dispatch:
     def _bury(self, letter: Letter, error: EdgeError, now: datetime, _decision: GiveUp) -> None:
         with self.db.write() as tx:
             outbox.bury(tx, [letter.id], now, error.kind, str(error))
-            notification = notifications.find(tx, self.seal, letter.notification_id)
+            self.notices.dead(tx, letter, error.message)
         self.meter.count("notifications_dead")
         self._say("notification.dead", letter, error=str(error), cure=error.cure, level="error")
-        if notification is not None and not self.notices.is_notice(notification.rule):
-            self.notices.dead(notification, letter.target, error.message)
 
     def _held(self, tx: object, now: datetime) -> list[str]:
         held = ledger.facts_like(tx, HOLD)  # type: ignore[arg-type]  # a Connection

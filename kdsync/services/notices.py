@@ -16,6 +16,7 @@ from kdsync.settings.schema import Settings
 from kdsync.store import ledger, moments, notifications
 from kdsync.store.database import Database
 from kdsync.store.notifications import MATCHED, Notification, Wanted
+from kdsync.store.outbox import Letter
 from kdsync.store.sealing import Seal
 from kdsync.sync import identity
 
@@ -55,18 +56,17 @@ class Notices:
                     self._tell(tx, f"{cause} cleared", text, now, form, "", params)
                 log.info("notice.cleared", cause=cause, form=form)
 
-    def dead(self, notification: Notification, target: str, reason: str) -> None:
-        """A letter is dead: `fallback` gets to know what it said, to whom, and why it could not be delivered."""
-        params = {"target": target, "reason": reason, "rule": notification.rule, "title": _title(notification)}
-        now = self.clock.now()
-        with self.db.write() as tx:
-            cause = f"dead {notification.id} {target}"
-            self._tell(tx, cause, "dead", now, notification.form, notification.number, params)
+    def dead(self, tx: Connection, letter: Letter, reason: str) -> None:
+        """A letter is dead: `fallback` gets to know what it said, to whom, and why it could not be delivered.
 
-    @staticmethod
-    def is_notice(rule: str) -> bool:
-        """Whether that is a notice rather than a rule's notification."""
-        return rule == RULE
+        In the transaction that buries it, so that nothing dies in silence. A dead notice makes no further one.
+        """
+        notification = notifications.find(tx, self.seal, letter.notification_id)
+        if notification is None or notification.rule == RULE:
+            return
+        params = {"target": letter.target, "reason": reason, "rule": notification.rule, "title": _title(notification)}
+        cause = f"dead {notification.id} {letter.target}"
+        self._tell(tx, cause, "dead", self.clock.now(), notification.form, notification.number, params)
 
     def _tell(
         self, tx: Connection, cause: str, text: str, now: datetime, form: str, number: str, params: Mapping[str, object]

@@ -15,7 +15,7 @@ from kdsync.clock import Clock
 from kdsync.errors import EdgeError
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Contacts, Meter
-from kdsync.store import notifications, outbox, people
+from kdsync.store import outbox, people
 from kdsync.store.database import Database
 from kdsync.store.people import Found
 from kdsync.store.sealing import Seal
@@ -57,9 +57,8 @@ class Receipts:
             people.put(tx, found)
             lost = [] if there else outbox.accepted_for(tx, self.seal, target, since=now - FRESH)
             outbox.bury(tx, [letter.id for letter in lost], now, "not visible", REASON)
-            told = [(letter, notifications.find(tx, self.seal, letter.notification_id)) for letter in lost]
-        for letter, notification in told:
+            for letter in lost:
+                self.notices.dead(tx, letter, REASON)
+        for letter in lost:
             self.meter.count("notifications_dead")
             log.error("notification.dead", letter=letter.id, to=target, error=REASON)
-            if notification is not None and not self.notices.is_notice(notification.rule):
-                self.notices.dead(notification, target, REASON)
