@@ -35,6 +35,10 @@ class Step:
     documents: list[DocumentRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
+    noticed_at: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.noticed_at = moments.text(self.now)
 
     def baseline(self, ids: Sequence[str], rows: Sequence[Row]) -> None:
         """Add documents that nobody has seen before and nobody is told of: there is nothing to compare."""
@@ -61,7 +65,7 @@ class Step:
                 _layout_id(watch, old) if old else None,
                 after,
                 watch.layout_id if after is not None else None,
-                moments.text(self.now),
+                self.noticed_at,
                 self.found_by,
             )
         )
