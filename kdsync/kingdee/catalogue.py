@@ -26,10 +26,18 @@ def _bill(form: str, zh: str, en: str, vi: str, **known: Any) -> Facts:
 
 def _record(form: str, zh: str, en: str, vi: str, **known: Any) -> Facts:
     """Master data: a number of its own, nothing to void or close, and an audit date whose name differs."""
-    return Facts(form, **{
-        "number": "FNumber", "cancel": None, "close": None, "approved": None, "approver": None,
-        "title": _title(zh, en, vi), **known,
-    })
+    return Facts(
+        form,
+        **{
+            "number": "FNumber",
+            "cancel": None,
+            "close": None,
+            "approved": None,
+            "approver": None,
+            "title": _title(zh, en, vi),
+            **known,
+        },
+    )
 
 
 _UPPER = {"status": "FDOCUMENTSTATUS", "cancel": "FCANCELSTATUS", "creator": "FCREATORID"}

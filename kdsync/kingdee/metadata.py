@@ -102,11 +102,16 @@ def read_metadata(form: str, data: Mapping[str, Any]) -> Metadata:
             entries.append(entry)
         for found in _fields(entry, part):
             fields.setdefault(found.key.casefold(), found)
-    operations = [str(item["OperationNumber"]) for item in _mappings(data.get("Operations"))
-                  if item.get("OperationNumber")]
+    operations = [
+        str(item["OperationNumber"]) for item in _mappings(data.get("Operations")) if item.get("OperationNumber")
+    ]
     return Metadata(
-        form=str(data.get("Id") or form), pk=str(data.get("PkFieldName") or "") or None, entries=tuple(entries),
-        fields=fields, names=_names(data.get("Name")), operations=tuple(operations),
+        form=str(data.get("Id") or form),
+        pk=str(data.get("PkFieldName") or "") or None,
+        entries=tuple(entries),
+        fields=fields,
+        names=_names(data.get("Name")),
+        operations=tuple(operations),
     )
 
 
@@ -177,7 +182,8 @@ def _entry(facts: Facts, metadata: Metadata, entry_fields: Iterable[str]) -> str
 def _fields(entry: str, part: Mapping[str, Any]) -> list[Field]:
     return [
         Field(str(item["Key"]), entry, str(item.get("LookUpObjectFormId") or ""), _names(item.get("Name")))
-        for item in _mappings(part.get("Fields")) if item.get("Key")
+        for item in _mappings(part.get("Fields"))
+        if item.get("Key")
     ]
 
 

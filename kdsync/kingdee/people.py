@@ -21,8 +21,11 @@ PHONES = ("FPhone", "FMobile")
 USER = ("FUserID", "FUserAccount", "FName", "FLinkObject")
 EMPLOYEE = ("FID", "FStaffNumber", "FNumber", "FName", "FMobile", "FPersonID")
 PLACES = (
-    ("SEC_User", "FUserID"), ("SEC_User", "FUserAccount"),
-    ("BD_Empinfo", "FID"), ("BD_Empinfo", "FStaffNumber"), ("BD_Empinfo", "FNumber"),
+    ("SEC_User", "FUserID"),
+    ("SEC_User", "FUserAccount"),
+    ("BD_Empinfo", "FID"),
+    ("BD_Empinfo", "FStaffNumber"),
+    ("BD_Empinfo", "FNumber"),
 )
 """Where a key is looked for, in this order."""
 UNREADABLE = frozenset({"permission", "2", "unknown-form", "9", "10", "bad-filter"})

@@ -1,4 +1,4 @@
-"""A Kingdee that only hands out prepared pages, in a process of its own: fast, so that what is measured is kdsync.
+"""A Kingdee that only hands out pages of one form, in a process of its own: fast, so that what is measured is kdsync.
 
 It knows one form, sorted by primary key, and of a filter only what kdsync's looks use: behind a key, a list of keys,
 by dates, and open documents.
@@ -13,7 +13,6 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
 from http.server import BaseHTTPRequestHandler
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
@@ -71,7 +70,6 @@ def chosen(where: str, limit: int, company: Company) -> Sequence[int]:
     return range(first, min(first + limit, last))
 
 
-@lru_cache(maxsize=256)
 def page(keys: str, where: str, start: int, limit: int, company: Company) -> bytes:
     """The answer to a query."""
     wanted = keys.split(",")

@@ -3,7 +3,7 @@
     python -m tests.benchmarks.first_look [--documents 100000] [--rounds 5] [--delay 0.02]
 
 The server is in a process of its own; both ask it for the same keys in pages of the same size, in turns. The SDK's
-answer is text; it is parsed, as every user of the SDK has to, to know the rows. Without --delay both networks are
+answer is text; it is parsed, because only so the next page can be asked for. Without --delay both networks are
 measured: loopback as it is, and 20 ms more on the way of each request.
 """
 

@@ -87,7 +87,7 @@ def _cycle(watchers: list[Watcher]) -> float:
 
 
 def _profile(watchers: list[Watcher]) -> None:
-    profile = cProfile.Profile()
+    profile = cProfile.Profile(process_time)
     with profile:
         for _ in range(20):
             _cycle(watchers)

@@ -13,18 +13,32 @@ from hypothesis import strategies as st
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
 from kdsync.kingdee.answer import parse, read_answer
 
-LOST = {"Result": {"ResponseStatus": {
-    "ErrorCode": 500, "IsSuccess": False,
-    "Errors": [{"FieldName": None, "Message": "会话信息已丢失，请重新登录", "DIndex": 0}],
-    "SuccessEntitys": [], "SuccessMessages": [], "MsgCode": 1,
-}}}
+LOST = {
+    "Result": {
+        "ResponseStatus": {
+            "ErrorCode": 500,
+            "IsSuccess": False,
+            "Errors": [{"FieldName": None, "Message": "会话信息已丢失，请重新登录", "DIndex": 0}],
+            "SuccessEntitys": [],
+            "SuccessMessages": [],
+            "MsgCode": 1,
+        }
+    }
+}
 TOP_LEVEL = {"ResponseStatus": LOST["Result"]["ResponseStatus"]}
 
 
 def status(text: str, msgcode: Any = 0, **more: Any) -> dict[str, Any]:
-    return {"Result": {"ResponseStatus": {
-        "IsSuccess": False, "Errors": [{"Message": text}], "MsgCode": msgcode, **more,
-    }}}
+    return {
+        "Result": {
+            "ResponseStatus": {
+                "IsSuccess": False,
+                "Errors": [{"Message": text}],
+                "MsgCode": msgcode,
+                **more,
+            }
+        }
+    }
 
 
 def fail(body: Any, http: int = 200, *, read: bool = True) -> EdgeError:
@@ -39,14 +53,25 @@ def test_a_lost_session_in_all_its_wrappings(body: Any) -> None:
     assert fail(body).kind is FailureKind.SESSION_LOST
 
 
-@pytest.mark.parametrize("rows", [
-    [], [[1, "P1", "A"]], [[1, None, {"x": 1}]], [{"FID": 1, "FBillNo": "P1"}], True, "text", 5, None, {},
-    {"Result": {"ResponseStatus": {"IsSuccess": True, "Errors": [], "MsgCode": 0}, "Id": 7}},
-    {"Result": {"ResponseStatus": {"IsSuccess": "true", "Errors": []}}},
-    {"Result": {"ResponseStatus": "", "OperationResults": "{}"}},
-    {"Result": {"IsSuccess": True, "RowCount": 0, "Rows": []}},
-    {"errcode": 0},
-])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        [],
+        [[1, "P1", "A"]],
+        [[1, None, {"x": 1}]],
+        [{"FID": 1, "FBillNo": "P1"}],
+        True,
+        "text",
+        5,
+        None,
+        {},
+        {"Result": {"ResponseStatus": {"IsSuccess": True, "Errors": [], "MsgCode": 0}, "Id": 7}},
+        {"Result": {"ResponseStatus": {"IsSuccess": "true", "Errors": []}}},
+        {"Result": {"ResponseStatus": "", "OperationResults": "{}"}},
+        {"Result": {"IsSuccess": True, "RowCount": 0, "Rows": []}},
+        {"errcode": 0},
+    ],
+)
 def test_what_is_no_error_comes_through_unchanged(rows: Any) -> None:
     assert read_answer(200, json.dumps(rows).encode(), read=True) == rows
     assert read_answer(206, b"\xef\xbb\xbf " + json.dumps(rows).encode(), read=True) == rows
@@ -89,19 +114,22 @@ def test_the_request_filter_looks_like_rows() -> None:
     assert (error.kind, error.code) == (FailureKind.REFUSED, "request-filter")
 
 
-@pytest.mark.parametrize(("body", "code", "kind"), [
-    ("401 Forbidden ByRspRetStatusCode -- N001: Unexpectable request.", "N001", FailureKind.SESSION_LOST),
-    ("403 Forbidden ByRspRetStatusCode -- N001: Unexpectable request.", "N001", FailureKind.SESSION_LOST),
-    ("response_error: 未将对象引用设置到对象的实例。", "null-reference", FailureKind.TRANSIENT),
-    ("response_error: something", "response-error", FailureKind.TRANSIENT),
-    ("Fail to verify thirty passport", "third-party", FailureKind.CONFIGURATION),
-    ("The request is not from API GateWay", "forced-gateway", FailureKind.CONFIGURATION),
-    ("what is this", "not-json", FailureKind.TRANSIENT),
-    ("", "empty", FailureKind.TRANSIENT),
-    ("  \r\n", "empty", FailureKind.TRANSIENT),
-    ("<!DOCTYPE html><html>已审核</html>", "html", FailureKind.TRANSIENT),
-    ('[[1,"P1"],[2,"P', "not-json", FailureKind.TRANSIENT),
-])
+@pytest.mark.parametrize(
+    ("body", "code", "kind"),
+    [
+        ("401 Forbidden ByRspRetStatusCode -- N001: Unexpectable request.", "N001", FailureKind.SESSION_LOST),
+        ("403 Forbidden ByRspRetStatusCode -- N001: Unexpectable request.", "N001", FailureKind.SESSION_LOST),
+        ("response_error: 未将对象引用设置到对象的实例。", "null-reference", FailureKind.TRANSIENT),
+        ("response_error: something", "response-error", FailureKind.TRANSIENT),
+        ("Fail to verify thirty passport", "third-party", FailureKind.CONFIGURATION),
+        ("The request is not from API GateWay", "forced-gateway", FailureKind.CONFIGURATION),
+        ("what is this", "not-json", FailureKind.TRANSIENT),
+        ("", "empty", FailureKind.TRANSIENT),
+        ("  \r\n", "empty", FailureKind.TRANSIENT),
+        ("<!DOCTYPE html><html>已审核</html>", "html", FailureKind.TRANSIENT),
+        ('[[1,"P1"],[2,"P', "not-json", FailureKind.TRANSIENT),
+    ],
+)
 def test_plain_text_with_http_200(body: str, code: str, kind: FailureKind) -> None:
     error = fail(body.encode())
     assert (error.code, error.kind) == (code, kind)
@@ -111,22 +139,25 @@ def test_a_quoted_server_exception_is_still_one() -> None:
     assert fail("response_error: something").code == "response-error"
 
 
-@pytest.mark.parametrize(("http", "body", "code", "kind"), [
-    (500, b"Internal Server Error", "http-500", FailureKind.TRANSIENT),
-    (502, b"<html>Bad Gateway</html>", "http-502", FailureKind.TRANSIENT),
-    (404, b"<html>", "http-404", FailureKind.CONFIGURATION),
-    (302, b"", "http-302", FailureKind.CONFIGURATION),
-    (407, b"", "http-407", FailureKind.CONFIGURATION),
-    (429, b"", "http-429", FailureKind.RATE_LIMITED),
-    (413, b"", "http-413", FailureKind.REFUSED),
-    (500, b"[[1]]", "http-500", FailureKind.TRANSIENT),
-    (500, b"Fail to verify thirty passport", "third-party", FailureKind.CONFIGURATION),
-    (519, b'{"errcode":4002,"description":"APP_ID empty"}', "gateway-4002", FailureKind.CONFIGURATION),
-    (519, b'{"errcode":4006,"description_cn":"x"}', "gateway-4006", FailureKind.TRANSIENT),
-    (519, b'{"errcode":5001}', "gateway-5001", FailureKind.CONFIGURATION),
-    (519, b'{"errcode":7777}', "unmapped-gateway-7777", FailureKind.TRANSIENT),
-    (418, b"teapot", "not-json", FailureKind.TRANSIENT),
-])
+@pytest.mark.parametrize(
+    ("http", "body", "code", "kind"),
+    [
+        (500, b"Internal Server Error", "http-500", FailureKind.TRANSIENT),
+        (502, b"<html>Bad Gateway</html>", "http-502", FailureKind.TRANSIENT),
+        (404, b"<html>", "http-404", FailureKind.CONFIGURATION),
+        (302, b"", "http-302", FailureKind.CONFIGURATION),
+        (407, b"", "http-407", FailureKind.CONFIGURATION),
+        (429, b"", "http-429", FailureKind.RATE_LIMITED),
+        (413, b"", "http-413", FailureKind.REFUSED),
+        (500, b"[[1]]", "http-500", FailureKind.TRANSIENT),
+        (500, b"Fail to verify thirty passport", "third-party", FailureKind.CONFIGURATION),
+        (519, b'{"errcode":4002,"description":"APP_ID empty"}', "gateway-4002", FailureKind.CONFIGURATION),
+        (519, b'{"errcode":4006,"description_cn":"x"}', "gateway-4006", FailureKind.TRANSIENT),
+        (519, b'{"errcode":5001}', "gateway-5001", FailureKind.CONFIGURATION),
+        (519, b'{"errcode":7777}', "unmapped-gateway-7777", FailureKind.TRANSIENT),
+        (418, b"teapot", "not-json", FailureKind.TRANSIENT),
+    ],
+)
 def test_http_says_no(http: int, body: bytes, code: str, kind: FailureKind) -> None:
     error = fail(body, http)
     assert (error.code, error.kind) == (code, kind)
@@ -183,9 +214,30 @@ def test_no_bytes_raise_anything_but_an_edge_error(body: bytes, http: int, read:
 
 
 JSON = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner, max_size=3) | st.dictionaries(
-        st.sampled_from(["Result", "ResponseStatus", "IsSuccess", "Errors", "Message", "MsgCode", "SuccessEntitys",
-                         "errcode", "actionname"]) | st.text(max_size=3), inner, max_size=4), max_leaves=12)
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                [
+                    "Result",
+                    "ResponseStatus",
+                    "IsSuccess",
+                    "Errors",
+                    "Message",
+                    "MsgCode",
+                    "SuccessEntitys",
+                    "errcode",
+                    "actionname",
+                ]
+            )
+            | st.text(max_size=3),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
 
 
 @given(JSON)

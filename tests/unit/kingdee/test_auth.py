@@ -21,8 +21,14 @@ def test_a_signed_login_never_holds_the_secret(make_settings: Callable[..., King
     assert service.endswith("AuthService.LoginBySign")
     secret = "0123456789abcdef0123456789abcdef"
     parts = (settings.acct_id, settings.username, settings.app_id, secret, "1700000000")
-    assert body == {"acctID": settings.acct_id, "username": "kdsync", "appId": settings.app_id,
-                    "timestamp": 1700000000, "sign": login_signature(parts), "lcid": 2052}
+    assert body == {
+        "acctID": settings.acct_id,
+        "username": "kdsync",
+        "appId": settings.app_id,
+        "timestamp": 1700000000,
+        "sign": login_signature(parts),
+        "lcid": 2052,
+    }
     assert login_request(settings, 1700000000, "sha1")[1]["sign"] == login_signature(parts, "sha1")
 
 
@@ -43,8 +49,13 @@ def test_a_missing_secret_is_named(make_settings: Callable[..., KingdeeSection],
 
 
 def test_a_plain_success() -> None:
-    answer = {"LoginResultType": 1, "Message": None, "MessageCode": "", "KDSVCSessionId": "sid",
-              "Context": {"UserId": 16394, "UserName": "kdsync"}}
+    answer = {
+        "LoginResultType": 1,
+        "Message": None,
+        "MessageCode": "",
+        "KDSVCSessionId": "sid",
+        "Context": {"UserId": 16394, "UserName": "kdsync"},
+    }
     session = session_of(answer, COOKIES, 3)
     assert session.headers == {"Cookie": "kdservice-sessionid=sid; ASP.NET_SessionId=asp", "kdservice-sessionid": "sid"}
     assert (session.user_id, session.user_name, session.warning, session.generation) == ("16394", "kdsync", "", 3)
@@ -55,29 +66,43 @@ def test_the_session_does_not_show_in_its_repr() -> None:
     assert KingdeeSession(1).headers == {}
 
 
-@pytest.mark.parametrize(("answer", "warning"), [
-    ({"LoginResultType": 1, "MessageCode": "CheckPasswordPolicy", "KDSVCSessionId": "s"}, "CheckPasswordPolicy"),
-    ({"LoginResultType": -5, "Message": "还剩3天", "KDSVCSessionId": None, "FormId": "BOS_CloudInspection",
-      "IsSuccessByAPI": True}, "还剩3天"),
-    ({"LoginResultType": -2, "Message": "change it", "KDSVCSessionId": "s"}, "change it"),
-    ({"LoginResultType": -4, "Message": "warning", "KDSVCSessionId": "s"}, "warning"),
-    ({"LoginResultType": 1, "KDSVCSessionId": "s", "FormId": "BOS_X"}, "BOS_X"),
-])
+@pytest.mark.parametrize(
+    ("answer", "warning"),
+    [
+        ({"LoginResultType": 1, "MessageCode": "CheckPasswordPolicy", "KDSVCSessionId": "s"}, "CheckPasswordPolicy"),
+        (
+            {
+                "LoginResultType": -5,
+                "Message": "还剩3天",
+                "KDSVCSessionId": None,
+                "FormId": "BOS_CloudInspection",
+                "IsSuccessByAPI": True,
+            },
+            "还剩3天",
+        ),
+        ({"LoginResultType": -2, "Message": "change it", "KDSVCSessionId": "s"}, "change it"),
+        ({"LoginResultType": -4, "Message": "warning", "KDSVCSessionId": "s"}, "warning"),
+        ({"LoginResultType": 1, "KDSVCSessionId": "s", "FormId": "BOS_X"}, "BOS_X"),
+    ],
+)
 def test_a_warning_lets_the_user_in(answer: dict[str, Any], warning: str) -> None:
     assert session_of(answer, COOKIES, 1).warning == warning
 
 
-@pytest.mark.parametrize(("answer", "code"), [
-    ({"LoginResultType": 0, "Message": "用户名或密码错误"}, "login-0"),
-    ({"LoginResultType": -1, "Message": "时间戳验证失败，请求链接已失效"}, "time-stamp"),
-    ({"LoginResultType": -1, "Message": "?"}, "unmapped-login--1"),
-    ({"LoginResultType": -3, "Message": "?", "IsSuccessByAPI": True}, "login-3"),
-    ({"LoginResultType": -1, "MessageCode": "CheckPasswordPolicy"}, "password-expired"),
-    ({"LoginResultType": -5, "Message": "许可"}, "licence"),
-    ({"LoginResultType": -6}, "login-6"),
-    ({"LoginResultType": -7}, "login-7"),
-    ({"LoginResultType": 0, "Message": "用户已被锁定"}, "account-locked"),
-])
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        ({"LoginResultType": 0, "Message": "用户名或密码错误"}, "login-0"),
+        ({"LoginResultType": -1, "Message": "时间戳验证失败，请求链接已失效"}, "time-stamp"),
+        ({"LoginResultType": -1, "Message": "?"}, "unmapped-login--1"),
+        ({"LoginResultType": -3, "Message": "?", "IsSuccessByAPI": True}, "login-3"),
+        ({"LoginResultType": -1, "MessageCode": "CheckPasswordPolicy"}, "password-expired"),
+        ({"LoginResultType": -5, "Message": "许可"}, "licence"),
+        ({"LoginResultType": -6}, "login-6"),
+        ({"LoginResultType": -7}, "login-7"),
+        ({"LoginResultType": 0, "Message": "用户已被锁定"}, "account-locked"),
+    ],
+)
 def test_a_refusal_in_spite_of_its_cookies(answer: dict[str, Any], code: str) -> None:
     with pytest.raises(EdgeError) as caught:
         session_of(answer, COOKIES, 1)

@@ -27,18 +27,30 @@ def test_stock_has_no_dates_no_status_and_no_number() -> None:
     assert (stock.dates, stock.status, stock.number, stock.entry) == ((), None, None, None)
 
 
-@pytest.mark.parametrize(("form", "pk"), [
-    ("BD_MATERIAL", "FMATERIALID"), ("BD_Customer", "FCUSTID"), ("GL_VOUCHER", "FVOUCHERID"), ("SEC_User", "FUserID"),
-    ("SAL_SaleOrder", "FID"),
-])
+@pytest.mark.parametrize(
+    ("form", "pk"),
+    [
+        ("BD_MATERIAL", "FMATERIALID"),
+        ("BD_Customer", "FCUSTID"),
+        ("GL_VOUCHER", "FVOUCHERID"),
+        ("SEC_User", "FUserID"),
+        ("SAL_SaleOrder", "FID"),
+    ],
+)
 def test_primary_keys_differ(form: str, pk: str) -> None:
     assert facts_without_metadata(form).pk == pk
 
 
-@pytest.mark.parametrize(("form", "where"), [
-    ("AP_Payable", "FWRITTENOFFSTATUS <> 'C'"), ("AR_receivable", "FWRITTENOFFSTATUS <> 'C'"),
-    ("SAL_SaleOrder", "FCloseStatus = 'A'"), ("CN_PAYAPPLY", "FCLOSESTATUS = 'A'"), ("AP_PAYBILL", None),
-])
+@pytest.mark.parametrize(
+    ("form", "where"),
+    [
+        ("AP_Payable", "FWRITTENOFFSTATUS <> 'C'"),
+        ("AR_receivable", "FWRITTENOFFSTATUS <> 'C'"),
+        ("SAL_SaleOrder", "FCloseStatus = 'A'"),
+        ("CN_PAYAPPLY", "FCLOSESTATUS = 'A'"),
+        ("AP_PAYBILL", None),
+    ],
+)
 def test_which_approved_documents_are_still_alive(form: str, where: str | None) -> None:
     assert facts_without_metadata(form).open == where
 

@@ -24,8 +24,19 @@ from kdsync.kingdee.signing import signed_headers
 from kdsync.kingdee.transport import Call
 
 Make = Callable[..., KingdeeClient]
-LOST = [[{"Result": {"ResponseStatus": {"IsSuccess": False, "Errors": [{"Message": "会话信息已丢失，请重新登录"}],
-                                        "MsgCode": 1}}}]]
+LOST = [
+    [
+        {
+            "Result": {
+                "ResponseStatus": {
+                    "IsSuccess": False,
+                    "Errors": [{"Message": "会话信息已丢失，请重新登录"}],
+                    "MsgCode": 1,
+                }
+            }
+        }
+    ]
+]
 STAMP_REFUSED = {"LoginResultType": -1, "Message": "时间戳验证失败，请求链接已失效"}
 SIGN_REFUSED = {"LoginResultType": -1, "Message": "Fail to VerifyThirtyPassport"}
 WRONG_PASSWORD = {"LoginResultType": 0, "Message": "用户名或密码错误"}
@@ -262,10 +273,15 @@ def test_sha1_is_tried_once_and_never_again(kingdee: Server, make_client: Make, 
     assert [len(body["sign"]) for body in kingdee.bodies("LoginBySign")] == [64, 40, 64, 64, 64, 64, 64]
 
 
-@pytest.mark.parametrize("answer", [
-    {"LoginResultType": -1, "Message": "Fail to RestoreSessionByApi"}, WRONG_PASSWORD,
-    {"LoginResultType": -1, "Message": "用户被禁用"}, (200, "The request is not from API GateWay"),
-])
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"LoginResultType": -1, "Message": "Fail to RestoreSessionByApi"},
+        WRONG_PASSWORD,
+        {"LoginResultType": -1, "Message": "用户被禁用"},
+        (200, "The request is not from API GateWay"),
+    ],
+)
 def test_a_wrong_user_is_not_a_wrong_signature(kingdee: Server, make_client: Make, answer: Any) -> None:
     kingdee.logins = [answer]
     refused(make_client())
@@ -304,9 +320,7 @@ def test_no_error_holds_a_secret(kingdee: Server, make_client: Make) -> None:
 
 
 @pytest.mark.parametrize(("auth", "service"), [("secret", "LoginByAppSecret"), ("password", "ValidateUser")])
-def test_logins_without_a_time_stamp_need_no_probe(
-    kingdee: Server, make_client: Make, auth: str, service: str
-) -> None:
+def test_logins_without_a_time_stamp_need_no_probe(kingdee: Server, make_client: Make, auth: str, service: str) -> None:
     query(make_client(auth=auth))
     assert kingdee.names() == [service, "ExecuteBillQuery"]
 
@@ -340,8 +354,11 @@ def test_signed_headers_need_no_login(kingdee: Server, make_client: Make, clock:
     stamp = int(client.server_now().timestamp())
     expected = signed_headers(
         path="/K3Cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.ExecuteBillQuery.common.kdsvc",
-        app_id=settings.app_id, app_secret="0123456789abcdef0123456789abcdef",
-        app_data="65a1b2c3d4e5f6,kdsync,2052,7", timestamp=stamp, nonce=str(stamp),
+        app_id=settings.app_id,
+        app_secret="0123456789abcdef0123456789abcdef",
+        app_data="65a1b2c3d4e5f6,kdsync,2052,7",
+        timestamp=stamp,
+        nonce=str(stamp),
     )
     assert {key: request.headers[key] for key in expected} == expected
     assert abs(stamp - clock.now().timestamp()) <= 1
@@ -388,5 +405,6 @@ def test_a_warning_of_the_login_is_logged_by_the_logging_of_the_day(kingdee: Ser
     finally:
         structlog.reset_defaults()
     assert [(each["event"], each["log_level"]) for each in entries.entries] == [
-        ("kingdee.logged_in", "info"), ("kingdee.login_warning", "warning"),
+        ("kingdee.logged_in", "info"),
+        ("kingdee.login_warning", "warning"),
     ]

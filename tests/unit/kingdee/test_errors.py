@@ -11,38 +11,53 @@ from kdsync.kingdee.errors import MOST_WORDS, Symptom, answered, failure, for_an
 from kdsync.kingdee.traps import TRAPS
 
 
-@pytest.mark.parametrize(("text", "code", "kind"), [
-    ("“u”使用业务单据：“销售订单”业务操作-“[No-修改]”冲突，请稍候再使用。", "edit-lock", FailureKind.TRANSIENT),
-    ("单据已被锁定", "edit-lock", FailureKind.TRANSIENT),
-    ("单据已关联工作流实例，不能直接审核", "in-workflow", FailureKind.REFUSED),
-    ("没有任务处理权限", "not-assignee", FailureKind.REFUSED),
-    ("当前用户不是待办任务的处理人", "not-assignee", FailureKind.REFUSED),
-    ("单据编号为P1的付款单，只有暂存、创建和重新审核的数据才允许提交", "already-submitted", FailureKind.REFUSED),
-    ("单据尚未提交，请先提交单据", "not-submitted", FailureKind.REFUSED),
-    ("单据未提交", "not-submitted", FailureKind.REFUSED),
-    ("单据已经审核", "already-approved", FailureKind.REFUSED),
-    ("单据已审核，不允许修改", "approved", FailureKind.REFUSED),
-    ("字段往来单位是必填项", "required", FailureKind.REFUSED),
-    ("编码P1违反唯一性约束", "duplicate", FailureKind.REFUSED),
-    ("标识为“XX_NO”的业务对象不存在，或者被删除", "unknown-form", FailureKind.REFUSED),
-    ("GetRealExpress error: x", "bad-filter", FailureKind.REFUSED),
-    ("您没有付款单的查看权限", "permission", FailureKind.CONFIGURATION),
-    ("已超过许可数", "licence", FailureKind.CONFIGURATION),
-    ("会话信息已丢失，请重新登录", "session", FailureKind.SESSION_LOST),
-])
+@pytest.mark.parametrize(
+    ("text", "code", "kind"),
+    [
+        ("“u”使用业务单据：“销售订单”业务操作-“[No-修改]”冲突，请稍候再使用。", "edit-lock", FailureKind.TRANSIENT),
+        ("单据已被锁定", "edit-lock", FailureKind.TRANSIENT),
+        ("单据已关联工作流实例，不能直接审核", "in-workflow", FailureKind.REFUSED),
+        ("没有任务处理权限", "not-assignee", FailureKind.REFUSED),
+        ("当前用户不是待办任务的处理人", "not-assignee", FailureKind.REFUSED),
+        ("单据编号为P1的付款单，只有暂存、创建和重新审核的数据才允许提交", "already-submitted", FailureKind.REFUSED),
+        ("单据尚未提交，请先提交单据", "not-submitted", FailureKind.REFUSED),
+        ("单据未提交", "not-submitted", FailureKind.REFUSED),
+        ("单据已经审核", "already-approved", FailureKind.REFUSED),
+        ("单据已审核，不允许修改", "approved", FailureKind.REFUSED),
+        ("字段往来单位是必填项", "required", FailureKind.REFUSED),
+        ("编码P1违反唯一性约束", "duplicate", FailureKind.REFUSED),
+        ("标识为“XX_NO”的业务对象不存在，或者被删除", "unknown-form", FailureKind.REFUSED),
+        ("GetRealExpress error: x", "bad-filter", FailureKind.REFUSED),
+        ("您没有付款单的查看权限", "permission", FailureKind.CONFIGURATION),
+        ("已超过许可数", "licence", FailureKind.CONFIGURATION),
+        ("会话信息已丢失，请重新登录", "session", FailureKind.SESSION_LOST),
+    ],
+)
 @pytest.mark.parametrize("msgcode", ["0", "4"])
 def test_the_text_tells_what_the_number_does_not(text: str, code: str, kind: FailureKind, msgcode: str) -> None:
     error = failure(Symptom(text=text, msgcode=msgcode), read=False)
     assert (error.code, error.kind) == (code, kind)
 
 
-@pytest.mark.parametrize(("msgcode", "kind"), [
-    ("1", FailureKind.SESSION_LOST), ("2", FailureKind.CONFIGURATION), ("3", FailureKind.REFUSED),
-    ("5", FailureKind.REFUSED), ("6", FailureKind.TRANSIENT), ("7", FailureKind.CONFIGURATION),
-    ("8", FailureKind.REFUSED), ("9", FailureKind.REFUSED), ("10", FailureKind.REFUSED), ("11", FailureKind.REFUSED),
-    ("12", FailureKind.REFUSED), ("13", FailureKind.TRANSIENT), ("14", FailureKind.RATE_LIMITED),
-    ("15", FailureKind.CONFIGURATION),
-])
+@pytest.mark.parametrize(
+    ("msgcode", "kind"),
+    [
+        ("1", FailureKind.SESSION_LOST),
+        ("2", FailureKind.CONFIGURATION),
+        ("3", FailureKind.REFUSED),
+        ("5", FailureKind.REFUSED),
+        ("6", FailureKind.TRANSIENT),
+        ("7", FailureKind.CONFIGURATION),
+        ("8", FailureKind.REFUSED),
+        ("9", FailureKind.REFUSED),
+        ("10", FailureKind.REFUSED),
+        ("11", FailureKind.REFUSED),
+        ("12", FailureKind.REFUSED),
+        ("13", FailureKind.TRANSIENT),
+        ("14", FailureKind.RATE_LIMITED),
+        ("15", FailureKind.CONFIGURATION),
+    ],
+)
 def test_the_numbers_of_the_help_pages(msgcode: str, kind: FailureKind) -> None:
     error = failure(Symptom(text="something", msgcode=msgcode))
     assert (error.kind, error.code) == (kind, msgcode)

@@ -23,11 +23,21 @@ def part(key: str, *fields: str, **more: Any) -> dict[str, Any]:
 
 
 ORDER = {
-    "Id": "SAL_SaleOrder", "PkFieldName": "FID",
+    "Id": "SAL_SaleOrder",
+    "PkFieldName": "FID",
     "Name": [{"Key": 2052, "Value": "销售订单"}, {"Key": 1033, "Value": "SO"}],
     "Entrys": [
-        part("FBillHead", "FBillNo", "FDOCUMENTSTATUS", "FCreateDate", "FModifyDate", "FApproveDate", "FCancelDate",
-             "FCreatorId", "FCloseStatus"),
+        part(
+            "FBillHead",
+            "FBillNo",
+            "FDOCUMENTSTATUS",
+            "FCreateDate",
+            "FModifyDate",
+            "FApproveDate",
+            "FCancelDate",
+            "FCreatorId",
+            "FCloseStatus",
+        ),
         part("FSaleOrderFinance", "FBillAllAmount"),
         part("SubHeadEntity", "FReceiver"),
         part("FSaleOrderEntry", "FMaterialId", "FQty", "FBillNo"),
@@ -71,7 +81,11 @@ def test_head_and_entries_are_told_apart() -> None:
 def test_kinds_of_fields() -> None:
     assert Field("FSupplierId", lookup="BD_Supplier").kind == "reference"
     assert [Field(key).kind for key in ("FDate", "FModifyDate", "F_ABC_Date1", "FUpdateTime", "FQty")] == [
-        "date", "date", "date", "date", "other",
+        "date",
+        "date",
+        "date",
+        "date",
+        "other",
     ]
 
 
@@ -106,15 +120,33 @@ def test_facts_are_spelt_as_the_form_has_them() -> None:
 
 
 def test_a_form_that_is_not_in_the_table_is_learnt() -> None:
-    data = {"Id": "F_X", "PkFieldName": "FXID", "Name": [{"Key": "2052", "Value": "自定义"}], "Entrys": [
-        part("FBillHead", "FNumber", "FCREATEDATE", "FAuditDate", "FAuditorId", "FCloseDate"), part("FE1", "FA"),
-        part("FE2", "FB", "FC"),
-    ]}
+    data = {
+        "Id": "F_X",
+        "PkFieldName": "FXID",
+        "Name": [{"Key": "2052", "Value": "自定义"}],
+        "Entrys": [
+            part("FBillHead", "FNumber", "FCREATEDATE", "FAuditDate", "FAuditorId", "FCloseDate"),
+            part("FE1", "FA"),
+            part("FE2", "FB", "FC"),
+        ],
+    }
     facts = refine(None, read_metadata("F_X", data), ["FB", "FC.FName", "FA"])
     assert facts == Facts(
-        "F_X", pk="FXID", number="FNumber", status=None, cancel=None, close=None, created="FCREATEDATE", modified=None,
-        approved="FAuditDate", other_dates=("FCloseDate",), creator=None, modifier=None, approver="FAuditorId",
-        entry="FE2", title={"zh": "自定义"},
+        "F_X",
+        pk="FXID",
+        number="FNumber",
+        status=None,
+        cancel=None,
+        close=None,
+        created="FCREATEDATE",
+        modified=None,
+        approved="FAuditDate",
+        other_dates=("FCloseDate",),
+        creator=None,
+        modifier=None,
+        approver="FAuditorId",
+        entry="FE2",
+        title={"zh": "自定义"},
     )
     assert refine(None, read_metadata("F_X", data)).entry == "FE1"
 
@@ -129,18 +161,29 @@ def test_metadata_without_fields_changes_nothing() -> None:
     assert refine(facts, Metadata("AP_Payable")) == facts
 
 
-@pytest.mark.parametrize("symptom", [
-    Symptom(text="没有权限"), Symptom(text="response_error: x"), Symptom(http="404"), Symptom(text="?", msgcode="4"),
-])
+@pytest.mark.parametrize(
+    "symptom",
+    [
+        Symptom(text="没有权限"),
+        Symptom(text="response_error: x"),
+        Symptom(http="404"),
+        Symptom(text="?", msgcode="4"),
+    ],
+)
 def test_where_kingdee_does_not_tell_the_table_has_to_do(symptom: Symptom) -> None:
     assert learn(told(failure(symptom)), "SAL_SaleOrder") == (facts_without_metadata("SAL_SaleOrder"), None)
 
 
-@pytest.mark.parametrize("error", [
-    failure(Symptom(fault="timeout")), failure(Symptom(http="502")), failure(Symptom(login="0")),
-    failure(Symptom(text="标识为“X”的业务对象不存在")),
-    EdgeError("kingdee", FailureKind.RATE_LIMITED, "14", "slow down"),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        failure(Symptom(fault="timeout")),
+        failure(Symptom(http="502")),
+        failure(Symptom(login="0")),
+        failure(Symptom(text="标识为“X”的业务对象不存在")),
+        EdgeError("kingdee", FailureKind.RATE_LIMITED, "14", "slow down"),
+    ],
+)
 def test_what_may_be_asked_again_is_not_taken_for_an_answer(error: EdgeError) -> None:
     with pytest.raises(EdgeError):
         learn(told(error), "SAL_SaleOrder")

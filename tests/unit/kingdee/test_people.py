@@ -57,10 +57,22 @@ def people(**forms: Any) -> tuple[People, Forms]:
     return People(cast("KingdeeClient", server)), server
 
 
-@pytest.mark.parametrize(("key", "person"), [
-    ("100002", ZHANG), ("zhangsan", ZHANG), ("7001", ZHANG), ("E1", ZHANG), ("100003", LI), ("7002", WANG),
-    ("N2", WANG), ("nobody", None), ("0", None), (" ", None), ("o'neil", None),
-])
+@pytest.mark.parametrize(
+    ("key", "person"),
+    [
+        ("100002", ZHANG),
+        ("zhangsan", ZHANG),
+        ("7001", ZHANG),
+        ("E1", ZHANG),
+        ("100003", LI),
+        ("7002", WANG),
+        ("N2", WANG),
+        ("nobody", None),
+        ("0", None),
+        (" ", None),
+        ("o'neil", None),
+    ],
+)
 def test_whoever_a_key_stands_for(key: str, person: KingdeePerson | None) -> None:
     assert people()[0].person(key) == person
 
@@ -94,9 +106,13 @@ def test_forms_without_the_linking_keys_still_give_what_they_have() -> None:
     assert directory.person("E1") == KingdeePerson("", "张三", "", "E1")
 
 
-@pytest.mark.parametrize("error", [
-    failure(Symptom(text="没有权限")), failure(Symptom(text="标识为“X”的业务对象不存在")),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        failure(Symptom(text="没有权限")),
+        failure(Symptom(text="标识为“X”的业务对象不存在")),
+    ],
+)
 def test_a_form_that_may_not_be_read_breaks_nothing(error: EdgeError) -> None:
     directory, _ = people(forms={"SEC_User": USERS, "BD_Empinfo": error})
     assert directory.person("100002") == KingdeePerson("zhangsan", "张三")
@@ -104,9 +120,13 @@ def test_a_form_that_may_not_be_read_breaks_nothing(error: EdgeError) -> None:
     assert directory.person("E1") == KingdeePerson("", "张三", "13900000001", "E1")
 
 
-@pytest.mark.parametrize("error", [
-    EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "the connection broke"), failure(Symptom(login="0")),
-])
+@pytest.mark.parametrize(
+    "error",
+    [
+        EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "the connection broke"),
+        failure(Symptom(login="0")),
+    ],
+)
 def test_a_server_that_is_away_is_not_taken_for_nobody(error: EdgeError) -> None:
     directory, _ = people(forms={"SEC_User": error, "BD_Empinfo": EMPLOYEES})
     with pytest.raises(EdgeError):

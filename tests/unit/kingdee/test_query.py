@@ -55,7 +55,8 @@ class Table:
         heads = [({"FID": pk, "FBillNo": f"B{pk}"}, entries) for pk, entries in self.documents]
         return [
             {**head, ENTRY_PK: entry, "FQty": None if entry is None else entry * 10, "FPrice": 1.5}
-            for head, entries in heads for entry in ([*entries] if flat and entries else [None])
+            for head, entries in heads
+            for entry in ([*entries] if flat and entries else [None])
         ]
 
     def behind(self, where: str, row: Mapping[str, Any]) -> bool:
@@ -94,11 +95,18 @@ def expected(table: Table) -> list[Row]:
 def test_an_idle_form_costs_one_request() -> None:
     table = Table([])
     assert read(table, HEADS, "FModifyDate >= '2026-11-23 08:00:00'") == [Page([], NOW, last=True)]
-    assert table.asked == [{
-        "FormId": "SAL_SaleOrder", "FieldKeys": "FID,FBillNo", "OrderString": "FID ASC",
-        "FilterString": "FModifyDate >= '2026-11-23 08:00:00'",
-        "TopRowCount": 0, "StartRow": 0, "Limit": 2000, "SubSystemId": "",
-    }]
+    assert table.asked == [
+        {
+            "FormId": "SAL_SaleOrder",
+            "FieldKeys": "FID,FBillNo",
+            "OrderString": "FID ASC",
+            "FilterString": "FModifyDate >= '2026-11-23 08:00:00'",
+            "TopRowCount": 0,
+            "StartRow": 0,
+            "Limit": 2000,
+            "SubSystemId": "",
+        }
+    ]
 
 
 def test_a_page_starts_behind_the_last_key() -> None:
@@ -107,7 +115,8 @@ def test_a_page_starts_behind_the_last_key() -> None:
     assert [len(page.rows) for page in found] == [3, 3, 1]
     assert [page.last for page in found] == [False, False, True]
     assert [asked["FilterString"] for asked in table.asked[1:]] == [
-        "(FDocumentStatus = 'C' or FID = 3) and FID > 3", "(FDocumentStatus = 'C' or FID = 3) and FID > 6",
+        "(FDocumentStatus = 'C' or FID = 3) and FID > 3",
+        "(FDocumentStatus = 'C' or FID = 3) and FID > 6",
     ]
     assert all(asked["StartRow"] == asked["TopRowCount"] == 0 for asked in table.asked)
 
@@ -146,8 +155,13 @@ def test_a_document_of_five_thousand_rows() -> None:
     assert len(page.rows[0][-1]) == 5000
 
 
-@given(st.lists(st.integers(0, 7), max_size=12), st.integers(1, 9), st.sampled_from([100, 150]), st.booleans(),
-       st.booleans())
+@given(
+    st.lists(st.integers(0, 7), max_size=12),
+    st.integers(1, 9),
+    st.sampled_from([100, 150]),
+    st.booleans(),
+    st.booleans(),
+)
 def test_whatever_the_pages_the_documents_are_the_same(
     sizes: list[int], page_size: int, cap: int, text: bool, ahead: bool
 ) -> None:
@@ -234,8 +248,9 @@ def test_a_reader_that_stops_early_leaves_no_thread() -> None:
 
 @pytest.mark.parametrize("ahead", [True, False])
 def test_a_failure_reaches_the_reader_after_the_pages_before_it(ahead: bool) -> None:
-    found = pages(cast("KingdeeClient", Table([(pk, []) for pk in range(1, 9)], fails_at=2)), HEADS, page_size=2,
-                  ahead=ahead)
+    found = pages(
+        cast("KingdeeClient", Table([(pk, []) for pk in range(1, 9)], fails_at=2)), HEADS, page_size=2, ahead=ahead
+    )
     assert len(next(found).rows) == 2
     with pytest.raises(EdgeError, match="broke"):
         next(found)

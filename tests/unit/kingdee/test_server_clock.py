@@ -38,8 +38,11 @@ def test_one_answer_tells_it_to_the_second() -> None:
     assert server.measured
 
 
-@given(ahead=st.floats(-90_000, 90_000), trips=st.lists(st.floats(0.01, 2.0), min_size=1, max_size=30),
-       pause=st.floats(0.1, 30.0))
+@given(
+    ahead=st.floats(-90_000, 90_000),
+    trips=st.lists(st.floats(0.01, 2.0), min_size=1, max_size=30),
+    pause=st.floats(0.1, 30.0),
+)
 def test_the_difference_is_always_within_the_error(ahead: float, trips: list[float], pause: float) -> None:
     clock = FakeClock(START)
     server = ServerClock(clock)
@@ -76,8 +79,17 @@ def test_forgetting_starts_afresh() -> None:
     assert not server.measured
 
 
-@pytest.mark.parametrize("header", [None, "", "yesterday", "Mon, 99 Nov 2026 99:00:00 GMT",
-                                    "Mon, 01 Jan 1601 00:00:00 GMT", "Fri, 31 Dec 9999 23:59:59 GMT"])
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "yesterday",
+        "Mon, 99 Nov 2026 99:00:00 GMT",
+        "Mon, 01 Jan 1601 00:00:00 GMT",
+        "Fri, 31 Dec 9999 23:59:59 GMT",
+    ],
+)
 def test_a_date_that_is_nonsense_is_left_alone(header: str | None) -> None:
     assert parse_date(header) is None
 

@@ -164,13 +164,16 @@ def test_a_compressed_and_a_chunked_answer(wire: Wire, connect: Callable[..., Tr
     assert wire.connections == 1
 
 
-@pytest.mark.parametrize("raw", [
-    b"",
-    OK + b"Content-Length: 50\r\nConnection: close\r\n\r\n[[1]",
-    OK + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nff\r\n[[1",
-    OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nxyz",
-    b"nonsense\r\n\r\nConnection: close",
-])
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        OK + b"Content-Length: 50\r\nConnection: close\r\n\r\n[[1]",
+        OK + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nff\r\n[[1",
+        OK + b"Content-Encoding: gzip\r\nContent-Length: 3\r\n\r\nxyz",
+        b"nonsense\r\n\r\nConnection: close",
+    ],
+)
 def test_a_broken_answer(wire: Wire, connect: Callable[..., Transport], raw: bytes, calls: list[Call]) -> None:
     transport = connect(wire.url)
     wire.answers = [raw, raw]
@@ -260,8 +263,13 @@ def certificate(tmp_path: Path) -> tuple[Path, Path]:
     key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "erp")])
     signed = (
-        x509.CertificateBuilder().subject_name(name).issuer_name(name).public_key(key.public_key())
-        .serial_number(1).not_valid_before(now - timedelta(days=1)).not_valid_after(now + timedelta(days=1))
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(1)
+        .not_valid_before(now - timedelta(days=1))
+        .not_valid_after(now + timedelta(days=1))
         .add_extension(x509.SubjectAlternativeName([x509.IPAddress(IPv4Address("127.0.0.1"))]), critical=False)
         .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
         .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
@@ -293,16 +301,19 @@ def wrapped(cause: Exception) -> requests.ConnectionError:
     return requests.ConnectionError(urllib3.exceptions.MaxRetryError(pool, "/", cause))
 
 
-@pytest.mark.parametrize(("error", "fault"), [
-    (wrapped(ssl.SSLCertVerificationError(1, "certificate verify failed")), "certificate"),
-    (requests.exceptions.SSLError("handshake"), "tls"),
-    (wrapped(socket.gaierror(-2, "Name or service not known")), "dns"),
-    (requests.exceptions.ProxyError("no"), "proxy"),
-    (requests.ConnectTimeout(), "connect-timeout"),
-    (requests.ReadTimeout(), "timeout"),
-    (ConnectionResetError(104, "Connection reset by peer"), "cut"),
-    (requests.exceptions.InvalidURL("no host"), "address"),
-])
+@pytest.mark.parametrize(
+    ("error", "fault"),
+    [
+        (wrapped(ssl.SSLCertVerificationError(1, "certificate verify failed")), "certificate"),
+        (requests.exceptions.SSLError("handshake"), "tls"),
+        (wrapped(socket.gaierror(-2, "Name or service not known")), "dns"),
+        (requests.exceptions.ProxyError("no"), "proxy"),
+        (requests.ConnectTimeout(), "connect-timeout"),
+        (requests.ReadTimeout(), "timeout"),
+        (ConnectionResetError(104, "Connection reset by peer"), "cut"),
+        (requests.exceptions.InvalidURL("no host"), "address"),
+    ],
+)
 def test_what_an_exception_means(error: Exception, fault: str) -> None:
     assert symptom_of(error).fault == fault
 
