@@ -18,7 +18,7 @@ from kdsync.rules.ruleset import Ruleset
 from kdsync.services.watch import Watch, person_key
 from kdsync.store.notifications import MATCHED, SHADOW, Notification, Wanted
 from kdsync.sync import identity
-from kdsync.sync.diff import Change, value
+from kdsync.sync.diff import CHANGED, Change, value
 
 log = logs.get("match")
 USERS = "SEC_User"  # whom creator, modifier and approver of a document refer to
@@ -110,7 +110,7 @@ def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: 
         noticed_at=now,
         old=old,
         new=new,
-        changed=change.changed if kind is Transition.CHANGED else frozenset(),
+        changed=change.changed if kind is CHANGED else frozenset(),
     )
 
 
