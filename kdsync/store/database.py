@@ -9,15 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, Any
 
-from alembic import command
-from alembic.config import Config
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import OperationalError
 
 from kdsync.errors import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
+HEAD = "0001"  # the newest migration
 BUSY_MS = 30_000
 
 
@@ -30,6 +29,23 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the tables to today's shape. Raises StoreError where the file cannot be used."""
+        if self._revision() != HEAD:
+            self._upgrade()
+
+    def _revision(self) -> str:
+        """The migration the tables are at; "" where there are none."""
+        try:
+            with self.read() as tx:
+                if not inspect(tx).has_table("alembic_version"):
+                    return ""
+                return str(tx.execute(text("SELECT version_num FROM alembic_version")).scalar())
+        except OperationalError as error:
+            raise StoreError(f"cannot open the store {self.path}: {error.orig}") from error
+
+    def _upgrade(self) -> None:
+        from alembic import command  # it is large, and only needed once for each version
+        from alembic.config import Config
+
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
         try:

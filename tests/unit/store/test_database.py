@@ -7,14 +7,16 @@ from typing import Any
 
 import pytest
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from hypothesis import given
 from hypothesis import strategies as st
 from sqlalchemy import text
 
 from kdsync.errors import StoreError
 from kdsync.store import schema
-from kdsync.store.database import Database, hold_lock
+from kdsync.store.database import HEAD, MIGRATIONS, Database, hold_lock
 from kdsync.store.sealing import MARK, Seal
 from kdsync.store.seen import Seen
 
@@ -31,6 +33,12 @@ def test_the_migrations_make_exactly_the_tables_of_the_schema(database: Database
     with database.read() as tx:
         context = MigrationContext.configure(tx, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
+
+
+def test_the_newest_migration_is_the_one_that_is_looked_for() -> None:
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
 def test_migrating_twice_changes_nothing(database: Database) -> None:
