@@ -157,6 +157,9 @@ class Daemon:
         try:
             work()
         except Exception:
+            if self.stopping.is_set():
+                log.info("loop.cut_off", loop=name)  # the store was closed under it; its page is looked at again
+                return
             log.exception("loop.failed", loop=name)
             self.wired.meter.count("loop_failures", labels={"loop": name.partition(" ")[0]})
 
