@@ -2,9 +2,9 @@
 
     python -m tests.benchmarks.first_look [--documents 100000] [--rounds 5] [--delay 0.02]
 
-The server is in a process of its own; both ask it for the same keys in pages of the same size, in turns. The SDK's
-answer is text; it is parsed, because only so the next page can be asked for. Without --delay both networks are
-measured: loopback as it is, and 20 ms more on the way of each request.
+The simulated Kingdee is in a process of its own; both ask it for the same keys in pages of the same size, in turns.
+The SDK's answer is text; it is parsed, because only so the next page can be asked for. Without --delay both networks
+are measured: loopback as it is, and 20 ms more on the way of each request.
 """
 
 from __future__ import annotations
@@ -13,11 +13,19 @@ import json
 import sys
 import tempfile
 from argparse import ArgumentParser, Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from itertools import count
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from pathlib import Path
+from random import Random
+from typing import Any
 
 from k3cloud_webapi_sdk.main import K3CloudApiSdk
 
+from kdsync.clock import SystemClock
+from kdsync.simulator.kingdee import SimulatedKingdee
 from tests.benchmarks import canned, figures, measured
 
 PAGE = 2000
@@ -47,8 +55,7 @@ def _options() -> Namespace:
 
 
 def _measured(options: Namespace, delay: float) -> list[figures.Figure]:
-    company = canned.Company(options.documents, delay=delay)
-    with canned.served(company) as url, tempfile.TemporaryDirectory() as name:
+    with _served(options.documents, delay) as url, tempfile.TemporaryDirectory() as name:
         folders = (Path(name) / str(number) for number in count())
         keys: list[str] = []
 
@@ -96,6 +103,48 @@ def _fetched(url: str, documents: int, keys: list[str]) -> float:
             sys.exit(f"the SDK fetched {fetched} rows")
 
     return figures.seconds(fetch)
+
+
+@contextmanager
+def _served(documents: int, delay: float) -> Iterator[str]:
+    """The address of a simulated Kingdee with so many payments, in another process."""
+    context = get_context("spawn")
+    ours, theirs = context.Pipe()
+    process = context.Process(target=_serve, args=(theirs, documents, delay), daemon=True)
+    process.start()
+    theirs.close()
+    try:
+        yield str(ours.recv())
+    finally:
+        ours.close()
+        process.join()
+
+
+def _serve(pipe: Connection, documents: int, delay: float) -> None:
+    with SimulatedKingdee(SystemClock(), random=Random(1)) as erp:
+        erp.load(canned.FORM, (_payment(place) for place in range(documents)))
+        if delay:
+            erp.fault("slow", times=1_000_000, op="ExecuteBillQuery", seconds=delay)
+        pipe.send(erp.url)
+        with suppress(EOFError):
+            pipe.recv()
+
+
+def _payment(place: int) -> dict[str, Any]:
+    unit = {"id": 100_310 + place % 50, "FNumber": f"VEN{place % 50:05}", "FName": "深圳市前海供应链管理有限公司"}
+    return {
+        "FID": canned.FIRST + place,
+        "FDocumentStatus": "C" if place > 50 else "B",  # a few are under way
+        "FCancelStatus": "A",
+        "FCreateDate": "2026-10-31 17:30:12",
+        "FModifyDate": f"2026-11-{1 + place % 20:02} 09:12:44",
+        "FApproveDate": "2026-11-22 10:00:00",
+        "FCreatorId": {"id": 100_021, "FName": "李会计"},
+        "FPAYORGID": {"id": 100, "FNumber": "100", "FName": "总公司"},
+        "FCONTACTUNIT": unit,
+        "FREALPAYAMOUNTFOR": f"{1280 + place}.50",
+        "FREMARK": "按合同支付第二期货款",
+    }
 
 
 if __name__ == "__main__":

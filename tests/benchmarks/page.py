@@ -171,7 +171,9 @@ def main() -> int:
             page.plain.close()
     return figures.report(
         [
-            figures.Figure(f"{options.documents} changed documents, times plain", figures.ratios(took, plain), 3),
+            figures.Figure(
+                f"{options.documents} changed documents, times plain", figures.ratios(took, plain), options.limit
+            ),
             figures.Figure("kdsync: read, compared, committed", figures.milliseconds(took), None, "ms"),
             figures.Figure("plain: parsed, inserted or replaced", figures.milliseconds(plain), None, "ms"),
         ]
@@ -182,6 +184,7 @@ def _options() -> Namespace:
     parser = ArgumentParser(description=__doc__)
     parser.add_argument("--documents", type=int, default=2000)
     parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--limit", type=float, default=3)
     parser.add_argument("--approved", action="store_true", help="every document makes an event")
     parser.add_argument("--profile", action="store_true", help="also print where the time goes")
     return parser.parse_args()
