@@ -18,6 +18,8 @@ from kdsync.settings.load import Loaded, load
 from kdsync.store.database import Database
 from kdsync.store.sealing import Seal
 
+SHORT = 10  # characters of an id that are shown
+
 
 @contextmanager
 def opened(config: Path) -> Iterator[tuple[Loaded, Database, Seal]]:

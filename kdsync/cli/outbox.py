@@ -11,14 +11,12 @@ import orjson
 from rich.console import Console
 from sqlalchemy import Connection
 
-from kdsync.cli.opened import clock_time, opened, print_json, print_table
+from kdsync.cli.opened import SHORT, clock_time, opened, print_json, print_table
 from kdsync.errors import KdsyncError
 from kdsync.services.dispatch import HOLD
 from kdsync.store import ledger, outbox
 from kdsync.store.outbox import DEAD, LEASED, WAITING, Letter
 from kdsync.store.sealing import Seal
-
-SHORT = 10  # characters of an id that are shown
 
 
 def listing(config: Path, states: Sequence[str], limit: int, *, json_output: bool) -> int:

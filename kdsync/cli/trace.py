@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.table import Table
 
-from kdsync.cli.opened import clock_time, opened, print_json
+from kdsync.cli.opened import SHORT, clock_time, opened, print_json
 from kdsync.model import Layout, Row
 from kdsync.store import documents, forms, moments, notifications, outbox
 from kdsync.store.database import Database
@@ -97,16 +98,21 @@ def _matched(notification: Notification) -> Line:
 
 
 def _print(lines: list[Line]) -> None:
-    console = Console(highlight=False, markup=False, soft_wrap=True)
+    console = Console(highlight=False, markup=False)
+    table = Table.grid(padding=(0, 2))
     for line in lines:
-        rest = {key: value for key, value in line.items() if key not in ("at", "what") and value not in ("", {}, [])}
-        console.print(f"{clock_time(line['at']) or 'now':19}  {line['what']:12}  {_words(rest)}")
+        table.add_row(clock_time(line["at"]) or "now", line["what"], _words(line))
+    console.print(table)
 
 
-def _words(rest: Line) -> str:
-    changes = rest.pop("changes", {})
-    kinds = rest.pop("kinds", [])
-    words = [" ".join(kinds)] if kinds else []
-    words += [f"{key}={value}" for key, value in rest.items() if key not in ("notification_id", "event_id")]
-    words += [f"{key}: {old} -> {new}" for key, (old, new) in changes.items()]
-    return "  ".join(words)
+def _words(line: Line) -> str:
+    what = line["what"]
+    if what == "noticed":
+        changes = [f"{key}: {old} → {new}" for key, (old, new) in line["changes"].items()]
+        return "\n".join([f"{line['form']} {' '.join(line['kinds'])} (by {line['found_by']})", *changes])
+    if what == "matched":
+        told = f"rule {line['rule']}: {line['title']}"
+        return f"{told}\n{line['reason']}" if line["reason"] else told
+    if "letter" in line:
+        return f"{line['letter'][:SHORT]} to {line['to']} {line['detail']}".rstrip()
+    return f"{line['form']} {line['doc_id']}, version {line['version']}"
