@@ -66,6 +66,7 @@ class Watcher:
     _watch: Watch | None = None
     _without: frozenset[str] = frozenset()
     _keys_wanted: bool = False
+    _kept: tuple[int, FormCursor] | None = None  # the cursor, and the store's count of writes when it was read
     _waiting: dict[str, Callable[[], Report | None]] = field(default_factory=dict)
 
     def tick(self) -> Report | None:
@@ -231,8 +232,11 @@ class Watcher:
         return self._watch, self._cursor(self._watch)
 
     def _cursor(self, watch: Watch) -> FormCursor:
-        with self.db.read() as tx:
-            return forms.by_id(tx, watch.form_id)
+        writes = self.db.writes
+        if self._kept is None or self._kept[0] != writes or self._kept[1].form_id != watch.form_id:
+            with self.db.read() as tx:
+                self._kept = writes, forms.by_id(tx, watch.form_id)
+        return self._kept[1]
 
 
 PARTS = ("number", "status", "cancel", "close", "created", "modified", "approved", "creator", "modifier", "approver")

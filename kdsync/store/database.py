@@ -26,6 +26,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.path = make_url(url).database or ""
+        self.writes = 0  # transactions since it was opened: as long as it stays the same, so does what was read
 
     def migrate(self) -> None:
         """Bring the tables to today's shape. Raises StoreError where the file cannot be used."""
@@ -67,6 +68,7 @@ class Database:
         """A transaction that holds the write lock from its first moment, so that it cannot fail half-way."""
         with self.engine.connect().execution_options(write=True) as connection, connection.begin():
             yield connection
+        self.writes += 1
 
     def close(self) -> None:
         """Close every connection."""
