@@ -54,7 +54,7 @@ def main() -> int:
         for _ in range(WARM_UP):
             _cycle(watchers)
         before = requests()
-        spent = [_cycle(watchers) for _ in range(options.cycles)]
+        spent, machine = zip(*((_cycle(watchers), _additions()) for _ in range(options.cycles)), strict=True)
         each = (requests() - before) / options.cycles / len(watchers)
         if options.profile:
             _profile(watchers)
@@ -64,6 +64,7 @@ def main() -> int:
             figures.Figure("requests of one idle form in an interval", [each], 1),
             figures.Figure(f"processor time of a cycle over {len(watchers)} idle forms", cycles, 20, "ms"),
             figures.Figure("of one form in it", [cycle / len(watchers) for cycle in cycles], None, "ms"),
+            figures.Figure("how fast the machine is: a million additions", figures.milliseconds(machine), None, "ms"),
         ]
     )
 
@@ -84,6 +85,14 @@ def _cycle(watchers: list[Watcher]) -> float:
         if watcher.condition.error:
             sys.exit(f"{watcher.form}: {watcher.condition.error}")
     return process_time() - started
+
+
+def _additions() -> float:
+    """Processor seconds of a million additions: twice as long one minute as the next where others use the machine."""
+    started, total = process_time(), 0
+    for number in range(100_000):
+        total += number
+    return 10 * (process_time() - started)
 
 
 def _profile(watchers: list[Watcher]) -> None:
