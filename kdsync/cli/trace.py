@@ -43,9 +43,11 @@ def gather(database: Database, seal: Seal, account_set: str, number: str) -> Ite
     with database.read() as tx:
         for cursor in forms.everything(tx, account_set):
             layouts = forms.raw_layouts(tx, cursor.form_id)
-            for doc_id, is_open, is_gone, version in documents.numbered(tx, cursor.form_id, spellings):
+            known = documents.numbered(tx, cursor.form_id, spellings)
+            for doc_id, is_open, is_gone, version in known:
                 yield _known(cursor, doc_id, is_open=is_open, is_gone=is_gone, version=version)
-            for event in documents.events_of(tx, layouts, seal, form_id=cursor.form_id, numbers=spellings):
+            found = [doc_id for doc_id, *_ in known]
+            for event in documents.events_of(tx, layouts, seal, form_id=cursor.form_id, doc_ids=found):
                 yield _noticed(cursor.form, event)
         for spelling in spellings:
             for notification in notifications.of_number(tx, seal, spelling):

@@ -33,6 +33,8 @@ class Step:
     now: datetime
     found_by: str
     documents: list[DocumentRow] = field(default_factory=list)
+    renewed: list[DocumentRow] = field(default_factory=list)  # documents whose number and openness stay
+    numbers: list[str] = field(default_factory=list)  # the bill numbers of `events`
     events: list[EventRow] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
     noticed_at: str = field(init=False)
@@ -50,21 +52,19 @@ class Step:
             number = number_of(row, layout, doc_id)
             self.documents.append((form_id, doc_id, number, is_open, 0, 1, layout_id, close(row)))
 
-    def note(self, doc_id: str, number: str, change: Change, after: bytes | None) -> None:
-        """Add the event of a change; `after` is the document as it is stored now, None if it is gone."""
+    def note(self, doc_id: str, number: str, change: Change) -> None:
+        """Add the event of a change."""
         old, watch = change.old, self.watch
+        self.numbers.append(number)
         self.events.append(
             (
                 watch.form_id,
                 doc_id,
                 change.version,
-                number,
                 " ".join(change.kinds),
                 " ".join(sorted(change.changed)),
-                self.seal.close(old.row) if old else None,
+                old.stored if old else None,
                 _layout_id(watch, old) if old else None,
-                after,
-                watch.layout_id if after is not None else None,
                 self.noticed_at,
                 self.found_by,
             )
@@ -114,11 +114,9 @@ class Ingest:
         for doc_id, snapshot in known.items():
             if not snapshot.is_gone:
                 change = gone(snapshot)
-                blob = self.seal.close(snapshot.row)
-                number = number_of(snapshot.row, snapshot.layout, doc_id)
-                layout_id = _layout_id(watch, snapshot)
-                step.documents.append((watch.form_id, doc_id, number, 0, 1, change.version, layout_id, blob))
-                step.note(doc_id, number, change, None)
+                number, layout_id, row = snapshot.number, _layout_id(watch, snapshot), snapshot.stored
+                step.documents.append((watch.form_id, doc_id, number, 0, 1, change.version, layout_id, row))
+                step.note(doc_id, number, change)
                 step.told.extend(matcher.notifications(watch, doc_id, change, step.now))
         self._commit(step, {})
         return step
@@ -149,30 +147,34 @@ class Ingest:
             return None
         number, blob = number_of(row, layout, doc_id), self.seal.close(row)
         version = change.version if change else old.version if old else 1
-        step.documents.append((watch.form_id, doc_id, number, int(opened), 0, version, watch.layout_id, blob))
+        stays = old is not None and old.is_open == opened and old.number == number and not old.is_gone
+        rows = step.renewed if stays else step.documents
+        rows.append((watch.form_id, doc_id, number, int(opened), 0, version, watch.layout_id, blob))
         if change:
-            step.note(doc_id, number, change, blob)
+            step.note(doc_id, number, change)
         return change
 
     def _commit(self, step: Step, cursor: Mapping[str, str | None]) -> None:
         watch = step.watch
-        if not (step.documents or step.events or step.told or cursor):
+        if not (step.documents or step.renewed or step.events or step.told or cursor):
             return
         with self.db.write() as tx:
             watch.snapshots.put(tx, step.documents)
+            watch.snapshots.renew(tx, step.renewed)
             put_events(tx, step.events)
             notifications.add(tx, self.seal, step.told)
             if cursor:
                 forms.save(tx, watch.form_id, **cursor)
-        _log(watch, step.events)
+        _log(step)
 
 
-def _log(watch: Watch, events: Sequence[EventRow]) -> None:
-    for _, _, version, number, kinds, *_, found_by in events if len(events) <= FEW else ():
-        log.info("change.noticed", form=watch.form, bill_no=number, kinds=kinds, version=version, by=found_by)
+def _log(step: Step) -> None:
+    events, form = step.events, step.watch.form
+    for (_, _, version, kinds, *_), number in zip(events, step.numbers, strict=True) if len(events) <= FEW else ():
+        log.info("change.noticed", form=form, bill_no=number, kinds=kinds, version=version, by=step.found_by)
     if len(events) > FEW:
-        kinds_of = Counter(kind for event in events for kind in event[4].split())
-        log.info("changes.noticed", form=watch.form, documents=len(events), kinds=dict(kinds_of), by=events[0][11])
+        kinds_of = Counter(kind for event in events for kind in event[3].split())
+        log.info("changes.noticed", form=form, documents=len(events), kinds=dict(kinds_of), by=step.found_by)
 
 
 def _is_stored(old: Snapshot, row: Row, layout: Layout, is_open: bool) -> bool:

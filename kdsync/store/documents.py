@@ -20,7 +20,7 @@ TOGETHER = 200
 # The statements of the hot path are text: building them through the expression language for every page costs more
 # than SQLite needs to carry them out.
 _SNAPSHOTS = (
-    "SELECT doc_id, is_open, is_gone, version, layout_id, row FROM documents "
+    "SELECT doc_id, is_open, is_gone, version, layout_id, number, row FROM documents "
     "WHERE form_id = ? AND doc_id IN (SELECT value FROM json_each(?))"
 )
 # Left to itself, SQLite walks through all documents of the form rather than through the index of the open ones.
@@ -31,9 +31,15 @@ _PUT = (
     "is_open = excluded.is_open, is_gone = excluded.is_gone, version = excluded.version, "
     "layout_id = excluded.layout_id, row = excluded.row"
 )
+# Most changes leave number and open set alone; then the indexes on them need not be touched.
+_RENEW = (
+    "INSERT INTO documents (form_id, doc_id, number, is_open, is_gone, version, layout_id, row) "
+    "VALUES {rows} ON CONFLICT (form_id, doc_id) DO UPDATE SET version = excluded.version, "
+    "layout_id = excluded.layout_id, row = excluded.row"
+)
 _EVENT = (
-    "INSERT INTO events (form_id, doc_id, version, number, kinds, changed, before, before_layout, after, after_layout, "
-    "noticed_at, found_by) VALUES {rows}"
+    "INSERT INTO events (form_id, doc_id, version, kinds, changed, before, before_layout, noticed_at, found_by) "
+    "VALUES {rows}"
 )
 
 
@@ -44,7 +50,6 @@ class StoredEvent:
     form_id: int
     doc_id: str
     version: int
-    number: str
     kinds: tuple[Transition, ...]
     changed: frozenset[str]
     before: tuple[Layout, Row] | None
@@ -54,7 +59,7 @@ class StoredEvent:
 
 
 DocumentRow = tuple[int, str, str, int, int, int, int, bytes]
-EventRow = tuple[int, str, int, str, str, str, bytes | None, int | None, bytes | None, int | None, str, str]
+EventRow = tuple[int, str, int, str, str, bytes | None, int | None, str, str]
 
 
 class Snapshots:
@@ -70,13 +75,17 @@ class Snapshots:
         found = tx.exec_driver_sql(_SNAPSHOTS, (self.form_id, exact.dumps(ids).decode())).all()
         rows, layouts = self._seal.open_all([stored[-1] for stored in found]), self.layouts
         return {
-            doc_id: Snapshot(version, layouts[layout_id], row, bool(is_open), bool(is_gone))
-            for (doc_id, is_open, is_gone, version, layout_id, _), row in zip(found, rows, strict=True)
+            doc_id: Snapshot(version, layouts[layout_id], row, is_open == 1, is_gone == 1, number, stored)
+            for (doc_id, is_open, is_gone, version, layout_id, number, stored), row in zip(found, rows, strict=True)
         }
 
     def put(self, tx: Connection, rows: Sequence[DocumentRow]) -> None:
         """Insert or replace snapshots."""
         _insert(tx, _PUT, rows)
+
+    def renew(self, tx: Connection, rows: Sequence[DocumentRow]) -> None:
+        """Replace version and content of snapshots whose number and place in the open set stay as they are."""
+        _insert(tx, _RENEW, rows)
 
     def open_ids(self, tx: Connection) -> set[str]:
         """The ids of the documents that were open at the last look."""
@@ -133,24 +142,27 @@ def _insert(tx: Connection, statement: str, rows: Sequence[DocumentRow] | Sequen
 
 
 def events_of(
-    tx: Connection, layouts: Mapping[int, Layout], seal: Seal, *, form_id: int, numbers: Sequence[str] = ()
+    tx: Connection, layouts: Mapping[int, Layout], seal: Seal, *, form_id: int, doc_ids: Sequence[str]
 ) -> Iterator[StoredEvent]:
-    """The events of a form, oldest first; of some bill numbers where they are given."""
-    query = select(events).where(events.c.form_id == form_id).order_by(events.c.id)
-    if numbers:
-        query = query.where(events.c.number.in_(numbers))
-    for row in tx.execute(query).mappings():
-        before = (layouts[row["before_layout"]], seal.open(row["before"])) if row["before"] else None
-        after = (layouts[row["after_layout"]], seal.open(row["after"])) if row["after"] else None
-        yield StoredEvent(
-            form_id=row["form_id"],
-            doc_id=row["doc_id"],
-            version=row["version"],
-            number=row["number"],
-            kinds=tuple(Transition(kind) for kind in row["kinds"].split()),
-            changed=frozenset(row["changed"].split()),
-            before=before,
-            after=after,
-            noticed_at=row["noticed_at"],
-            found_by=row["found_by"],
-        )
+    """The events of some documents, each document's in order."""
+    for doc_id in doc_ids:
+        mine = (events.c.form_id == form_id) & (events.c.doc_id == doc_id)
+        rows = tx.execute(select(events).where(mine).order_by(events.c.version)).mappings().all()
+        key = (documents.c.form_id == form_id) & (documents.c.doc_id == doc_id)
+        columns = (documents.c.layout_id, documents.c.row)
+        now = tx.execute(select(*columns).where(key)).one()
+        states = [*((row["before_layout"], row["before"]) for row in rows), (now.layout_id, now.row)]
+        opened = [(layouts[layout], seal.open(row)) if row else None for layout, row in states]
+        for row, before, after in zip(rows, opened, opened[1:], strict=False):
+            kinds = tuple(Transition(kind) for kind in row["kinds"].split())
+            yield StoredEvent(
+                form_id=form_id,
+                doc_id=doc_id,
+                version=row["version"],
+                kinds=kinds,
+                changed=frozenset(row["changed"].split()),
+                before=before,
+                after=None if Transition.DELETED in kinds else after,
+                noticed_at=row["noticed_at"],
+                found_by=row["found_by"],
+            )

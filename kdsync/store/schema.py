@@ -65,22 +65,17 @@ Index("ix_documents_open", documents.c.form_id, documents.c.doc_id, sqlite_where
 events = Table(
     "events",  # one step of one document; its kinds are the events proper
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("form_id", Integer, nullable=False),
-    Column("doc_id", Text, nullable=False),
-    Column("version", Integer, nullable=False),
-    Column("number", Text, nullable=False),
+    Column("form_id", Integer, primary_key=True),
+    Column("doc_id", Text, primary_key=True),
+    Column("version", Integer, primary_key=True),
     Column("kinds", Text, nullable=False),  # joined by blanks, in order
     Column("changed", Text, nullable=False),  # watched keys that differ, joined by blanks
-    Column("before", LargeBinary),
+    Column("before", LargeBinary),  # what came after stands in the next event, or in the snapshot
     Column("before_layout", Integer),
-    Column("after", LargeBinary),
-    Column("after_layout", Integer),
     Column("noticed_at", Text, nullable=False),
     Column("found_by", Text, nullable=False),  # dates, open, keys or full
-    UniqueConstraint("form_id", "doc_id", "version"),
+    sqlite_with_rowid=False,
 )
-Index(None, events.c.number)
 
 notifications = Table(
     "notifications",  # what one rule tells about one event

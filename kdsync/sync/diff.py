@@ -16,13 +16,18 @@ from kdsync.sync.transitions import flag_passed, status_passed
 
 
 class Snapshot(NamedTuple):
-    """What was last seen of one document, in the columns of `layout`; `is_gone` if it was deleted since."""
+    """What was last seen of one document, in the columns of `layout`; `is_gone` if it was deleted since.
+
+    `stored` is the row as the store has it, for the event that replaces it.
+    """
 
     version: int
     layout: Layout
     row: Row
     is_open: bool = False
     is_gone: bool = False
+    number: str = ""
+    stored: bytes = b""
 
 
 class Change(NamedTuple):

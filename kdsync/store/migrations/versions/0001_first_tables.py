@@ -53,25 +53,18 @@ def upgrade() -> None:
 
     op.create_table(
         "events",
-        sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("form_id", sa.Integer(), nullable=False),
         sa.Column("doc_id", sa.Text(), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
-        sa.Column("number", sa.Text(), nullable=False),
         sa.Column("kinds", sa.Text(), nullable=False),
         sa.Column("changed", sa.Text(), nullable=False),
         sa.Column("before", sa.LargeBinary(), nullable=True),
         sa.Column("before_layout", sa.Integer(), nullable=True),
-        sa.Column("after", sa.LargeBinary(), nullable=True),
-        sa.Column("after_layout", sa.Integer(), nullable=True),
         sa.Column("noticed_at", sa.Text(), nullable=False),
         sa.Column("found_by", sa.Text(), nullable=False),
-        sa.PrimaryKeyConstraint("id"),
-        sa.UniqueConstraint("form_id", "doc_id", "version", name=op.f("uq_events_form_id_doc_id_version")),
+        sa.PrimaryKeyConstraint("form_id", "doc_id", "version"),
+        sqlite_with_rowid=False,
     )
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_events_number"), ["number"], unique=False)
-
     op.create_table(
         "facts",
         sa.Column("key", sa.Text(), nullable=False),
