@@ -159,7 +159,7 @@ def test_a_file_that_is_no_log_says_what_is_wrong(tmp_path: Path, text: str, sai
         read(file)
 
 
-@pytest.mark.parametrize("content", [b"not gzip at all", gzip.compress(b"declaration")[:12]])
+@pytest.mark.parametrize("content", [b"not gzip at all", gzip.compress(b"declaration")[:12]], ids=["none", "cut off"])
 def test_a_gzipped_file_that_is_none_or_is_cut_off(tmp_path: Path, content: bytes) -> None:
     file = tmp_path / "log.csv.gz"
     file.write_bytes(content)
