@@ -96,10 +96,20 @@ class Layout:
         return {key: place for place, key in enumerate(self.heads)}
 
     @cached_property
+    def number_place(self) -> int | None:
+        """Where in a row the bill number stands; None where the form has none."""
+        return self.places.get(self.facts.number) if self.facts.number else None
+
+    @cached_property
+    def status_place(self) -> int | None:
+        """Where in a row the status stands; None where the form has none."""
+        return self.places.get(self.facts.status) if self.facts.status else None
+
+    @cached_property
     def telling(self) -> Callable[[Row], object]:
-        """Takes from a row all that can make a difference between two of them an event."""
+        """Takes from a row its number and all that can make a difference between two of them an event."""
         facts = self.facts
-        keys = {facts.status, facts.cancel, facts.close, facts.approved} | self.watched
+        keys = {facts.number, facts.status, facts.cancel, facts.close, facts.approved} | self.watched
         places = [place for key, place in self.places.items() if key in keys]
         if self.watched - self.places.keys():
             places.append(-1)  # the entry rows

@@ -17,7 +17,7 @@ from kdsync.store.database import Database
 from kdsync.store.documents import DocumentRow, EventRow, put_events
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
-from kdsync.sync.diff import Change, Snapshot, compare, gone, value
+from kdsync.sync.diff import Change, Snapshot, compare, gone
 
 log = logs.get("ingest")
 APPROVED = str(Status.APPROVED)
@@ -46,11 +46,25 @@ class Step:
         """Add documents that nobody has seen before and nobody is told of: there is nothing to compare."""
         watch, layout, close = self.watch, self.watch.layout, self.seal.close
         form_id, layout_id = watch.form_id, watch.layout_id
-        status = layout.places.get(layout.facts.status) if watch.open_where else None
+        status = layout.status_place if watch.open_where else None
         for doc_id, row in zip(ids, rows, strict=True):
             is_open = int(status is not None and row[status] != APPROVED)
             number = number_of(row, layout, doc_id)
             self.documents.append((form_id, doc_id, number, is_open, 0, 1, layout_id, close(row)))
+
+    def edited(self, doc_id: str, row: Row, old: Snapshot) -> bool:
+        """Renew a document in which nothing that can be an event has changed; False where something has.
+
+        What most changed documents come to, so it is short cut: number, status and place in the open set stay.
+        """
+        watch, layout = self.watch, self.watch.layout
+        if old.layout is not layout or old.is_gone or layout.telling(old.row) != layout.telling(row):
+            return False
+        if old.row != row:
+            is_open = int(old.is_open)
+            blob = self.seal.close(row)
+            self.renewed.append((watch.form_id, doc_id, old.number, is_open, 0, old.version, watch.layout_id, blob))
+        return True
 
     def note(self, doc_id: str, number: str, change: Change) -> None:
         """Add the event of a change."""
@@ -130,8 +144,13 @@ class Ingest:
         matcher: Matcher | None,
         is_open: bool | None,
     ) -> None:
+        # Where approved documents may be open, only `_one` knows what an edit means for that.
+        usual = is_open is None and not step.watch.facts.open
         for doc_id, row in zip(ids, rows, strict=True):
-            change = self._one(step, doc_id, row, known.get(doc_id), is_open, first=matcher is None)
+            old = known.get(doc_id)
+            if usual and old is not None and step.edited(doc_id, row, old):
+                continue
+            change = self._one(step, doc_id, row, old, is_open, first=matcher is None)
             if change and matcher:
                 step.told.extend(matcher.notifications(step.watch, doc_id, change, step.now))
 
@@ -189,8 +208,8 @@ def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bo
     """
     if not watch.open_where:
         return False
-    layout = watch.layout
-    if value(row, layout, layout.facts.status) != APPROVED:
+    place = watch.layout.status_place
+    if place is None or row[place] != APPROVED:
         return True
     return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open)
 

@@ -18,7 +18,7 @@ from kdsync.rules.ruleset import Ruleset
 from kdsync.services.watch import Watch, person_key
 from kdsync.store.notifications import MATCHED, SHADOW, Notification, Wanted
 from kdsync.sync import identity
-from kdsync.sync.diff import CHANGED, Change, value
+from kdsync.sync.diff import CHANGED, Change
 
 log = logs.get("match")
 USERS = "SEC_User"  # whom creator, modifier and approver of a document refer to
@@ -116,7 +116,8 @@ def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: 
 
 def number_of(row: Row, layout: Layout, doc_id: str) -> str:
     """The bill number, or the id of a document without one."""
-    return str(value(row, layout, layout.facts.number) or "").strip() or doc_id
+    place = layout.number_place
+    return (str(row[place] or "").strip() or doc_id) if place is not None else doc_id
 
 
 def _document(watch: Watch, doc_id: str, layout: Layout, row: Row) -> Document:
