@@ -10,10 +10,9 @@ from kdsync.dingtalk.contacts import Contacts
 from kdsync.errors import UnknownFieldError
 from kdsync.model import Layout
 from kdsync.rules.recipients import Recipient
-from kdsync.services.watch import person_key
+from kdsync.services.watch import layout_of
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection
-from kdsync.sync.layout import full_layout
 
 MOST_FIELDS = 30  # wrong fields of one form that are looked for; Kingdee names one at a time
 
@@ -21,13 +20,8 @@ MOST_FIELDS = 30  # wrong fields of one form that are looked for; Kingdee names 
 def form_layout(source: KingdeeSource, loaded: Loaded, form: str) -> Layout:
     """The columns that the rules of a form need, as the daemon would ask for them. Raises EdgeError."""
     section = loaded.settings.main.forms.get(form, FormSection())
-    needs = loaded.ruleset.needs(form)
-    known = source.facts(form, needs.entries)
-    facts = known.facts
-    recipients = [recipient for rule in loaded.ruleset.of(form) for recipient in rule.to]
-    people = [key for recipient in recipients if (key := person_key(recipient, facts))]
-    facts = replace(facts, open=section.open or facts.open)
-    return full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, known.entry_of)
+    known = source.facts(form, loaded.ruleset.needs(form).entries)
+    return layout_of(known, loaded.ruleset, section)
 
 
 def unknown_fields(source: KingdeeSource, layout: Layout) -> Iterator[UnknownFieldError]:
@@ -65,12 +59,7 @@ def invisible_users(contacts: Contacts, loaded: Loaded) -> Iterator[tuple[str, s
 
 def rules_using(loaded: Loaded, form: str, key: str) -> list[str]:
     """The ids of the rules of a form that need a field."""
-    folded = key.casefold()
-    return [
-        rule.id
-        for rule in loaded.ruleset.of(form)
-        if folded in {name.casefold() for name in rule.needs.heads | rule.needs.entries | rule.needs.watched}
-    ]
+    return [rule.id for rule in loaded.ruleset.of(form) if rule.needs.include(key)]
 
 
 def _innermost(recipient: Recipient) -> Recipient:

@@ -100,12 +100,6 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "The clock of {system} is {seconds} seconds off this machine's. Set the clocks right.",
         "Đồng hồ của {system} lệch {seconds} giây so với máy này. Hãy chỉnh lại giờ.",
     ),
-    "storm_title": ("{form}：{count} 条变更", "{form}: {count} changes", "{form}: {count} thay đổi"),
-    "storm_body": (
-        "规则 {rule} 在短时间内触发了 {count} 次，已合并为一条消息。",
-        "Rule {rule} fired {count} times within a short time; this message stands for all of them.",
-        "Quy tắc {rule} kích hoạt {count} lần trong thời gian ngắn; tin này gộp tất cả.",
-    ),
 }
 """The words by key, in the order of LOCALES."""
 

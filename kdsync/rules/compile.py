@@ -33,6 +33,10 @@ class Needs:
     entries: frozenset[str] = frozenset()
     watched: frozenset[str] = frozenset()
 
+    def include(self, key: str) -> bool:
+        """Whether a field is among them, however it is spelled."""
+        return key.casefold() in {name.casefold() for name in self.heads | self.entries | self.watched}
+
     def __or__(self, other: Needs) -> Needs:
         return Needs(self.heads | other.heads, self.entries | other.entries, self.watched | other.watched)
 

@@ -7,15 +7,16 @@ notifications (asynchronous sending).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
 
+from sqlalchemy import Connection
+
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.limits import A_DAY, A_MINUTE, day_began, day_ends, had_enough, too_many
-from kdsync.delivery.retry import GiveUp, RetryAt, decide
+from kdsync.delivery.retry import RetryAt, decide
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Courier, Meter
@@ -42,7 +43,6 @@ class Dispatch:
     random: Random
     meter: Meter
     notices: Notices
-    robot_of: Callable[[str], str] = lambda channel: channel.partition(":")[2]
 
     def step(self) -> int:
         """Make one call; returns how many recipients it was for, 0 if nothing is due."""
@@ -75,12 +75,6 @@ class Dispatch:
             ]
         return moments.parse(min(soonest)) if soonest else None
 
-    def release(self, channel: str | None = None) -> None:
-        """Lift holds at an operator's word."""
-        with self.db.write() as tx:
-            for key in ledger.facts_like(tx, HOLD + (channel or "")):
-                ledger.forget_fact(tx, key)
-
     def _within_limits(self, letters: list[Letter], now: datetime) -> list[Letter]:
         """Those of a claim that DingTalk would show to somebody; the others wait."""
         if letters[0].channel != WORK:
@@ -106,7 +100,7 @@ class Dispatch:
         first = letters[0]
         if first.channel == WORK:
             return self.courier.send_work([letter.target for letter in letters], first.content)
-        return self.courier.send_group(self.robot_of(first.channel), first.content, first.id)
+        return self.courier.send_group(first.target, first.content, first.id)
 
     def _accepted(self, letters: list[Letter], task: str) -> None:
         now = self.clock.now()
@@ -130,7 +124,7 @@ class Dispatch:
             with self.db.write() as tx:
                 outbox.again(tx, ids, now=now, at=now, outcome=error.kind, reason=str(error), alone=True)
         else:
-            self._bury(first, error, now, decision)
+            self._bury(first, error, now)
 
     def _again(self, letters: list[Letter], error: EdgeError, now: datetime, decision: RetryAt) -> None:
         first, at = letters[0], now + timedelta(seconds=decision.seconds)
@@ -143,15 +137,15 @@ class Dispatch:
         if error.kind in (FailureKind.QUOTA, FailureKind.CONFIGURATION):
             log.error("send.held", channel=first.channel, reason=error.kind, cure=error.cure, until=moments.text(at))
 
-    def _bury(self, letter: Letter, error: EdgeError, now: datetime, _decision: GiveUp) -> None:
+    def _bury(self, letter: Letter, error: EdgeError, now: datetime) -> None:
         with self.db.write() as tx:
             outbox.bury(tx, [letter.id], now, error.kind, str(error))
             self.notices.dead(tx, letter, error.message)
         self.meter.count("notifications_dead")
         self._say("notification.dead", letter, error=str(error), cure=error.cure, level="error")
 
-    def _held(self, tx: object, now: datetime) -> list[str]:
-        held = ledger.facts_like(tx, HOLD)  # type: ignore[arg-type]  # a Connection
+    def _held(self, tx: Connection, now: datetime) -> list[str]:
+        held = ledger.facts_like(tx, HOLD)
         return [key.removeprefix(HOLD) for key, text in held.items() if moments.parse(text.split(" ")[0]) > now]
 
     def _say(self, event: str, letter: Letter, *, level: str = "info", **more: object) -> None:

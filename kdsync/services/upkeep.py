@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from zoneinfo import ZoneInfo
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.delivery.limits import SHANGHAI
 from kdsync.errors import EdgeError
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
@@ -18,7 +18,6 @@ from kdsync.store import forms, ledger, moments, outbox
 from kdsync.store.database import Database
 
 log = logs.get("upkeep")
-SHANGHAI = ZoneInfo("Asia/Shanghai")  # DingTalk's months are calendar months there
 WARN_AT = (0.8, 1.0)
 OFFSET_NOTICE = 60.0  # seconds
 

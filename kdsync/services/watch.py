@@ -40,12 +40,8 @@ class Watch:
 
 def prepare(db: Database, seal: Seal, known: Known, account_set: str, ruleset: Ruleset, section: FormSection) -> Watch:
     """Lay out the columns of a form for the rules that are about it."""
-    facts = replace(known.facts, open=section.open or known.facts.open)
-    form = facts.form
-    needs = ruleset.needs(form)
-    recipients = [recipient for rule in ruleset.of(form) for recipient in rule.to]
-    people = [key for recipient in recipients if (key := person_key(recipient, facts))]
-    layout = full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, known.entry_of)
+    layout = layout_of(known, ruleset, section)
+    facts, form = layout.facts, layout.form
     with db.write() as tx:
         form_id = forms.load(tx, account_set, form).form_id
         layout_id = forms.layout_id(tx, form_id, layout)
@@ -63,6 +59,15 @@ def prepare(db: Database, seal: Seal, known: Known, account_set: str, ruleset: R
         open_where=open_filter(facts.status, facts.open) if facts.status and by_dates else "",
         lookup_of=known.lookup_of,
     )
+
+
+def layout_of(known: Known, ruleset: Ruleset, section: FormSection) -> Layout:
+    """The columns that noticing and the rules of a form need."""
+    facts = replace(known.facts, open=section.open or known.facts.open)
+    needs = ruleset.needs(facts.form)
+    recipients = [recipient for rule in ruleset.of(facts.form) for recipient in rule.to]
+    people = [key for recipient in recipients if (key := person_key(recipient, facts))]
+    return full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, known.entry_of)
 
 
 def person_key(recipient: Recipient, facts: Facts) -> str | None:

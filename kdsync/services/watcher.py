@@ -12,7 +12,6 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
 from kdsync.model import Facts
-from kdsync.rules.compile import Needs
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.looks import Looks, Report
 from kdsync.services.match import Matcher
@@ -202,7 +201,7 @@ class Watcher:
             return
         self._without |= {error.field}
         self._watch = None
-        resting = [rule.id for rule in self.matcher.ruleset.of(self.form) if _uses(rule.needs, error.field)]
+        resting = [rule.id for rule in self.matcher.ruleset.of(self.form) if rule.needs.include(error.field)]
         log.error("field.unknown", form=self.form, field=error.field, rules=resting)
         if resting:
             self.notices.raise_(
@@ -220,7 +219,7 @@ class Watcher:
 
     def _ruleset(self) -> Ruleset:
         rules = self.matcher.ruleset.rules
-        return Ruleset(tuple(r for r in rules if not any(_uses(r.needs, key) for key in self._without)))
+        return Ruleset(tuple(r for r in rules if not any(r.needs.include(key) for key in self._without)))
 
     def _prepared(self) -> tuple[Watch, FormCursor]:
         if self._watch is None:
@@ -248,7 +247,3 @@ def without(facts: Facts, keys: frozenset[str]) -> Facts:
     gone: dict[str, Any] = {part: None for part in PARTS if str(getattr(facts, part)).casefold() in lacking}
     dates = tuple(key for key in facts.other_dates if key.casefold() not in lacking)
     return replace(facts, other_dates=dates, **gone)
-
-
-def _uses(needs: Needs, key: str) -> bool:
-    return key.casefold() in {name.casefold() for name in needs.heads | needs.entries | needs.watched}

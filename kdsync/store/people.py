@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, func, select
+from sqlalchemy import Connection, select
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.store import moments
@@ -41,15 +40,3 @@ def stale(tx: Connection, before: datetime, limit: int = 500) -> list[Found]:
     query = select(people).where(people.c.refreshed_at < moments.text(before)).order_by(people.c.refreshed_at)
     rows = tx.execute(query.limit(limit)).mappings()
     return [Found(row["key"], row["userid"], row["via"], moments.parse(row["refreshed_at"])) for row in rows]
-
-
-def forget(tx: Connection, keys: Iterable[str]) -> None:
-    """Ask anew next time."""
-    tx.execute(delete(people).where(people.c.key.in_(list(keys))))
-
-
-def counts(tx: Connection) -> dict[str, int]:
-    """How many were found, and how many not."""
-    found = func.count(people.c.userid)
-    known, everybody = tx.execute(select(found, func.count())).one()
-    return {"found": known, "not_found": everybody - known}
