@@ -88,16 +88,19 @@ notifications = Table(
     Column("rule", Text, nullable=False),
     Column("kind", Text, nullable=False),
     Column("priority", Text, nullable=False),
-    Column("state", Text, nullable=False),  # matched, addressed, shadow, broken
+    Column("state", Text, nullable=False),  # gathered, matched, addressed, storm, held, shadow, broken
     Column("recipients", Text, nullable=False),  # JSON: the recipients as written, with the values they need
     Column("contents", LargeBinary, nullable=False),  # JSON {locale: [title, body, link, fields]}
     Column("created_at", Text, nullable=False),
     Column("attempts", Integer, nullable=False, default=0),
     Column("next_attempt_at", Text, nullable=False),
     Column("reason", Text, nullable=False, default=""),
+    Column("strange", Text),  # why its event may be none: the document is older than it was, or is another one
+    Column("storm", Text),  # the notification that sums it up with others
 )
 Index(None, notifications.c.state, notifications.c.next_attempt_at)
 Index(None, notifications.c.number)
+Index(None, notifications.c.storm, sqlite_where=notifications.c.storm.is_not(None))
 
 outbox = Table(
     "outbox",  # what one recipient is told by one notification
@@ -118,8 +121,10 @@ outbox = Table(
     Column("accepted_at", Text),
     Column("task_id", Text),
     Column("reason", Text, nullable=False, default=""),
+    Column("thread", Text),  # form and id of the document: what one recipient gets about it keeps its order
 )
 Index(None, outbox.c.state, outbox.c.next_attempt_at)
+Index(None, outbox.c.thread, outbox.c.target)
 Index(None, outbox.c.notification_id)
 Index(None, outbox.c.target, outbox.c.accepted_at)
 Index(None, outbox.c.accepted_at)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
@@ -47,6 +48,22 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     database.migrate()
     with database.read() as tx:
         assert tx.execute(text("SELECT value FROM facts")).scalars().all() == ["b"]
+
+
+def test_a_store_of_the_first_version_keeps_what_it_holds(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/kdsync.db")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        letter = "'x', 'n', 'work', 'u', 'c', 'i', 0, 'waiting', 0, 0, 'now', NULL, 'now', NULL, NULL, ''"
+        connection.exec_driver_sql(f"INSERT INTO outbox VALUES ({letter})")
+        connection.commit()
+    database.migrate()
+    with database.read() as tx:
+        assert tx.execute(text("SELECT id, state, thread FROM outbox")).all() == [("x", "waiting", None)]
+    database.close()
 
 
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
