@@ -57,8 +57,10 @@ def test_a_store_of_the_first_version_keeps_what_it_holds(tmp_path: Path) -> Non
     with database.engine.connect() as connection:
         config.attributes["connection"] = connection
         command.upgrade(config, "0001")
-        letter = "'x', 'n', 'work', 'u', 'c', 'i', 0, 'waiting', 0, 0, 'now', NULL, 'now', NULL, NULL, ''"
-        connection.exec_driver_sql(f"INSERT INTO outbox VALUES ({letter})")
+        connection.exec_driver_sql(
+            "INSERT INTO outbox VALUES ('x', 'n', 'work', 'u', 'c', 'i', 0, 'waiting', 0, 0, 'now',"
+            " NULL, 'now', NULL, NULL, '')"
+        )
         connection.commit()
     database.migrate()
     with database.read() as tx:
