@@ -16,6 +16,8 @@ from kdsync.store import moments
 from kdsync.store.schema import notifications
 from kdsync.store.sealing import Seal
 
+GATHERED = "gathered"  # its look is not over: what becomes of it depends on how many there are
+STORM, HELD = "storm", "held"  # summed up in another notification; kept back until an operator releases it
 MATCHED, ADDRESSED, SHADOW, BROKEN = "matched", "addressed", "shadow", "broken"
 
 
@@ -33,7 +35,11 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """What one rule tells about one event. `contents` by locale."""
+    """What one rule tells about one event. `contents` by locale.
+
+    `strange` says why the event may be none (`rewound`, `replaced`); `storm` is the id of the notification that sums
+    it up with others.
+    """
 
     id: str
     event_id: str
@@ -49,6 +55,8 @@ class Notification:
     created_at: datetime
     attempts: int = 0
     reason: str = ""
+    strange: str = ""
+    storm: str = ""
 
 
 def add(tx: Connection, seal: Seal, items: Sequence[Notification]) -> None:
@@ -118,6 +126,8 @@ def opened(row: RowMapping, seal: Seal) -> Notification:
         created_at=moments.parse(row["created_at"]),
         attempts=row["attempts"],
         reason=row["reason"],
+        strange=row["strange"] or "",
+        storm=row["storm"] or "",
     )
 
 
@@ -132,4 +142,6 @@ def _row(item: Notification, seal: Seal) -> dict[str, Any]:
         "attempts": item.attempts,
         "next_attempt_at": moments.text(item.created_at),
         "reason": item.reason,
+        "strange": item.strange or None,
+        "storm": item.storm or None,
     }
