@@ -109,7 +109,7 @@ class Layout:
     def telling(self) -> Callable[[Row], object]:
         """Takes from a row its number and all that can make a difference between two of them an event."""
         facts = self.facts
-        keys = {facts.number, facts.status, facts.cancel, facts.close, facts.approved} | self.watched
+        keys = {facts.number, facts.status, facts.cancel, facts.close, facts.approved, facts.created} | self.watched
         places = [place for key, place in self.places.items() if key in keys]
         if self.watched - self.places.keys():
             places.append(-1)  # the entry rows

@@ -197,7 +197,7 @@ def _log(step: Step) -> None:
 
 
 def _is_stored(old: Snapshot, row: Row, layout: Layout, is_open: bool) -> bool:
-    return old.is_open == is_open and old.layout is layout and old.row == row
+    return old.is_open == is_open and not old.is_gone and old.layout is layout and old.row == row
 
 
 def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bool:
@@ -211,7 +211,7 @@ def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bo
     place = watch.layout.status_place
     if place is None or row[place] != APPROVED:
         return True
-    return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open)
+    return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open or old.is_gone)
 
 
 def _layout_id(watch: Watch, snapshot: Snapshot) -> int:

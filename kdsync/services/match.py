@@ -43,7 +43,7 @@ class Matcher:
             for rule in rules:
                 found = self._notification(watch, rule, event, now) if event else None
                 if found:
-                    yield replace(found, created_at=now + timedelta(microseconds=order))
+                    yield replace(found, created_at=now + timedelta(microseconds=order), strange=change.strange)
                     order += 1
 
     def _event(self, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:
@@ -97,7 +97,7 @@ class Matcher:
 
 def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:
     """One of the events that a change consists of."""
-    old = _document(watch, doc_id, change.old.layout, change.old.row) if change.old and not change.old.is_gone else None
+    old = _document(watch, doc_id, change.old.layout, change.old.row) if change.old else None
     new = _document(watch, doc_id, change.layout, change.row) if change.row is not None else None
     number = (new or old).number if (new or old) else ""  # type: ignore[union-attr]  # one of them stands
     return Event(

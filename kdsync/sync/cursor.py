@@ -33,9 +33,10 @@ def advance(cursor: str, seen: str, ceiling: str) -> str:
     """The cursor after a look that saw `seen` as its newest date and began at `ceiling` of Kingdee's clock.
 
     A document dated in the future must not blind the next look, hence the ceiling; and a look that took long may have
-    read a document before somebody changed it, hence the ceiling is when the look began, not when it ended.
+    read a document before somebody changed it, hence the ceiling is when the look began, not when it ended. Where
+    Kingdee's clock was set back, the cursor goes back with it: what people do from now on is dated by that clock.
     """
-    return max(cursor, min(seen, ceiling))
+    return min(max(cursor, seen), ceiling)
 
 
 def since(cursor: str, lookback: float) -> str:
@@ -45,6 +46,11 @@ def since(cursor: str, lookback: float) -> str:
     """
     moment = datetime.fromisoformat(cursor[:19]) - timedelta(seconds=lookback)
     return moment.isoformat(sep=" ", timespec="seconds")
+
+
+def horizon(cursor: str, lookback: float) -> str:
+    """The same moment as Kingdee prints dates: no document that changes now is older; "" without a cursor."""
+    return since(cursor, lookback).replace(" ", "T") if cursor else ""
 
 
 def date_filter(dates: tuple[str, ...], cursor: str, lookback: float) -> str:

@@ -10,8 +10,10 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from kdsync.model import Layout, Row, Transition
+from kdsync.sync.cursor import DATE
 from kdsync.sync.fingerprint import differing, same
 from kdsync.sync.layout import ENTRIES
+from kdsync.sync.strange import REPLACED, REWOUND, replaced, returned_as_another, rewound
 from kdsync.sync.transitions import flag_passed, status_passed
 
 
@@ -34,6 +36,7 @@ class Change(NamedTuple):
     """One step from a snapshot (None: never seen) to a document (None: gone).
 
     `kinds` are the transitions passed, in order, CHANGED last; `changed` are the watched keys whose content differs.
+    `strange` says why it may be none (see strange.py), "" where it is an ordinary one.
     """
 
     version: int
@@ -42,6 +45,7 @@ class Change(NamedTuple):
     old: Snapshot | None
     layout: Layout
     row: Row | None
+    strange: str = ""
 
 
 VOIDED, CLOSED, CHANGED = Transition.VOIDED, Transition.CLOSED, Transition.CHANGED
@@ -51,17 +55,31 @@ State = tuple[Any, ...]
 """Status, the two flags and the approve date."""
 
 
-def compare(old: Snapshot | None, row: Row, layout: Layout) -> Change | None:
-    """The change that leads from `old` to `row`, or None if nothing happened that a rule could ask about."""
-    if old is None or old.is_gone:
-        version = old.version + 1 if old else 1
-        return Change(version, _kinds(None, row, layout), frozenset(), None, layout, row)
+def compare(old: Snapshot | None, row: Row, layout: Layout, horizon: str = "") -> Change | None:
+    """The change that leads from `old` to `row`, or None if nothing happened that a rule could ask about.
+
+    A document that comes back after it was gone goes on from where it was, because Kingdee gives no id twice; only a
+    restored backup does, and then it is another document. `horizon`: see `strange.rewound`.
+    """
+    if old is None:
+        return _new(1, row, layout)
+    if old.is_gone and returned_as_another(old.row, old.layout, row, layout):
+        return _new(old.version + 1, row, layout)
     if old.layout is layout and layout.telling(old.row) == layout.telling(row):
         return None
+    if replaced(old.row, old.layout, row, layout):
+        return _new(old.version + 1, row, layout, REPLACED)
     kinds, changed = _kinds(old, row, layout), changed_keys(old, row, layout)
     if changed:
         kinds = (*kinds, CHANGED)
-    return Change(old.version + 1, kinds, changed, old, layout, row) if kinds else None
+    if not kinds:
+        return None
+    strange = REWOUND if rewound(old.row, old.layout, row, layout, horizon) else ""
+    return Change(old.version + 1, kinds, changed, old, layout, row, strange)
+
+
+def _new(version: int, row: Row, layout: Layout, strange: str = "") -> Change:
+    return Change(version, _kinds(None, row, layout), frozenset(), None, layout, row, strange)
 
 
 def gone(old: Snapshot) -> Change:
@@ -131,10 +149,5 @@ def _passed(was: State, now: State) -> tuple[Transition, ...]:
 
 
 def _later(before: Any, after: Any) -> bool:
-    return isinstance(before, str) and isinstance(after, str) and before.strip() != "" and after > before
-
-
-def value(row: Row, layout: Layout, key: str | None) -> Any:
-    """The raw value of a head key; None where the layout does not have it."""
-    place = layout.places.get(key)
-    return None if place is None else row[place]
+    """Whether one moment is after another; the year 1 that some servers print for no date is none."""
+    return isinstance(before, str) and isinstance(after, str) and bool(DATE.fullmatch(before)) and after > before

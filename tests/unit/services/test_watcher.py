@@ -6,9 +6,11 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
+import pytest
+
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.settings.schema import FormSection
-from kdsync.store import forms, notifications
+from kdsync.store import documents, forms, notifications
 from tests.unit.services.world import World, rules
 
 CHANGED = {"id": "amount", "on": [{"changed": ["FAmount"]}]}
@@ -205,17 +207,23 @@ def test_lost_permission_is_one_alarm_and_no_deletion(world: World) -> None:
         assert forms.by_id(tx, 1).alarm is None
 
 
-def test_a_deleted_document_that_comes_back_is_created_again(world: World) -> None:
-    world.watch(*rules({"id": "created", "on": ["created"]}))
-    ident = world.kingdee.create("A", "BACK1")
+@pytest.mark.parametrize("status", ["A", "C"])
+def test_a_document_that_comes_back_unchanged_is_no_news(world: World, status: str) -> None:
+    world.watch(*rules({"id": "created", "on": ["created"]}, {"id": "voided", "on": ["voided"]}))
+    ident = world.kingdee.create(status, "BACK1")
     for _ in range(20):
         world.kingdee.create("A")
     world.poll()
-    document = world.kingdee.documents.pop(ident)
-    world.watcher.sweep()
-    world.kingdee.documents[ident] = document
-    world.watcher.sweep()
-    assert told(world) == [("created", "BACK1")]
+    world.kingdee.hidden.add(ident)
+    world.watcher.reconcile()
+    world.kingdee.hidden.clear()
+    world.watcher.reconcile()
+    assert told(world) == []
+    world.kingdee.write_back(ident, FCancelStatus="B")
+    world.watcher.reconcile()
+    assert told(world) == [("voided", "BACK1")]
+    with world.db.read() as tx:
+        assert [gone for _, _, gone, _ in documents.numbered(tx, 1, ["BACK1"])] == [False]
 
 
 def test_what_only_the_key_look_finds_is_told_and_counted(world: World) -> None:

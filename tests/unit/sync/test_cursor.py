@@ -23,9 +23,18 @@ def test_a_document_dated_2099_does_not_blind_the_next_look() -> None:
     assert cursor.advance("2026-11-23T11:00:00", "2099-01-01T00:00:00", NOW) == NOW
 
 
-def test_the_cursor_never_goes_back() -> None:
+def test_documents_never_move_the_cursor_back() -> None:
     assert cursor.advance("2026-11-23T11:00:00", "2020-01-01T00:00:00", NOW) == "2026-11-23T11:00:00"
     assert cursor.advance("2026-11-23T11:00:00", "", NOW) == "2026-11-23T11:00:00"
+
+
+def test_the_cursor_goes_back_with_the_servers_clock() -> None:
+    assert cursor.advance("2026-11-23T14:00:00", "2026-11-23T13:00:00", NOW) == NOW
+
+
+def test_the_horizon_is_written_as_dates_are() -> None:
+    assert cursor.horizon("2026-11-23T10:00:00.72", 300) == "2026-11-23T09:55:00"
+    assert cursor.horizon("", 300) == ""
 
 
 def test_literals_are_whole_seconds_rounded_down() -> None:

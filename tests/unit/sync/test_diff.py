@@ -109,12 +109,32 @@ def test_an_entry_row_more_changes_every_entry_key() -> None:
     assert change.changed == {"FQty"}
 
 
-def test_a_deleted_document_that_comes_back_is_created_with_a_version_of_its_own() -> None:
+def test_a_deleted_document_has_a_version_of_its_own() -> None:
     deleted = gone(Snapshot(5, LAYOUT, row("A")))
     assert (deleted.kinds, deleted.version) == ((T.DELETED,), 6)
-    back = compare(Snapshot(6, LAYOUT, row("A"), is_gone=True), row("A"), LAYOUT)
+
+
+def test_a_document_that_comes_back_as_it_was_has_not_changed() -> None:
+    assert compare(Snapshot(6, LAYOUT, row("A"), is_gone=True), row("A"), LAYOUT) is None
+
+
+def test_a_document_that_comes_back_is_compared_with_what_it_was() -> None:
+    back = compare(Snapshot(6, LAYOUT, row("A"), is_gone=True), row("C"), LAYOUT)
     assert back is not None
-    assert (back.kinds, back.version, back.old) == ((T.CREATED,), 7, None)
+    assert (back.kinds, back.version) == ((T.SUBMITTED, T.APPROVED), 7)
+    assert back.old is not None
+
+
+def test_another_document_under_the_id_of_one_that_was_gone_is_created_like_any_other() -> None:
+    other = row("A")
+    other[1] = "K8"
+    new = compare(Snapshot(6, LAYOUT, row("C"), is_gone=True), other, LAYOUT)
+    assert new is not None
+    assert (new.kinds, new.version, new.old, new.strange) == ((T.CREATED,), 7, None, "")
+
+
+def test_an_approve_date_in_the_year_one_is_none() -> None:
+    assert kinds(row("C", approved="0001-01-01T00:00:00"), row("C", approved="2026-11-23T10:00:00")) == ()
 
 
 def test_a_form_without_status_is_created_once_and_never_again() -> None:
