@@ -7,6 +7,8 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
+SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # only Linux has the former
+
 
 class Clock(Protocol):
     """Wall time for dates, monotonic seconds for durations, and a wait that can be cut short."""
@@ -15,7 +17,7 @@ class Clock(Protocol):
         """The time in UTC, zone-aware."""
 
     def monotonic(self) -> float:
-        """Seconds that never run backwards."""
+        """Seconds that never run backwards, and go on while the machine sleeps."""
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
         """Wait until `event` is set or `seconds` have passed; tell whether it is set."""
@@ -28,10 +30,38 @@ class SystemClock:
         return datetime.now(UTC)
 
     def monotonic(self) -> float:
-        return time.monotonic()
+        return time.clock_gettime(SLEEPLESS)
 
     def wait(self, event: threading.Event, seconds: float | None) -> bool:
         return event.wait(seconds)
+
+
+class KeptClock:
+    """kdsync's own time: it begins somewhere, and then only what passes is added.
+
+    A machine's clock that is set forwards or backwards does not move it; who calls `move` does.
+    """
+
+    def __init__(self, machine: Clock, start: datetime | None = None) -> None:
+        self.machine = machine
+        self._zero = (start or machine.now()) - timedelta(seconds=machine.monotonic())
+
+    def now(self) -> datetime:
+        return self._zero + timedelta(seconds=self.machine.monotonic())
+
+    def monotonic(self) -> float:
+        return self.machine.monotonic()
+
+    def wait(self, event: threading.Event, seconds: float | None) -> bool:
+        return self.machine.wait(event, seconds)
+
+    def behind(self) -> float:
+        """Seconds that the machine's clock is ahead of this one."""
+        return (self.machine.now() - self.now()).total_seconds()
+
+    def move(self, seconds: float) -> None:
+        """Set this clock: what is written down in its time should be moved with it."""
+        self._zero += timedelta(seconds=seconds)
 
 
 class FakeClock:
@@ -56,3 +86,7 @@ class FakeClock:
         """Let `seconds` pass."""
         self._now += timedelta(seconds=seconds)
         self._monotonic += seconds
+
+    def jump(self, seconds: float) -> None:
+        """Set the wall clock, forwards or backwards, while no time passes."""
+        self._now += timedelta(seconds=seconds)

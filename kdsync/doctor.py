@@ -22,6 +22,7 @@ from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.errors import EdgeError, StoreError
 from kdsync.kingdee.client import KingdeeClient
+from kdsync.server_clock import ServerClock
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
 from kdsync.store import ledger
@@ -92,7 +93,7 @@ def _kingdee(loaded: Loaded, clock: Clock) -> Iterator[Finding]:
     try:
         login = _tried("kingdee login", lambda: _login(client, section.auth))
         yield login
-        yield _clock("kingdee clock", client.clock_offset(), known=client.clock_error() is not None)
+        yield _clock("kingdee clock", client.server_clock)
         if login.result != FAILED:
             source = KingdeeSource(client)
             for form in loaded.ruleset.forms:
@@ -135,8 +136,7 @@ def _dingtalk(loaded: Loaded, clock: Clock) -> Iterator[Finding]:
     try:
         token = _tried("dingtalk login", lambda: _token(client))
         yield token
-        offset = client.clock_offset().total_seconds()
-        yield _clock("dingtalk clock", offset, known=token.result == OK)
+        yield _clock("dingtalk clock", client.server_clock)
         if token.result == OK:
             yield _people(client, loaded)
     finally:
@@ -198,11 +198,12 @@ def _by_proxy(scheme: str, host: str) -> bool:
     return scheme in getproxies() and not proxy_bypass(host)
 
 
-def _clock(what: str, offset: float, *, known: bool) -> Finding:
-    if not known:
+def _clock(what: str, theirs: ServerClock) -> Finding:
+    error = theirs.error()
+    if error is None:
         return Finding(what, SKIPPED, "no answer to read the time from")
-    detail = f"{offset:+.0f} s against this machine"
-    if abs(offset) <= SKEW:
+    detail = f"{theirs.offset():+.0f} s against this machine, give or take {max(error, 0.1):.1f} s"
+    if abs(theirs.offset()) <= SKEW:
         return Finding(what, OK, detail)
     return Finding(what, WARNING, f"{detail}; signatures are corrected for it", "set both clocks by NTP")
 

@@ -156,8 +156,8 @@ class Wired:
         )
 
     def _offsets(self) -> dict[str, float | None]:
-        dingtalk = self.dingtalk.clock_offset()
-        return {"kingdee": self.kingdee.clock_offset(), "dingtalk": dingtalk.total_seconds()}
+        clocks = {"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock}
+        return {system: clock.offset() if clock.measured else None for system, clock in clocks.items()}
 
     def _progress(self, form: str, documents: int) -> None:
         self.watchers[form].condition.progress = documents

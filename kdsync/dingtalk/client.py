@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal
 
@@ -90,6 +90,7 @@ class DingTalkClient:
         self.clock = clock
         self._on_call = on_call or (lambda _api, _metered: None)
         self._transport = Transport(clock, timeout)
+        self.server_clock = self._transport.server_clock
         self._pace = Pace(clock)
         self._tokens = TokenCache(self._fetch_token, clock)
         self._secrets = [settings.client_secret.get_secret_value()]
@@ -117,13 +118,9 @@ class DingTalkClient:
         """Get a token, or raise the EdgeError that says why there is none."""
         self._tokens.get()
 
-    def clock_offset(self) -> timedelta:
-        """How far DingTalk's clock is ahead of ours, by its latest answer, to a second; zero before the first."""
-        return self._transport.offset
-
     def now(self) -> datetime:
         """The time by DingTalk's clock, as far as it is known."""
-        return self.clock.now() + self.clock_offset()
+        return self.server_clock.now()
 
     def close(self) -> None:
         """Close all connections."""

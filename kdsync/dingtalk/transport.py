@@ -11,16 +11,14 @@ import threading
 import weakref
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from email.utils import parsedate_to_datetime
 
 import requests
 import urllib3.exceptions
 
 from kdsync.clock import Clock
 from kdsync.dingtalk.answers import Answer
+from kdsync.server_clock import ServerClock
 
-SECOND = timedelta(seconds=1)
 CONNECT = 5.0  # seconds for each address of a host, which may have several
 NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 
@@ -56,10 +54,11 @@ class Transport:
         self._local = threading.local()
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
         self._lock = threading.Lock()
-        self.offset = timedelta()
+        self.server_clock = ServerClock(clock)
 
     def exchange(self, request: Request) -> Answer:
         """Send once, follow nothing. Raises ConnectionTroubleError."""
+        sent = self._clock.monotonic()
         try:
             response = self._session(request.url).request(
                 request.method,
@@ -74,7 +73,7 @@ class Transport:
         except requests.RequestException as error:
             trouble = connection_trouble(error)
         else:
-            self._measure(response.headers.get("Date", ""))
+            self.server_clock.hear(response.headers, sent)
             return Answer(response.status_code, response.content)
         raise trouble  # outside of the except clause, so that the error with the URL is not chained to it
 
@@ -93,16 +92,6 @@ class Transport:
             with self._lock:
                 self._sessions.add(sessions[host])
         return sessions[host]
-
-    def _measure(self, date: str) -> None:
-        try:
-            told = parsedate_to_datetime(date)
-        except ValueError:
-            return
-        told = told if told.tzinfo else told.replace(tzinfo=UTC)
-        if datetime(2020, 1, 1, tzinfo=UTC) < told < datetime(2100, 1, 1, tzinfo=UTC):
-            offset = told - self._clock.now()
-            self.offset = timedelta() if -SECOND < offset <= timedelta() else offset  # a Date has no fractions
 
 
 def connection_trouble(error: requests.RequestException) -> ConnectionTroubleError:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from random import Random, SystemRandom
 from typing import Any
 
@@ -16,9 +15,9 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.auth import KingdeeSession
 from kdsync.kingdee.errors import for_an_operator
 from kdsync.kingdee.limits import LoginLedger, MemoryLedger
-from kdsync.kingdee.server_clock import ServerClock
 from kdsync.kingdee.session import SERVICE, Sessions
 from kdsync.kingdee.transport import Call, Reply, Transport
+from kdsync.server_clock import ServerClock
 from kdsync.settings.schema import KingdeeSection
 
 TRIES = 3
@@ -43,9 +42,9 @@ class KingdeeClient:
         self.settings = settings
         self._clock = clock
         self._random = random or SystemRandom()
-        self._server_clock = ServerClock(clock)
-        self._transport = Transport(settings, clock, self._server_clock, on_call)
-        self._sessions = Sessions(settings, clock, self._transport, self._server_clock, ledger or MemoryLedger())
+        self.server_clock = ServerClock(clock)
+        self._transport = Transport(settings, clock, self.server_clock, on_call)
+        self._sessions = Sessions(settings, clock, self._transport, self.server_clock, ledger or MemoryLedger())
         self._blips = Retrying(
             stop=stop_after_attempt(TRIES),
             retry=retry_if_exception(_is_blip),
@@ -92,18 +91,6 @@ class KingdeeClient:
     def log_in(self) -> KingdeeSession:
         """The session in use, after a login where there is none: who kdsync is to Kingdee, and its warnings."""
         return self._sessions.current()
-
-    def clock_offset(self) -> float:
-        """Seconds that Kingdee's clock is ahead of this machine's; 0.0 before the first answer."""
-        return self._server_clock.offset()
-
-    def clock_error(self) -> float | None:
-        """Seconds that `clock_offset` may be wrong by; None before the first answer."""
-        return self._server_clock.error()
-
-    def server_now(self) -> datetime:
-        """Kingdee's time, zone-aware."""
-        return self._server_clock.now()
 
     def close(self) -> None:
         """Close all connections. The session ends by itself, 20 minutes after the last call."""

@@ -20,9 +20,9 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.auth import KingdeeSession, app_secret, login_request, session_of
 from kdsync.kingdee.errors import answered, for_an_operator
 from kdsync.kingdee.limits import LoginLedger, LoginLimits
-from kdsync.kingdee.server_clock import ServerClock
 from kdsync.kingdee.signing import Algorithm, signed_headers
 from kdsync.kingdee.transport import Transport
+from kdsync.server_clock import ServerClock
 from kdsync.settings.schema import KingdeeSection
 
 SERVICE = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService."

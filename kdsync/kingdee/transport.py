@@ -23,7 +23,7 @@ from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.answer import read_answer
 from kdsync.kingdee.errors import Symptom, failure
-from kdsync.kingdee.server_clock import ServerClock, parse_date
+from kdsync.server_clock import ServerClock
 from kdsync.settings.schema import KingdeeSection
 
 LARGEST = 64 * 1024 * 1024
@@ -39,6 +39,7 @@ HEADERS = {
     "Accept-Charset": "utf-8",
     "User-Agent": f"kdsync/{__version__}",
 }
+NO_CACHE = {"User-Agent": HEADERS["User-Agent"], "Cache-Control": "no-cache"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +104,7 @@ class Transport:
 
     def probe(self) -> None:
         """Ask for the base address only to learn the server's clock; any answer will do."""
-        request = requests.Request("GET", self.base, headers={"User-Agent": HEADERS["User-Agent"]}).prepare()
+        request = requests.Request("GET", self.base, headers=NO_CACHE).prepare()
         try:
             response, _ = self._send(request)
             response.close()
@@ -155,16 +156,15 @@ class Transport:
         pause = _retry_after(response.headers.get("Retry-After"))
         value = read_answer(response.status_code, body, read=read, retry_after=pause)
         cookies = response.cookies.get_dict() if "Set-Cookie" in response.headers else {}
-        return Reply(value, date or self._server_clock.now(), cast("Mapping[str, str]", cookies))
+        now = self._server_clock.now()
+        # The earlier of the two: a cursor may stay behind Kingdee's clock, and must never run ahead of it.
+        return Reply(value, min(date or now, now), cast("Mapping[str, str]", cookies))
 
     def _send(self, request: requests.PreparedRequest) -> tuple[requests.Response, datetime | None]:
-        sent = self._clock.now()
+        sent = self._clock.monotonic()
         adapter = self._session().get_adapter(request.url or "")
         response = adapter.send(request, stream=True, timeout=self._timeout, **self._environment)
-        date = parse_date(response.headers.get("Date"))
-        if date is not None:
-            self._server_clock.measure(date, sent, self._clock.now())
-        return response, date
+        return response, self._server_clock.hear(response.headers, sent)
 
     def _body(self, response: requests.Response, read: bool) -> bytes:
         announced = response.headers.get("Content-Length", "")

@@ -182,11 +182,12 @@ def test_calls_count_unless_they_were_refused_for_their_number(
 def test_dingtalks_clock_is_read_from_its_answers(
     client: DingTalkClient, dingtalk: responses.RequestsMock, clock: FakeClock
 ) -> None:
-    assert client.clock_offset() == timedelta()
+    assert not client.server_clock.measured
     dingtalk.post(OLD, json={"errcode": 0}, headers={"Date": "Mon, 23 Nov 2026 04:02:20 GMT"})
     client.ask(ASK, {})
-    assert client.clock_offset() == timedelta(minutes=2)
-    assert client.now() == clock.now() + timedelta(minutes=2)
+    assert client.server_clock.offset() == 120.5
+    assert client.server_clock.error() == 0.5
+    assert client.now() == clock.now() + timedelta(seconds=120.5)
 
 
 def test_a_date_without_fractions_of_a_second_is_no_offset(
@@ -195,10 +196,18 @@ def test_a_date_without_fractions_of_a_second_is_no_offset(
     clock.advance(0.9)
     dingtalk.post(OLD, json={"errcode": 0}, headers={"Date": "Mon, 23 Nov 2026 04:00:20 GMT"})
     client.ask(ASK, {})
-    assert client.clock_offset() == timedelta()
-    clock.advance(1)
-    client.ask(ASK, {})
-    assert client.clock_offset() == timedelta(seconds=-1.9)
+    assert abs(client.server_clock.offset()) <= 0.5
+
+
+def test_one_answer_with_another_date_does_not_move_the_clock(
+    client: DingTalkClient, dingtalk: responses.RequestsMock, clock: FakeClock
+) -> None:
+    dates = ["23 Nov 2026 04:00:20", "23 Nov 2026 09:00:21", "23 Nov 2026 04:00:22"]
+    for date in dates:
+        dingtalk.post(OLD, json={"errcode": 0}, headers={"Date": f"Mon, {date} GMT"})
+        client.ask(ASK, {})
+        clock.advance(1)
+    assert abs(client.server_clock.offset()) <= 0.5
 
 
 @pytest.mark.parametrize("date", ["", "yesterday", "Mon, 23 Nov 9999 04:02:20 GMT", "Thu, 01 Jan 1970 00:00:00 GMT"])
@@ -207,7 +216,7 @@ def test_a_date_that_is_none_does_not_move_the_clock(
 ) -> None:
     dingtalk.post(OLD, json={"errcode": 0}, headers={"Date": date})
     client.ask(ASK, {})
-    assert client.clock_offset() == timedelta()
+    assert not client.server_clock.measured
 
 
 def test_a_minute_limit_lasts_to_the_next_minute_of_dingtalk(

@@ -71,8 +71,20 @@ def test_a_clock_that_is_hours_off_is_corrected_by_the_refusal_itself(
     dingtalk.post(SEND, json=AGREED, headers=late)
     robots.send_group("finance", MESSAGE, "uuid-1")
     first, second = (int(query(dingtalk, number)["timestamp"][0]) for number in (0, 1))
-    assert second - first == 5 * 3600 * 1000
+    assert abs(second - first - 5 * 3600 * 1000) <= 500
     assert first == started
+
+
+def test_a_clock_that_was_set_since_is_corrected_by_the_refusal_too(
+    robots: GroupRobots, client: DingTalkClient, dingtalk: responses.RequestsMock
+) -> None:
+    dingtalk.post(SEND, json=AGREED, headers={"Date": "Mon, 23 Nov 2026 04:00:20 GMT"})
+    robots.send_group("finance", MESSAGE, "uuid-1")
+    late = {"Date": "Mon, 23 Nov 2026 09:00:20 GMT"}
+    dingtalk.post(SEND, json={"errcode": 310000, "errmsg": "invalid timestamp"}, headers=late)
+    dingtalk.post(SEND, json=AGREED, headers=late)
+    robots.send_group("finance", MESSAGE, "uuid-2")
+    assert abs(client.server_clock.offset() - 5 * 3600) <= 0.5
 
 
 def test_a_refused_timestamp_that_nothing_corrects_is_told(

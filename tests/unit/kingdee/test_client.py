@@ -229,8 +229,8 @@ def test_the_login_is_stamped_with_the_servers_time(
     query(client)
     stamp = kingdee.bodies("LoginBySign")[0]["timestamp"]
     assert abs(stamp - clock.now().timestamp() - ahead) <= 1
-    assert abs(client.clock_offset() - ahead) <= (client.clock_error() or 0) <= 0.5
-    assert abs((client.server_now() - clock.now()).total_seconds() - ahead) <= 0.5
+    assert abs(client.server_clock.offset() - ahead) <= (client.server_clock.error() or 0) <= 0.5
+    assert abs((client.server_clock.now() - clock.now()).total_seconds() - ahead) <= 0.5
 
 
 def test_a_refused_time_stamp_is_measured_anew_once(kingdee: Server, make_client: Make) -> None:
@@ -246,11 +246,21 @@ def test_a_time_stamp_that_stays_refused_is_for_an_operator(kingdee: Server, mak
     assert len(kingdee.names("LoginBySign")) == 2
 
 
+def test_an_odd_date_of_one_answer_is_not_kingdees_time(kingdee: Server, make_client: Make, clock: FakeClock) -> None:
+    client = make_client()
+    query(client)
+    for ahead in (86_400.0, 0.0):
+        clock.advance(10)
+        kingdee.ahead = ahead
+        told = client.ask("ExecuteBillQuery", {}, read=True).server_now
+        assert abs((told - clock.now()).total_seconds()) <= 1
+
+
 def test_a_server_without_a_date_is_no_obstacle(kingdee: Server, make_client: Make, clock: FakeClock) -> None:
     kingdee.dated = False
     client = make_client()
     assert query(client) == []
-    assert client.clock_offset() == 0.0
+    assert client.server_clock.offset() == 0.0
     assert client.ask("ExecuteBillQuery", {}, read=True).server_now == clock.now()
 
 
@@ -351,7 +361,7 @@ def test_signed_headers_need_no_login(kingdee: Server, make_client: Make, clock:
     query(client)
     assert kingdee.names() == ["GET", "ExecuteBillQuery"]
     request, settings = kingdee.asked[-1], client.settings
-    stamp = int(client.server_now().timestamp())
+    stamp = int(client.server_clock.now().timestamp())
     expected = signed_headers(
         path="/K3Cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.ExecuteBillQuery.common.kdsvc",
         app_id=settings.app_id,

@@ -24,8 +24,8 @@ from cryptography.x509.oid import NameOID
 from kdsync.clock import FakeClock, SystemClock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee import transport as module
-from kdsync.kingdee.server_clock import ServerClock
 from kdsync.kingdee.transport import Call, Transport, symptom_of
+from kdsync.server_clock import ServerClock
 from kdsync.settings.schema import KingdeeSection
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nDate: Mon, 23 Nov 2026 01:00:00 GMT\r\n"
