@@ -13,6 +13,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "missed_changes": ("Changes that only the look at all keys found. This is 0.", ("form",)),
     "notifications_accepted": ("Recipients whose message DingTalk accepted.", ()),
     "notifications_dead": ("Recipients whose message was given up.", ()),
+    "storms": ("Messages that stand for more of a rule than its `storm` allows.", ("form", "rule")),
     "send_failures": ("Calls to DingTalk that failed.", ("kind",)),
     "kingdee_calls": ("Requests to Kingdee.", ("service",)),
     "dingtalk_calls": ("Requests to DingTalk.", ("api", "metered")),
@@ -21,6 +22,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "lag_seconds": ("Seconds since the last look at a form that ended well.", ("form",)),
     "outbox": ("Rows of the outbox.", ("state",)),
+    "held_notifications": ("Messages that wait for an operator to release them.", ()),
     "clock_offset_seconds": ("The other side's clock less ours.", ("system",)),
     "quota_calls": ("Metered DingTalk calls of this month.", ()),
     "quota_limit": ("What the organisation's plan allows a month.", ()),

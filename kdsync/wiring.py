@@ -26,6 +26,7 @@ from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
 from kdsync.services.receipts import Receipts
+from kdsync.services.settle import Settle
 from kdsync.services.upkeep import Upkeep, month_of
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
@@ -68,6 +69,7 @@ class Wired:
         self._build_services()
         self.watchers: dict[str, Watcher] = {}
         self._watch_forms()
+        self.settle.leftovers(self._matcher())
 
     def adopt(self, loaded: Loaded) -> None:
         """Take over changed rules, directory, fallback and polling; connections need a restart."""
@@ -134,10 +136,11 @@ class Wired:
         self.address = Address(db, seal, self.people, self.courier, clock, lambda: self.settings)
         self.dispatch = Dispatch(db, seal, self.courier, clock, self._random, self.meter, self.notices)
         self.receipts = Receipts(db, seal, self.book, clock, self.meter, self.notices)
+        self.settle = Settle(db, seal, clock, self.meter, self.notices)
         self.looks = Looks(
             db=db,
             source=self.source,
-            ingest=Ingest(db, seal, clock),
+            ingest=Ingest(db, seal, clock, self.settle),
             clock=clock,
             zone=main.kingdee.timezone,
             lookback=lambda: self.settings.main.poll.lookback,

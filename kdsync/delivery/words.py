@@ -54,6 +54,65 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Rule {rule} could not be applied to {number} ({form}): {error}",
         "Không thể áp dụng quy tắc {rule} cho {number} ({form}): {error}",
     ),
+    # A look that gathered too much
+    "storm_title": (
+        "{form}：{count} 条消息合并为一条",
+        "{form}: {count} messages in one",
+        "{form}: {count} tin nhắn gộp làm một",
+    ),
+    "storm_body": (
+        (
+            "规则 {rule} 一次产生了 {count} 条消息，超过上限 {limit}，因此只发送这一条。前几张单据：{numbers}。"
+            "查看全部：kdsync trace {ident}；逐条发送：kdsync outbox release {ident}"
+        ),
+        (
+            "Rule {rule} had {count} messages at once, more than {limit}, so this one stands for all of them. "
+            "The first documents are {numbers}. To see them all: kdsync trace {ident}; "
+            "to send them one by one: kdsync outbox release {ident}"
+        ),
+        (
+            "Quy tắc {rule} tạo ra {count} tin nhắn cùng lúc, vượt quá {limit}, nên chỉ gửi một tin này. "
+            "Các chứng từ đầu tiên: {numbers}. Xem tất cả: kdsync trace {ident}; "
+            "gửi từng tin: kdsync outbox release {ident}"
+        ),
+    ),
+    "storm_failed_title": (
+        "规则 {rule} 出错：{count} 次",
+        "Rule {rule} failed {count} times",
+        "Quy tắc {rule} bị lỗi {count} lần",
+    ),
+    "storm_failed_body": (
+        "规则 {rule} 无法处理 {form} 的 {count} 张单据（{numbers} 等），例如：{error}。查看全部：kdsync trace {ident}",
+        (
+            "Rule {rule} could not be applied to {count} documents of {form} ({numbers} and others), "
+            "for example: {error}. To see them all: kdsync trace {ident}"
+        ),
+        (
+            "Không thể áp dụng quy tắc {rule} cho {count} chứng từ {form} ({numbers}…), ví dụ: {error}. "
+            "Xem tất cả: kdsync trace {ident}"
+        ),
+    ),
+    "held_title": (
+        "{form}：{count} 条消息暂不发送",
+        "{form}: {count} messages are held",
+        "{form}: giữ lại {count} tin nhắn",
+    ),
+    "held_body": (
+        (
+            "{form} 的 {documents} 张单据比已知的旧，或已换成其他单据，可能恢复过备份，因此 {count} 条消息暂不发送。"
+            "发送：kdsync outbox release {form}；放弃：kdsync outbox drop {form} --reason ..."
+        ),
+        (
+            "{documents} documents of {form} are older than they were, or are other ones: "
+            "a backup may have been restored. Their {count} messages wait. To send them: kdsync outbox release {form}; "
+            "to give them up: kdsync outbox drop {form} --reason ..."
+        ),
+        (
+            "{documents} chứng từ {form} cũ hơn trước hoặc đã là chứng từ khác, có thể đã khôi phục bản sao lưu, "
+            "nên {count} tin nhắn được giữ lại. Gửi: kdsync outbox release {form}; "
+            "bỏ: kdsync outbox drop {form} --reason ..."
+        ),
+    ),
     "form_failed_title": ("无法读取 {form}", "{form} cannot be read", "Không đọc được {form}"),
     "form_failed_body": (
         "金蝶拒绝了对 {form} 的查询：{error}\n\n{cure}",

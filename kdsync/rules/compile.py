@@ -12,7 +12,7 @@ from kdsync.model import Event, Priority, Transition
 from kdsync.rules.expressions import Expression, Text, TextError, compile_expression, compile_text, opening
 from kdsync.rules.mistakes import Mistake, RuleError
 from kdsync.rules.recipients import Recipient
-from kdsync.rules.schema import MessageSection, RuleSection
+from kdsync.rules.schema import STORM, MessageSection, RuleSection
 from kdsync.rules.scope import RuleView, scope
 from kdsync.rules.triggers import Trigger, parse_trigger
 from kdsync.rules.values import ENTRIES
@@ -64,6 +64,7 @@ class CompiledRule:
     when: Expression | None
     message: Message
     needs: Needs
+    storm: int | None = STORM  # more notifications than this after one look are summed up; None: never
 
     def listens(self, kind: Transition) -> bool:
         """Whether an event of that kind can concern it at all."""
@@ -86,7 +87,9 @@ def compile_rule(spec: RuleSection) -> CompiledRule:
         mistakes.append(Mistake(("on",), f"'{ENTRIES}' needs a field of the rows", f"write {ENTRIES}.FQty"))
     if mistakes:
         raise RuleError(spec.id, mistakes)
-    return CompiledRule(spec.id, spec.form, spec.priority, spec.mode, spec.to, triggers, when, message, needs)
+    return CompiledRule(
+        spec.id, spec.form, spec.priority, spec.mode, spec.to, triggers, when, message, needs, spec.storm
+    )
 
 
 def _triggers(spec: RuleSection, mistakes: list[Mistake]) -> tuple[Trigger, ...]:

@@ -24,6 +24,14 @@ def _listed(value: Any) -> Any:
     return (value,) if isinstance(value, (str, Mapping)) else tuple(value) if isinstance(value, list) else value
 
 
+def _limit(value: Any) -> int | None:
+    if value == "off":
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError("is neither a number from 1 nor off")
+    return value
+
+
 def _kind(value: Any) -> str:
     return "[by key]" if isinstance(value, Mapping) else "[text]"
 
@@ -34,6 +42,13 @@ RECIPIENT_SCHEMA = {
     "examples": ["creator", "role:cashier", "user:user7", "group:finance", "manager_of:creator"],
 }
 RecipientText = Annotated[Recipient, BeforeValidator(_recipient), WithJsonSchema(RECIPIENT_SCHEMA)]
+
+STORM = 200  # so many messages of one rule after one look are more than anybody reads
+StormLimit = Annotated[
+    int | None,
+    BeforeValidator(_limit),
+    WithJsonSchema({"oneOf": [{"type": "integer", "minimum": 1}, {"const": "off"}]}),
+]
 
 Texts = Annotated[
     Annotated[str, Tag("[text]")]
@@ -108,3 +123,5 @@ class RuleSection(Section):
     """What is sent."""
     mode: Literal["live", "shadow"] = "live"
     """A rule in shadow is evaluated and logged, never sent."""
+    storm: Annotated[StormLimit, Field(examples=[1000, "off"])] = STORM
+    """More messages than this after one look are summed up in one, which says how to see and send them; or off."""

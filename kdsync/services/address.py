@@ -26,6 +26,7 @@ from kdsync.sync import identity
 
 log = logs.get("address")
 URGENCY = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2, Priority.LOW: 3}
+MOST_REASONS = 5  # that one message names
 PAUSES = (5.0, 15.0, 60.0, 300.0)
 
 
@@ -55,10 +56,10 @@ class Address:
         whole = Resolution()
         for wanted in notification.wanted:
             whole.join(self._resolve(parse_recipient(wanted.recipient), wanted.value, wanted.lookup))
-        reason = "; ".join(dict.fromkeys(whole.missing))
-        letters = list(self._letters(notification, whole, ""))
-        if reason:
-            letters += self._letters(notification, self._fallback(), reason)
+        reason = _reason(whole.missing)
+        # The fallback first: who belongs to both learns who else could not be reached.
+        letters = list(self._letters(notification, self._fallback(), reason)) if reason else []
+        letters += self._letters(notification, whole, "")
         self._commit(notification, letters, reason)
 
     def _resolve(self, recipient: Recipient, value: str = "", lookup: str = "") -> Resolution:
@@ -126,6 +127,13 @@ class Address:
             until = self.clock.now() + timedelta(seconds=pause)
             notifications.postpone(tx, notification.id, until, str(error))
         log.warning("notification.postponed", notification_id=notification.id, error=str(error), seconds=pause)
+
+
+def _reason(missing: Iterable[str]) -> str:
+    """Who cannot be reached and why; of many the first few, so that it does not crowd out what it is about."""
+    several = list(dict.fromkeys(missing))
+    more = len(several) - MOST_REASONS
+    return "; ".join([*several[:MOST_REASONS], *([f"{more} more"] if more > 0 else [])])
 
 
 def _in_locale(contents: Mapping[str, Content], locale: str) -> Content:

@@ -11,6 +11,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.model import Layout, Row, Status
 from kdsync.services.match import Matcher, number_of
+from kdsync.services.settle import Settle
 from kdsync.services.watch import Watch
 from kdsync.store import forms, moments, notifications
 from kdsync.store.database import Database
@@ -87,11 +88,12 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Takes pages of one account set."""
+    """Takes pages of one account set. What rules tell is gathered until `settle` decides on it."""
 
     db: Database
     seal: Seal
     clock: Clock
+    settle: Settle
 
     def take(
         self,
@@ -103,11 +105,13 @@ class Ingest:
         is_open: bool | None = None,
         cursor: Mapping[str, str | None] | None = None,
         fresh: bool = False,
+        last: bool = False,
     ) -> Step:
         """Commit a page. Without a matcher it is a first look: documents never seen before are stored in silence.
 
         `is_open` says whether the documents belong to the open set where the caller knows; `cursor` holds columns of
-        the form's cursor to set in the same transaction; `fresh` means that none of the documents can be known.
+        the form's cursor to set in the same transaction; `fresh` means that none of the documents can be known;
+        `last` that nothing more of the look is to come, so that what it gathered is settled along with the page.
         """
         ids = [str(row[0]) for row in rows]
         with self.db.read() as tx:
@@ -117,7 +121,7 @@ class Ingest:
             step.baseline(ids, rows)
         else:
             self._compare(step, ids, rows, known, matcher, is_open)
-        self._commit(step, cursor or {})
+        self._commit(step, cursor or {}, matcher if last else None)
         return step
 
     def remove(self, watch: Watch, ids: Sequence[str], matcher: Matcher, *, found_by: str) -> Step:
@@ -173,10 +177,12 @@ class Ingest:
             step.note(doc_id, number, change)
         return change
 
-    def _commit(self, step: Step, cursor: Mapping[str, str | None]) -> None:
-        watch = step.watch
+    def _commit(self, step: Step, cursor: Mapping[str, str | None], settles: Matcher | None = None) -> None:
+        watch, verdict = step.watch, None
         if not (step.documents or step.renewed or step.events or step.told or cursor):
             return
+        if step.told:
+            self.settle.expect(watch.form)
         with self.db.write() as tx:
             watch.snapshots.put(tx, step.documents)
             watch.snapshots.renew(tx, step.renewed)
@@ -184,7 +190,11 @@ class Ingest:
             notifications.add(tx, self.seal, step.told)
             if cursor:
                 forms.save(tx, watch.form_id, **cursor)
+            if settles and step.told:
+                verdict = self.settle.within(tx, watch.form, settles, watch.facts.title)
         _log(step)
+        if verdict:
+            self.settle.settled(watch.form, verdict)
 
 
 def _log(step: Step) -> None:

@@ -116,7 +116,8 @@ class Looks:
             newest = self._newest(watch, page.rows, newest, began)
             moved = {"newest": newest} if page.last and newest != cursor.newest else None
             if page.rows or moved:
-                step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, cursor=moved)
+                last = page.last and seen is None
+                step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, cursor=moved, last=last)
                 report.add(step, len(page.rows))
             if seen is not None:
                 seen.add(str(row[0]) for row in page.rows)
@@ -135,9 +136,9 @@ class Looks:
             again.extend(moved)
             entered = {i for i in ids if i not in open_before} - set(moved)
             self._mark(watch, entered, is_open=True)
-        self._reread(watch, again, matcher, report, is_open=True)
         left = sorted(open_before - seen)
-        found = self._reread(watch, left, matcher, report, is_open=False)
+        self._reread(watch, again, matcher, report, is_open=True, ends=not left)
+        found = self._reread(watch, left, matcher, report, is_open=False, ends=True)
         report.vanished = len(found) < len(left)
         return report
 
@@ -162,13 +163,21 @@ class Looks:
         return report
 
     def _reread(
-        self, watch: Watch, ids: Iterable[str], matcher: Matcher, report: Report, *, is_open: bool | None
+        self,
+        watch: Watch,
+        ids: Iterable[str],
+        matcher: Matcher,
+        report: Report,
+        *,
+        is_open: bool | None,
+        ends: bool = False,
     ) -> set[str]:
-        """Read documents in full and take them; returns the ids that were there."""
+        """Read documents in full and take them; returns the ids that were there. `ends`: nothing more is to come."""
         found: set[str] = set()
         wanted = list(dict.fromkeys(ids))
         for page in self.source.by_ids(watch.layout, wanted) if wanted else ():
-            step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, is_open=is_open)
+            last = ends and page.last
+            step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, is_open=is_open, last=last)
             report.add(step, 0)
             found.update(str(row[0]) for row in page.rows)
         return found

@@ -16,7 +16,7 @@ from kdsync.rules.evaluate import Broken, Match, evaluate
 from kdsync.rules.recipients import Recipient
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.watch import Watch, person_key
-from kdsync.store.notifications import MATCHED, SHADOW, Notification, Wanted
+from kdsync.store.notifications import GATHERED, SHADOW, Notification, Wanted
 from kdsync.sync import identity
 from kdsync.sync.diff import CHANGED, Change
 
@@ -71,7 +71,7 @@ class Matcher:
             log.error("rule.failed", error=str(error), **ids)
             return self._broken(rule, event, str(error), now)
         wanted = tuple(_wanted(recipient, watch, event) for recipient in rule.to)
-        return _notification(rule, event, wanted, contents, now, state=SHADOW if rule.mode == "shadow" else MATCHED)
+        return _notification(rule, event, wanted, contents, now, state=SHADOW if rule.mode == "shadow" else GATHERED)
 
     def _contents(self, rule: CompiledRule, event: Event, watch: Watch, now: datetime) -> dict[str, Content]:
         title = watch.facts.title
@@ -92,7 +92,7 @@ class Matcher:
             for locale in self.locales
         }
         wanted = tuple(Wanted(str(recipient)) for recipient in self.fallback)
-        return _notification(rule, event, wanted, contents, now, state=MATCHED, reason=f"rule failed: {error}")
+        return _notification(rule, event, wanted, contents, now, state=GATHERED, reason=f"rule failed: {error}")
 
 
 def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:

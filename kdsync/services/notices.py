@@ -37,12 +37,18 @@ class Notices:
 
     def raise_(self, cause: str, text: str, *, form: str = "", number: str = "", **params: object) -> None:
         """Tell `fallback` about a cause; `text` names the words, `params` fill them in."""
-        now = self.clock.now()
         with self.db.write() as tx:
-            if ledger.fact(tx, RAISED + cause) is None:
-                ledger.put_fact(tx, RAISED + cause, moments.text(now), now)
-                self._tell(tx, cause, text, now, form, number, params)
-                log.warning("notice.raised", cause=cause, form=form, **params)
+            self.raise_within(tx, cause, text, form=form, number=number, **params)
+
+    def raise_within(
+        self, tx: Connection, cause: str, text: str, *, form: str = "", number: str = "", **params: object
+    ) -> None:
+        """The same in the transaction of what it is about."""
+        now = self.clock.now()
+        if ledger.fact(tx, RAISED + cause) is None:
+            ledger.put_fact(tx, RAISED + cause, moments.text(now), now)
+            self._tell(tx, cause, text, now, form, number, params)
+            log.warning("notice.raised", cause=cause, form=form, **params)
 
     def clear(self, cause: str, text: str = "", *, form: str = "", **params: object) -> None:
         """The cause is gone; with `text`, `fallback` hears of it if it heard of the cause."""

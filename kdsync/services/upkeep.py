@@ -14,7 +14,7 @@ from kdsync.services.notices import Notices
 from kdsync.services.people import People
 from kdsync.services.ports import Meter
 from kdsync.services.watcher import Watcher
-from kdsync.store import forms, ledger, moments, outbox
+from kdsync.store import forms, ledger, moments, outbox, storms
 from kdsync.store.database import Database
 
 log = logs.get("upkeep")
@@ -76,9 +76,10 @@ class Upkeep:
 
     def _outbox(self) -> None:
         with self.db.read() as tx:
-            counts = outbox.counts(tx)
+            counts, held = outbox.counts(tx), storms.held_counts(tx)
         for state in (outbox.WAITING, outbox.LEASED, outbox.ACCEPTED, outbox.DEAD, outbox.DROPPED):
             self.meter.gauge("outbox", counts.get(state, 0), {"state": state})
+        self.meter.gauge("held_notifications", sum(held.values()))
 
     def _quota(self, now: datetime) -> None:
         limit, month = self.monthly_calls(), month_of(now)

@@ -139,7 +139,7 @@ class Watcher:
         if self.clock.monotonic() < self.condition.pause_until:
             return None
         try:
-            report = look()
+            report = self._settled(look)
         except UnknownFieldError as error:
             self._field_is_missing(error)
             return None
@@ -151,6 +151,20 @@ class Watcher:
             return report
         finally:
             self.condition.last_end = self.clock.now()
+
+    def _settled(self, look: Callable[[], Report | None]) -> Report | None:
+        """Run a look and settle what it gathered, were it only half of it; before that, what is left of another."""
+        self._settle()
+        try:
+            report = look()
+        except EdgeError:
+            self._settle()
+            raise
+        self._settle()
+        return report
+
+    def _settle(self) -> None:
+        self.looks.ingest.settle.look(self.form, self.matcher, self._watch.facts.title if self._watch else {})
 
     def _succeeded(self, report: Report | None) -> None:
         condition = self.condition

@@ -18,7 +18,7 @@ from kdsync.store.sealing import Seal
 
 GATHERED = "gathered"  # its look is not over: what becomes of it depends on how many there are
 STORM, HELD = "storm", "held"  # summed up in another notification; kept back until an operator releases it
-MATCHED, ADDRESSED, SHADOW, BROKEN = "matched", "addressed", "shadow", "broken"
+MATCHED, ADDRESSED, SHADOW, BROKEN, DROPPED = "matched", "addressed", "shadow", "broken", "dropped"
 
 
 @dataclass(frozen=True, slots=True)

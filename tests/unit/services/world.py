@@ -28,6 +28,7 @@ from kdsync.services.notices import Notices
 from kdsync.services.people import People
 from kdsync.services.ports import KingdeeIdentity, Known
 from kdsync.services.receipts import Receipts
+from kdsync.services.settle import Settle
 from kdsync.services.watcher import Watcher
 from kdsync.settings.schema import Directory, FormSection, MainFile, Settings
 from kdsync.store import outbox
@@ -282,9 +283,9 @@ class World:
         self.address = Address(self.db, self.seal, self.people, self.dingtalk, self.clock, lambda: self.settings)
         self.random = Random(7)
         self.dispatch = Dispatch(self.db, self.seal, self.dingtalk, self.clock, self.random, self.meter, self.notices)
-        self.looks = Looks(
-            self.db, self.kingdee, Ingest(self.db, self.seal, self.clock), self.clock, ZONE, lookback=lambda: 60.0
-        )
+        self.settle = Settle(self.db, self.seal, self.clock, self.meter, self.notices)
+        ingest = Ingest(self.db, self.seal, self.clock, self.settle)
+        self.looks = Looks(self.db, self.kingdee, ingest, self.clock, ZONE, lookback=lambda: 60.0)
         self.receipts = Receipts(self.db, self.seal, self.dingtalk, self.clock, self.meter, self.notices)
         self.watcher = self.watch(rule())
 
