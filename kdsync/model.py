@@ -96,6 +96,11 @@ class Layout:
         return {key: place for place, key in enumerate(self.heads)}
 
     @cached_property
+    def width(self) -> int:
+        """How many items a row has."""
+        return len(self.heads) + bool(self.entries)
+
+    @cached_property
     def number_place(self) -> int | None:
         """Where in a row the bill number stands; None where the form has none."""
         return self.places.get(self.facts.number) if self.facts.number else None

@@ -31,7 +31,7 @@ from kdsync.services.upkeep import Upkeep, month_of
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection, Settings
-from kdsync.store import moments, notifications
+from kdsync.store import ledger, moments, notifications
 from kdsync.store.database import Database, hold_lock
 from kdsync.store.sealing import Seal
 
@@ -105,6 +105,8 @@ class Wired:
         self._lock = hold_lock(self.db.path)
         self.db.migrate()
         self.seal = Seal(store.key.get_secret_value() if store.key else None)
+        with self.db.write() as tx:
+            ledger.prove_key(tx, self.seal, self.clock.now())
 
     def _connect_kingdee(self) -> None:
         section = self.settings.main.kingdee
@@ -133,7 +135,7 @@ class Wired:
         main = self.settings.main
         self.notices = Notices(db, seal, clock, lambda: self.settings, self.locales)
         self.people = People(db, self.source, self.book, clock, lambda: self.settings.directory)
-        self.address = Address(db, seal, self.people, self.courier, clock, lambda: self.settings)
+        self.address = Address(db, seal, self.people, self.courier, clock, lambda: self.settings, self.notices)
         self.dispatch = Dispatch(db, seal, self.courier, clock, self._random, self.meter, self.notices)
         self.receipts = Receipts(db, seal, self.book, clock, self.meter, self.notices)
         self.settle = Settle(db, seal, clock, self.meter, self.notices)

@@ -115,15 +115,25 @@ WORDS: dict[str, tuple[str, str, str]] = {
     ),
     "form_failed_title": ("无法读取 {form}", "{form} cannot be read", "Không đọc được {form}"),
     "form_failed_body": (
-        "金蝶拒绝了对 {form} 的查询：{error}\n\n{cure}",
-        "Kingdee refused to be asked for {form}: {error}\n\n{cure}",
-        "Kingdee từ chối truy vấn {form}: {error}\n\n{cure}",
+        "目前无法发现 {form} 的变更：{error}\n\n{cure}",
+        "Changes of {form} are not noticed at present: {error}\n\n{cure}",
+        "Hiện không theo dõi được thay đổi của {form}: {error}\n\n{cure}",
     ),
     "form_back_title": ("{form} 已恢复", "{form} can be read again", "{form} đã đọc lại được"),
     "form_back_body": (
         "{form} 的变更通知已恢复。",
         "Changes of {form} are noticed again.",
         "Thay đổi của {form} lại được theo dõi.",
+    ),
+    "damaged_title": (
+        "{form} 的本地记录已损坏",
+        "What kdsync knew of some {form} was damaged",
+        "Bản ghi về {form} bị hỏng",
+    ),
+    "damaged_body": (
+        "{form} 中以下单据的本地记录已损坏，现已重新读取：{numbers}。期间的变更可能未通知。请检查磁盘。",
+        "The stored state of {numbers} ({form}) was damaged. A change may not have been told. Check the disk.",
+        "Trạng thái đã lưu của {numbers} ({form}) bị hỏng. Có thể sót thay đổi. Hãy kiểm tra ổ đĩa.",
     ),
     "vanished_title": ("{form} 的单据大量消失", "Documents of {form} vanished", "Nhiều chứng từ {form} biến mất"),
     "vanished_body": (

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.quiet import not_before
@@ -14,6 +16,7 @@ from kdsync.delivery.words import footer, words
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Content, Priority
 from kdsync.rules.recipients import Recipient, parse_recipient
+from kdsync.services.notices import Notices
 from kdsync.services.people import People, Resolution
 from kdsync.services.ports import Courier
 from kdsync.settings.schema import Settings
@@ -28,6 +31,7 @@ log = logs.get("address")
 URGENCY = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2, Priority.LOW: 3}
 MOST_REASONS = 5  # that one message names
 PAUSES = (5.0, 15.0, 60.0, 300.0)
+MOST_MISTAKES = 5  # tries of a notification that kdsync itself stumbles over
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,7 @@ class Address:
     courier: Courier
     clock: Clock
     settings: Callable[[], Settings]
+    notices: Notices
 
     def step(self) -> int:
         """Address what is due; returns how many notifications were handled."""
@@ -49,13 +54,38 @@ class Address:
             try:
                 self._address(notification)
             except EdgeError as error:
-                self._postpone(notification, error)
+                self._postpone(notification, str(error), error.retry_after or 0.0)
+            except SQLAlchemyError:  # the store's trouble is not this notification's
+                raise
+            except Exception as error:  # one that trips over a mistake of ours must not hold up the others
+                log.exception("address.broke", notification_id=notification.id)
+                self._stumbled(notification, error)
         return len(due)
 
+    def _stumbled(self, notification: Notification, error: Exception) -> None:
+        """Try again, some times; then give it up where people can see it."""
+        reason = f"kdsync could not address it ({type(error).__name__})"
+        if notification.attempts + 1 < MOST_MISTAKES:
+            self._postpone(notification, reason)
+        else:
+            self._give_up(notification, reason)
+
+    def _give_up(self, notification: Notification, reason: str) -> None:
+        targets = ", ".join(wanted.recipient for wanted in notification.wanted)
+        with self.db.write() as tx:
+            notifications.settle(tx, notification.id, BROKEN, reason)
+            self.notices.lost(tx, notification, targets or "its recipients", reason)
+        log.error("notification.lost", notification_id=notification.id, rule=notification.rule, reason=reason)
+
     def _address(self, notification: Notification) -> None:
+        if notification.damaged:
+            self._give_up(notification, notification.damaged)
+            return
         whole = Resolution()
         for wanted in notification.wanted:
             whole.join(self._resolve(parse_recipient(wanted.recipient), wanted.value, wanted.lookup))
+        if not (whole.userids or whole.groups or whole.missing):
+            whole.missing.append("it names no recipient")
         reason = _reason(whole.missing)
         # The fallback first: who belongs to both learns who else could not be reached.
         letters = list(self._letters(notification, self._fallback(), reason)) if reason else []
@@ -121,12 +151,12 @@ class Address:
             log.warning("notification.undeliverable", reason=reason, fallback=bool(letters), **ids)
         log.info("notification.addressed", recipients=len({letter.target for letter in letters}), **ids)
 
-    def _postpone(self, notification: Notification, error: EdgeError) -> None:
-        pause = max(PAUSES[min(notification.attempts, len(PAUSES) - 1)], error.retry_after or 0.0)
+    def _postpone(self, notification: Notification, reason: str, at_least: float = 0.0) -> None:
+        pause = max(PAUSES[min(notification.attempts, len(PAUSES) - 1)], at_least)
         with self.db.write() as tx:
             until = self.clock.now() + timedelta(seconds=pause)
-            notifications.postpone(tx, notification.id, until, str(error))
-        log.warning("notification.postponed", notification_id=notification.id, error=str(error), seconds=pause)
+            notifications.postpone(tx, notification.id, until, reason)
+        log.warning("notification.postponed", notification_id=notification.id, error=reason, seconds=pause)
 
 
 def _reason(missing: Iterable[str]) -> str:

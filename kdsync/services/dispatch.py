@@ -30,6 +30,7 @@ PEOPLE_A_CALL = 100
 LEASE = timedelta(seconds=60)
 MINUTE = timedelta(minutes=1)
 HOLD = "hold:"
+MOST_MISTAKES = 5  # tries of a letter that kdsync itself stumbles over
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,13 +54,16 @@ class Dispatch:
             )
         if not letters:
             return 0
-        letters = self._within_limits(letters, now)
+        letters = self._within_limits(self._readable(letters, now), now)
         if not letters:
             return 1
         try:
             task = self._send(letters)
         except EdgeError as error:
             self._failed(letters, error)
+        except Exception as error:  # a letter that trips over a mistake of ours must not hold up the others
+            log.exception("send.broke", letter=letters[0].id)
+            self._failed(letters, own_mistake(error, letters[0].attempts + 1))
         else:
             self._accepted(letters, task)
         return len(letters)
@@ -75,9 +79,16 @@ class Dispatch:
             ]
         return moments.parse(min(soonest)) if soonest else None
 
+    def _readable(self, letters: list[Letter], now: datetime) -> list[Letter]:
+        """Those of a claim whose content is whole; the others are dead."""
+        for letter in letters:
+            if letter.damaged:
+                self._bury(letter, EdgeError("kdsync", FailureKind.REFUSED, "damaged", letter.damaged), now)
+        return [letter for letter in letters if not letter.damaged]
+
     def _within_limits(self, letters: list[Letter], now: datetime) -> list[Letter]:
         """Those of a claim that DingTalk would show to somebody; the others wait."""
-        if letters[0].channel != WORK:
+        if not letters or letters[0].channel != WORK:
             return letters
         with self.db.read() as tx:
             full = had_enough(outbox.accepted_counts(tx, [letter.target for letter in letters], day_began(now)))
@@ -150,3 +161,10 @@ class Dispatch:
 
     def _say(self, event: str, letter: Letter, *, level: str = "info", **more: object) -> None:
         getattr(log, level)(event, notification_id=letter.notification_id, letter=letter.id, **more)
+
+
+def own_mistake(error: Exception, tries: int) -> EdgeError:
+    """A mistake of ours as a failed send: what became of it is unknown, and after some tries it is given up."""
+    kind = FailureKind.REFUSED if tries >= MOST_MISTAKES else FailureKind.UNKNOWN_OUTCOME
+    what = f"kdsync could not send it ({type(error).__name__})"
+    return EdgeError("kdsync", kind, "broke", what, cure="please report the traceback in the log")

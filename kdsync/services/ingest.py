@@ -18,7 +18,7 @@ from kdsync.store.database import Database
 from kdsync.store.documents import DocumentRow, EventRow, put_events
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
-from kdsync.sync.diff import Change, Snapshot, compare, gone
+from kdsync.sync.diff import UNREADABLE, Change, Snapshot, compare, gone
 
 log = logs.get("ingest")
 APPROVED = str(Status.APPROVED)
@@ -38,6 +38,7 @@ class Step:
     numbers: list[str] = field(default_factory=list)  # the bill numbers of `events`
     events: list[EventRow] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
+    damaged: list[str] = field(default_factory=list)  # numbers of documents whose snapshot could not be read
     noticed_at: str = field(init=False)
 
     def __post_init__(self) -> None:
@@ -169,6 +170,8 @@ class Ingest:
         if change is None and old is not None and _is_stored(old, row, layout, opened):
             return None
         number, blob = number_of(row, layout, doc_id), self.seal.close(row)
+        if old is not None and old.layout is UNREADABLE:
+            step.damaged.append(number)
         version = change.version if change else old.version if old else 1
         stays = old is not None and old.is_open == opened and old.number == number and not old.is_gone
         rows = step.renewed if stays else step.documents
@@ -227,4 +230,5 @@ def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bo
 def _layout_id(watch: Watch, snapshot: Snapshot) -> int:
     if snapshot.layout is watch.layout:
         return watch.layout_id
-    return next(number for number, layout in watch.snapshots.layouts.items() if layout is snapshot.layout)
+    numbers = (number for number, layout in watch.snapshots.layouts.items() if layout is snapshot.layout)
+    return next(numbers, watch.layout_id)  # the latter where the snapshot could not be read

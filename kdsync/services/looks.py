@@ -23,7 +23,7 @@ from kdsync.store.database import Database
 from kdsync.store.forms import FormCursor
 from kdsync.store.seen import Seen
 from kdsync.sync import cursor as cursors
-from kdsync.sync.diff import Snapshot, changed_keys, differing_heads
+from kdsync.sync.diff import UNREADABLE, Snapshot, changed_keys, differing_heads
 from kdsync.sync.gates import suspicious
 
 log = logs.get("looks")
@@ -42,12 +42,14 @@ class Report:
     missed: int = 0
     vanished: bool = False  # documents were gone: time for a key look
     alarm: str = ""
+    damaged: list[str] = field(default_factory=list)  # numbers of documents whose snapshot could not be read
 
     def add(self, step: Step, documents: int) -> None:
         """Count one page."""
         self.documents += documents
         self.events += len(step.events)
         self.told += len(step.told)
+        self.damaged += step.damaged
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +245,7 @@ def _gathered(pages: Iterable[Page]) -> Iterator[tuple[list[Row], datetime]]:
 
 def _differs(old: Snapshot | None, row: list[object], layout: Layout) -> bool:
     """Whether a light row differs from the snapshot in content; True for a document never seen or deleted."""
-    if old is None or old.is_gone:
+    if old is None or old.is_gone or old.layout is UNREADABLE:
         return True
     return bool(differing_heads(old, row, layout) or changed_keys(old, row, layout))
 

@@ -41,7 +41,7 @@ class Matcher:
             rules = self.ruleset.listening(watch.form, kind)
             event = self._event(watch, doc_id, change, kind, now) if rules else None
             for rule in rules:
-                found = self._notification(watch, rule, event, now) if event else None
+                found = self._surely(watch, rule, event, now) if event else None
                 if found:
                     yield replace(found, created_at=now + timedelta(microseconds=order), strange=change.strange)
                     order += 1
@@ -54,6 +54,14 @@ class Matcher:
         folded = {key.casefold() for key in event.changed}
         spelled = {key for key in self.ruleset.needs(watch.form).watched if key.casefold() in folded}
         return replace(event, changed=event.changed | spelled)
+
+    def _surely(self, watch: Watch, rule: CompiledRule, event: Event, now: datetime) -> Notification | None:
+        """Ask a rule; one that trips over a mistake of ours must not keep the others from their turn."""
+        try:
+            return self._notification(watch, rule, event, now)
+        except Exception as error:
+            log.exception("rule.broke", form=event.form, bill_no=event.number, rule=rule.id)
+            return self._broken(rule, event, f"kdsync could not ask it ({type(error).__name__})", now)
 
     def _notification(self, watch: Watch, rule: CompiledRule, event: Event, now: datetime) -> Notification | None:
         verdict = evaluate(rule, event, now=now, zone=self.zone)

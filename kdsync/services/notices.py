@@ -68,10 +68,15 @@ class Notices:
         In the transaction that buries it, so that nothing dies in silence. A dead notice makes no further one.
         """
         notification = notifications.find(tx, self.seal, letter.notification_id)
-        if notification is None or notification.rule == RULE:
+        if notification is not None:
+            self.lost(tx, notification, letter.target, reason)
+
+    def lost(self, tx: Connection, notification: Notification, target: str, reason: str) -> None:
+        """The same of a notification that did not even become a letter; a lost notice makes no further one."""
+        if notification.rule == RULE:
             return
-        params = {"target": letter.target, "reason": reason, "rule": notification.rule, "title": _title(notification)}
-        cause = f"dead {notification.id} {letter.target}"
+        params = {"target": target, "reason": reason, "rule": notification.rule, "title": _title(notification)}
+        cause = f"dead {notification.id} {target}"
         self._tell(tx, cause, "dead", self.clock.now(), notification.form, notification.number, params)
 
     def _tell(

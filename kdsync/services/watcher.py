@@ -28,6 +28,8 @@ log = logs.get("watcher")
 LONGEST_PAUSE = 60.0
 OPERATOR_PAUSE = 300.0  # for failures that only an operator can mend
 PERSISTENT = 3  # failures in a row
+MOST_NAMED = 20  # documents in one notice
+REPORT = "please report the traceback in the log; restart kdsync if it stays"
 
 
 @dataclass(slots=True)
@@ -146,6 +148,9 @@ class Watcher:
         except EdgeError as error:
             self._failed(error)
             return None
+        except Exception as error:
+            self._failed(EdgeError("kdsync", FailureKind.REFUSED, "broke", _mistake(error), cure=REPORT))
+            raise
         else:
             self._succeeded(report)
             return report
@@ -184,6 +189,9 @@ class Watcher:
             self.notices.raise_(f"vanished {self.form}", "vanished", form=self.form, alarm=report.alarm)
         elif report.look in ("keys", "full"):
             self.notices.clear(f"vanished {self.form}", "vanished_over", form=self.form)
+        if report.damaged:
+            numbers = ", ".join(report.damaged[:MOST_NAMED])
+            self.notices.raise_(f"damaged {self.form} {numbers}", "damaged", form=self.form, numbers=numbers)
         if report.told:
             self.on_told()
         level = log.info if report.events else log.debug
@@ -250,6 +258,10 @@ class Watcher:
             with self.db.read() as tx:
                 self._kept = writes, forms.by_id(tx, watch.form_id)
         return self._kept[1]
+
+
+def _mistake(error: Exception) -> str:
+    return f"kdsync could not look at it ({type(error).__name__})"
 
 
 PARTS = ("number", "status", "cancel", "close", "created", "modified", "approved", "creator", "modifier", "approver")

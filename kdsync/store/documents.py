@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, select, update
 
-from kdsync import exact
+from kdsync import exact, logs
+from kdsync.errors import StoreError
 from kdsync.model import Layout, Row, Transition
 from kdsync.store.schema import documents, events
 from kdsync.store.sealing import Seal
-from kdsync.sync.diff import Snapshot
+from kdsync.sync.diff import UNREADABLE, Snapshot
 
+log = logs.get("store")
 CHUNK = 5_000
 TOGETHER = 200
 
@@ -43,6 +46,9 @@ _EVENT = (
 )
 
 
+State = tuple[Layout, Row]
+
+
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
     """One row of `events`, opened."""
@@ -52,8 +58,8 @@ class StoredEvent:
     version: int
     kinds: tuple[Transition, ...]
     changed: frozenset[str]
-    before: tuple[Layout, Row] | None
-    after: tuple[Layout, Row] | None
+    before: State | None
+    after: State | None
     noticed_at: str
     found_by: str
 
@@ -73,11 +79,30 @@ class Snapshots:
     def get(self, tx: Connection, ids: Sequence[str]) -> dict[str, Snapshot]:
         """The snapshots of some documents, by id; ids never seen are left out."""
         found = tx.exec_driver_sql(_SNAPSHOTS, (self.form_id, exact.dumps(ids).decode())).all()
-        rows, layouts = self._seal.open_all([stored[-1] for stored in found]), self.layouts
-        return {
-            doc_id: Snapshot(version, layouts[layout_id], row, is_open == 1, is_gone == 1, number, stored)
-            for (doc_id, is_open, is_gone, version, layout_id, number, stored), row in zip(found, rows, strict=True)
-        }
+        try:
+            rows, layouts = self._seal.open_all([stored[-1] for stored in found]), self.layouts
+            snapshots = {
+                doc_id: Snapshot(version, layouts[layout_id], row, is_open == 1, is_gone == 1, number, stored)
+                for (doc_id, is_open, is_gone, version, layout_id, number, stored), row in zip(found, rows, strict=True)
+            }
+        except (StoreError, KeyError):
+            return {row[0]: self._opened(row) for row in found}
+        if all(type(one.row) is list and len(one.row) == one.layout.width for one in snapshots.values()):
+            return snapshots
+        return {row[0]: self._opened(row) for row in found}
+
+    def _opened(self, stored: Sequence[Any]) -> Snapshot:
+        """One snapshot; where it cannot be read, one without columns: its document is then adopted in silence."""
+        doc_id, is_open, is_gone, version, layout_id, number, blob = stored
+        layout = self.layouts.get(layout_id)
+        try:
+            row = self._seal.open(blob)
+        except StoreError:
+            row = None
+        if layout is None or not isinstance(row, list) or len(row) != layout.width:
+            log.error("snapshot.damaged", doc_id=doc_id, bill_no=number, version=version)
+            return Snapshot(version, UNREADABLE, [], is_open == 1, is_gone == 1, number, b"[]")
+        return Snapshot(version, layout, row, is_open == 1, is_gone == 1, number, blob)
 
     def put(self, tx: Connection, rows: Sequence[DocumentRow]) -> None:
         """Insert or replace snapshots."""
@@ -152,7 +177,7 @@ def events_of(
         columns = (documents.c.layout_id, documents.c.row)
         now = tx.execute(select(*columns).where(key)).one()
         states = [*((row["before_layout"], row["before"]) for row in rows), (now.layout_id, now.row)]
-        opened = [(layouts[layout], seal.open(row)) if row else None for layout, row in states]
+        opened = [_state(layouts, seal, layout, row) for layout, row in states]
         for row, before, after in zip(rows, opened, opened[1:], strict=False):
             kinds = tuple(Transition(kind) for kind in row["kinds"].split())
             yield StoredEvent(
@@ -166,3 +191,11 @@ def events_of(
                 noticed_at=row["noticed_at"],
                 found_by=row["found_by"],
             )
+
+
+def _state(layouts: Mapping[int, Layout], seal: Seal, layout: int | None, stored: bytes | None) -> State | None:
+    """One state of a document; None where there was none, or nobody can read it any more."""
+    try:
+        return (layouts[layout or 0], seal.open(stored)) if stored else None
+    except (StoreError, KeyError):
+        return None

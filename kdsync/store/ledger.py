@@ -9,6 +9,9 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.store import moments
 from kdsync.store.schema import calls, facts, logins
+from kdsync.store.sealing import Seal
+
+KEY = "store.key"
 
 
 def count_call(tx: Connection, month: str, api: str, *, metered: bool, count: int = 1) -> None:
@@ -32,6 +35,17 @@ def refused_logins(tx: Connection, since: datetime) -> int:
 def refuse_login(tx: Connection, at: datetime) -> None:
     """Note a refused password."""
     tx.execute(insert(logins).values(at=moments.text(at)))
+
+
+def prove_key(tx: Connection, seal: Seal, at: datetime) -> None:
+    """Make sure that `seal` has the key of this store. StoreError where it has another one.
+
+    Otherwise every row would look damaged, and what looks damaged is given up.
+    """
+    proof = fact(tx, KEY)
+    if proof is not None:
+        seal.open_bytes(bytes.fromhex(proof))
+    put_fact(tx, KEY, seal.close_bytes(KEY.encode()).hex(), at)
 
 
 def put_fact(tx: Connection, key: str, value: str, at: datetime) -> None:

@@ -11,6 +11,7 @@ import orjson
 from sqlalchemy import Connection, RowMapping, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
+from kdsync.errors import StoreError
 from kdsync.model import Content, Priority
 from kdsync.store import moments
 from kdsync.store.schema import notifications
@@ -38,7 +39,7 @@ class Notification:
     """What one rule tells about one event. `contents` by locale.
 
     `strange` says why the event may be none (`rewound`, `replaced`); `storm` is the id of the notification that sums
-    it up with others.
+    it up with others; `damaged` says why what is stored of it cannot be read.
     """
 
     id: str
@@ -57,6 +58,7 @@ class Notification:
     reason: str = ""
     strange: str = ""
     storm: str = ""
+    damaged: str = ""
 
 
 def add(tx: Connection, seal: Seal, items: Sequence[Notification]) -> None:
@@ -113,22 +115,42 @@ def counts(tx: Connection) -> dict[str, int]:
 
 
 def opened(row: RowMapping, seal: Seal) -> Notification:
-    """A notification from its row."""
-    contents = {
-        locale: Content(title, body, link, tuple((key, text) for key, text in fields))
-        for locale, (title, body, link, fields) in seal.open(row["contents"]).items()
-    }
+    """A notification from its row. One that cannot be read is no reason to stop: it says so itself."""
+    wanted: tuple[Wanted, ...] = ()
+    contents, damaged = {"zh": Content(row["number"] or "?", "")}, ""
+    try:
+        wanted = _wanted(orjson.loads(row["recipients"]))
+        contents = _contents(seal.open(row["contents"]))
+    except (StoreError, ValueError, TypeError, AttributeError) as error:
+        damaged = f"what is stored of it is damaged ({type(error).__name__})"
     return Notification(
         **{key: row[key] for key in ("id", "event_id", "form", "doc_id", "number", "rule", "kind", "state")},
         priority=Priority(row["priority"]),
-        wanted=tuple(Wanted(*parts) for parts in orjson.loads(row["recipients"])),
+        wanted=wanted,
         contents=contents,
         created_at=moments.parse(row["created_at"]),
         attempts=row["attempts"],
         reason=row["reason"],
         strange=row["strange"] or "",
         storm=row["storm"] or "",
+        damaged=damaged,
     )
+
+
+def _wanted(stored: Any) -> tuple[Wanted, ...]:
+    if not isinstance(stored, list) or any(not isinstance(parts, list) for parts in stored):
+        raise ValueError("the recipients are a list of lists")
+    return tuple(Wanted(*map(str, parts)) for parts in stored)
+
+
+def _contents(stored: Any) -> dict[str, Content]:
+    found = {
+        locale: Content(title, body, link, tuple((key, text) for key, text in fields))
+        for locale, (title, body, link, fields) in stored.items()
+    }
+    if not found or any(not isinstance(part, str) for c in found.values() for part in (c.title, c.body, c.link)):
+        raise ValueError("a message has a title, a body and a link")
+    return found
 
 
 def _row(item: Notification, seal: Seal) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
+from kdsync.errors import StoreError
 from kdsync.store import moments
 from kdsync.store.schema import attempts, notifications, outbox, people
 from kdsync.store.sealing import Seal
@@ -20,7 +21,10 @@ WORK, GROUP = "work", "group"  # a group's channel is `group:NAME`: each robot i
 
 @dataclass(frozen=True, slots=True)
 class Letter:
-    """One row: one message for one recipient. `content` is what DingTalk gets, byte by byte."""
+    """One row: one message for one recipient. `content` is what DingTalk gets, byte by byte.
+
+    `damaged` says why the stored content cannot be read; it is empty then.
+    """
 
     id: str
     notification_id: str
@@ -37,6 +41,7 @@ class Letter:
     task_id: str = ""
     next_attempt_at: datetime | None = None  # None: at once
     accepted_at: str = ""
+    damaged: str = ""
 
 
 def add(tx: Connection, seal: Seal, letters: Sequence[Letter]) -> None:
@@ -198,10 +203,16 @@ def oldest_waiting(tx: Connection) -> str | None:
 
 
 def opened(row: RowMapping, seal: Seal) -> Letter:
-    """A letter from its row."""
+    """A letter from its row. One that cannot be read is no reason to stop: it says so itself."""
+    content, damaged = b"", ""
+    try:
+        content = seal.open_bytes(row["content"])
+    except StoreError as error:
+        damaged = str(error)
     return Letter(
         **{key: row[key] for key in _PLAIN},
-        content=seal.open_bytes(row["content"]),
+        content=content,
+        damaged=damaged,
         created_at=moments.parse(row["created_at"]),
         alone=bool(row["alone"]),
         task_id=row["task_id"] or "",

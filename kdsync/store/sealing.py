@@ -15,6 +15,7 @@ from kdsync.errors import StoreError
 
 MARK = b"\x01"  # no JSON text begins with it
 NONCE = 12
+DAMAGED = "what is stored here is damaged"
 
 
 class Seal:
@@ -29,12 +30,15 @@ class Seal:
         return self.close_bytes(exact.dumps(value))
 
     def open(self, stored: bytes) -> Any:
-        """The JSON value behind stored bytes."""
-        return exact.loads(self.open_bytes(stored))
+        """The JSON value behind stored bytes. Raises StoreError where they are damaged, or the key is another one."""
+        return _parsed(self.open_bytes(stored))
 
     def open_all(self, stored: Sequence[bytes]) -> list[Any]:
-        """The JSON values behind many stored bytes, parsed in one go."""
-        return list(exact.loads(b"[%b]" % b",".join(map(self.open_bytes, stored))))
+        """The JSON values behind many stored bytes, parsed in one go. Raises StoreError as `open` does."""
+        values = list(_parsed(b"[%b]" % b",".join(map(self.open_bytes, stored))))
+        if len(values) != len(stored):
+            raise StoreError(DAMAGED)
+        return values
 
     def close_bytes(self, data: bytes) -> bytes:
         """The stored form of bytes."""
@@ -51,5 +55,12 @@ class Seal:
             raise StoreError("the store holds sealed rows: set store.key to the key that sealed them")
         try:
             return self._cipher.decrypt(stored[1 : 1 + NONCE], stored[1 + NONCE :], None)
-        except InvalidTag:
-            raise StoreError("store.key is not the key that these rows were sealed with") from None
+        except (InvalidTag, ValueError):  # the latter where not even the nonce is whole
+            raise StoreError("store.key is not the key that this was sealed with, or it is damaged") from None
+
+
+def _parsed(data: bytes) -> Any:
+    try:
+        return exact.loads(data)
+    except ValueError:
+        raise StoreError(DAMAGED) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from kdsync.model import Layout, Row, Transition
+from kdsync.model import Facts, Layout, Row, Transition
 from kdsync.sync.cursor import DATE
 from kdsync.sync.fingerprint import differing, same
 from kdsync.sync.layout import ENTRIES
@@ -47,6 +47,9 @@ class Change(NamedTuple):
     row: Row | None
     strange: str = ""
 
+
+UNREADABLE = Layout(Facts(""), ())
+"""The layout of a snapshot that cannot be read any more: nothing is known of the document but that it was seen."""
 
 VOIDED, CLOSED, CHANGED = Transition.VOIDED, Transition.CLOSED, Transition.CHANGED
 """By name of the class each would take longer to look up than two rows to compare (CPython 3.11)."""
@@ -128,7 +131,7 @@ def _kinds(old: Snapshot | None, row: Row, layout: Layout) -> tuple[Transition, 
         was: State = (None, None, None, None)
         kinds = status_passed(None, str(now[0]), approved_later=False)
     else:
-        was = _state(old.row, old.layout)
+        was = _before(old, now)
         if was == now:
             return ()
         kinds = _passed(was, now) if layout.facts.status else ()
@@ -141,6 +144,13 @@ def _state(row: Row, layout: Layout) -> State:
     facts, places = layout.facts, layout.places
     found = [places.get(key) for key in (facts.status, facts.cancel, facts.close, facts.approved)]
     return tuple([None if place is None else row[place] for place in found])
+
+
+def _before(old: Snapshot, now: State) -> State:
+    """What a snapshot says of the state; a part that it does not have is adopted as it is `now`."""
+    facts, places = old.layout.facts, old.layout.places
+    found = [places.get(key) for key in (facts.status, facts.cancel, facts.close, facts.approved)]
+    return tuple([part if place is None else old.row[place] for place, part in zip(found, now, strict=True)])
 
 
 def _passed(was: State, now: State) -> tuple[Transition, ...]:

@@ -280,7 +280,9 @@ class World:
         self.settings = _settings()
         self.notices = Notices(self.db, self.seal, self.clock, lambda: self.settings, lambda: ("zh", "en"))
         self.people = People(self.db, self.kingdee, self.dingtalk, self.clock, lambda: self.settings.directory)
-        self.address = Address(self.db, self.seal, self.people, self.dingtalk, self.clock, lambda: self.settings)
+        self.address = Address(
+            self.db, self.seal, self.people, self.dingtalk, self.clock, lambda: self.settings, self.notices
+        )
         self.random = Random(7)
         self.dispatch = Dispatch(self.db, self.seal, self.dingtalk, self.clock, self.random, self.meter, self.notices)
         self.settle = Settle(self.db, self.seal, self.clock, self.meter, self.notices)
