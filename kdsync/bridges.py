@@ -8,12 +8,15 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+import orjson
+
 from kdsync.clock import Clock
 from kdsync.dingtalk.contacts import Contact, Contacts
 from kdsync.dingtalk.groups import GroupRobots
 from kdsync.dingtalk.messages import group_message, work_message
 from kdsync.dingtalk.work import WorkNotices
 from kdsync.kingdee import metadata, query
+from kdsync.kingdee.account import Account
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import Metadata
 from kdsync.kingdee.people import People
@@ -170,6 +173,26 @@ class RefusedLogins:
         """Note one."""
         with self.db.write() as tx:
             ledger.refuse_login(tx, at)
+
+
+@dataclass(frozen=True, slots=True)
+class KnownAccount:
+    """The account set behind an id, remembered across restarts: `kingdee.account.AccountBook`."""
+
+    db: Database
+    clock: Clock
+    acct_id: str
+
+    def known(self) -> Account | None:
+        """What earlier logins named."""
+        with self.db.read() as tx:
+            found = ledger.fact(tx, ledger.ACCOUNT + self.acct_id)
+        return Account(*orjson.loads(found)) if found else None
+
+    def remember(self, account: Account) -> None:
+        """Note what a login named."""
+        with self.db.write() as tx:
+            ledger.put_fact(tx, ledger.ACCOUNT + self.acct_id, orjson.dumps(list(account)).decode(), self.clock.now())
 
 
 def _lookup_of(told: Metadata) -> Callable[[str], str]:

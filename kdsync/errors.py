@@ -18,6 +18,10 @@ class FailureKind(StrEnum):
     UNKNOWN_OUTCOME = "unknown_outcome"  # it may have been done
 
 
+ANOTHER_ACCOUNT = "another-account"
+"""The code of an EdgeError: the account set behind the address is not the one that it was."""
+
+
 class KdsyncError(Exception):
     """Base of every error that kdsync raises on purpose."""
 

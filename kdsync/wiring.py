@@ -9,7 +9,7 @@ from datetime import datetime
 from random import Random
 
 from kdsync import logs
-from kdsync.bridges import CallLedger, DingTalkBook, DingTalkCourier, KingdeeSource, RefusedLogins
+from kdsync.bridges import CallLedger, DingTalkBook, DingTalkCourier, KingdeeSource, KnownAccount, RefusedLogins
 from kdsync.clock import Clock
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
@@ -115,6 +115,7 @@ class Wired:
             self.clock,
             random=self._random,
             ledger=RefusedLogins(self.db),
+            book=KnownAccount(self.db, self.clock, section.acct_id),
             on_call=lambda call: self.meter.count("kingdee_calls", labels={"service": call.service}),
         )
         self.source = KingdeeSource(self.kingdee)

@@ -147,6 +147,14 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "{form} has its usual number of documents again.",
         "Số chứng từ {form} đã trở lại bình thường.",
     ),
+    "account_title": ("金蝶账套已变更", "Another Kingdee account set", "Bộ sổ Kingdee đã khác"),
+    "account_body": (
+        "{error}。在确认之前不会读取任何单据。\n\n{cure}",
+        "{error}. No document is read until this is settled.\n\n{cure}",
+        "{error}. Không đọc chứng từ nào cho đến khi việc này được xác nhận.\n\n{cure}",
+    ),
+    "account_over_title": ("金蝶账套已确认", "The Kingdee account set is settled", "Bộ sổ Kingdee đã được xác nhận"),
+    "account_over_body": ("已恢复读取单据。", "Documents are read again.", "Chứng từ lại được đọc."),
     "field_unknown_title": ("{form} 没有字段 {field}", "{form} has no field {field}", "{form} không có trường {field}"),
     "field_unknown_body": (
         "规则 {rules} 使用了 {form} 中不存在的字段 {field}，在修正之前不再生效。",

@@ -13,6 +13,7 @@ from typing import Any
 from pydantic import SecretStr
 
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.kingdee.account import Account
 from kdsync.kingdee.errors import Symptom, failure
 from kdsync.kingdee.signing import Algorithm, login_signature
 from kdsync.settings.schema import KingdeeSection
@@ -31,6 +32,7 @@ class KingdeeSession:
     cookies: Mapping[str, str] = field(repr=False, default_factory=dict)
     user_id: str = ""  # Context.UserId, which WorkflowAudit asks for
     user_name: str = ""
+    account: Account = Account()  # noqa: RUF009  # it cannot be changed
     warning: str = ""  # what Kingdee wants the user to know, such as a password about to expire
 
     @cached_property
@@ -98,8 +100,13 @@ def session_of(answer: Any, cookies: Mapping[str, str], generation: int) -> King
         cookies={**cookies, SESSION_COOKIE: session_id},
         user_id=str(context.get("UserId") or ""),
         user_name=str(context.get("UserName") or ""),
+        account=Account(_text(context.get("DBid")), _text(context.get("DataCenterName"))),
         warning=_warning(answer),
     )
+
+
+def _text(value: Any) -> str:
+    return str(value).strip() if isinstance(value, (str, int)) else ""
 
 
 def _accepted(answer: Mapping[str, Any], in_body: str) -> bool:

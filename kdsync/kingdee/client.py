@@ -12,6 +12,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.kingdee.account import AccountBook, MemoryBook
 from kdsync.kingdee.auth import KingdeeSession
 from kdsync.kingdee.errors import for_an_operator
 from kdsync.kingdee.limits import LoginLedger, MemoryLedger
@@ -38,13 +39,16 @@ class KingdeeClient:
         random: Random | None = None,
         on_call: Callable[[Call], None] | None = None,
         ledger: LoginLedger | None = None,
+        book: AccountBook | None = None,
     ) -> None:
         self.settings = settings
         self._clock = clock
         self._random = random or SystemRandom()
         self.server_clock = ServerClock(clock)
         self._transport = Transport(settings, clock, self.server_clock, on_call)
-        self._sessions = Sessions(settings, clock, self._transport, self.server_clock, ledger or MemoryLedger())
+        self._sessions = Sessions(
+            settings, clock, self._transport, self.server_clock, ledger or MemoryLedger(), book or MemoryBook()
+        )
         self._blips = Retrying(
             stop=stop_after_attempt(TRIES),
             retry=retry_if_exception(_is_blip),

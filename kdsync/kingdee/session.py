@@ -17,6 +17,7 @@ from urllib.parse import urlsplit
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.kingdee.account import AccountBook, admit
 from kdsync.kingdee.auth import KingdeeSession, app_secret, login_request, session_of
 from kdsync.kingdee.errors import answered, for_an_operator
 from kdsync.kingdee.limits import LoginLedger, LoginLimits
@@ -41,11 +42,13 @@ class Sessions:
         transport: Transport,
         server_clock: ServerClock,
         ledger: LoginLedger,
+        book: AccountBook,
     ) -> None:
         self._settings = settings
         self._transport = transport
         self._server_clock = server_clock
         self._limits = LoginLimits(clock, ledger)
+        self._book = book
         self._lock = threading.Lock()
         self._current: KingdeeSession | None = None
         self._generation = 0
@@ -106,6 +109,7 @@ class Sessions:
             return KingdeeSession(self._generation)
         self._limits.check()
         session = self._log_in()
+        self._admit(session)
         self._limits.succeeded()
         logs.get("kingdee").info("kingdee.logged_in", user_name=session.user_name)
         if session.warning:
@@ -113,6 +117,14 @@ class Sessions:
         if self._settings.org:
             self._switch_organisation(session)
         return session
+
+    def _admit(self, session: KingdeeSession) -> None:
+        """Nothing is read from another account set; the next login waits as after a refusal."""
+        try:
+            admit(self._book, session.account)
+        except EdgeError as error:
+            self._limits.refused(error, password=False)
+            raise
 
     def _log_in(self) -> KingdeeSession:
         """One login, and at most one more where the reason for the refusal may be cured from here."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
+from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, UnknownFieldError
 from kdsync.model import Facts
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.looks import Looks, Report
@@ -175,6 +175,7 @@ class Watcher:
         condition = self.condition
         if condition.failures or condition.last_ok is None:  # the notice may be of an earlier run
             self.notices.clear(f"form {self.form}", "form_back", form=self.form)
+            self.notices.clear("account", "account_over")
         condition.last_ok, condition.error, condition.failures = self.clock.now(), "", 0
         condition.given_up = False
         if report:
@@ -208,7 +209,9 @@ class Watcher:
         condition.given_up = condition.given_up or for_operator
         self.meter.count("look_failures", labels={"form": self.form, "kind": error.kind})
         log.warning("poll.failed", form=self.form, error=str(error), kind=error.kind, cure=error.cure, pause=pause)
-        if for_operator:
+        if error.code == ANOTHER_ACCOUNT:  # of all forms, so that it is told once
+            self.notices.raise_("account", "account", error=error.message, cure=error.cure)
+        elif for_operator:
             self.notices.raise_(
                 f"form {self.form}", "form_failed", form=self.form, error=error.message, cure=error.cure
             )

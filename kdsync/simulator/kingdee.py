@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo
 from kdsync.clock import Clock
 from kdsync.simulator.faults import KINGDEE, Faults
 from kdsync.simulator.kingdee_catalogue import FORMS
-from kdsync.simulator.kingdee_documents import Documents, Entries
+from kdsync.simulator.kingdee_documents import Backup, Documents, Entries
 from kdsync.simulator.kingdee_forms import Form
 from kdsync.simulator.kingdee_http import Server
 from kdsync.simulator.kingdee_login import Credentials, Gate, Session
@@ -66,6 +66,7 @@ class SimulatedKingdee:
     ) -> None:
         self.credentials = Credentials(acct_id, username, app_id, app_secret, password, sign_algorithm)
         self.timezone = timezone
+        self.data_centre = (acct_id, "kdsync")  # what logins say that the account set is: id and name
         self.password_expiring = False  # whether logins warn of the password policy
         self._clock = clock
         self._port = port
@@ -163,6 +164,14 @@ class SimulatedKingdee:
     def grant(self, form: str, allowed: bool | str) -> None:
         """Give or take the permission for a form; a FilterString leaves the documents that match it."""
         self._services.grants[self._tables.form(form).id.casefold()] = allowed
+
+    def backup(self) -> Backup:
+        """All documents as they stand, for `restore`."""
+        return self._documents.backup()
+
+    def restore(self, backup: Backup) -> None:
+        """Put a backup back: what was done since is lost, and ids and numbers run from there again."""
+        self._documents.restore(backup)
 
     @contextmanager
     def late(self, seconds: float) -> Iterator[None]:
@@ -268,7 +277,7 @@ class SimulatedKingdee:
         return welcome(
             session,
             user,
-            self.credentials.acct_id,
+            self.data_centre,
             self.timezone,
             self._documents.now(),
             expiring=self.password_expiring,

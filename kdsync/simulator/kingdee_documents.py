@@ -24,6 +24,8 @@ Entries = Rows | Mapping[str, Rows]
 """Entry rows: of the form's first entry, or of several by key. A row with the FEntryID of a row that stands keeps what
 it does not name."""
 
+Backup = tuple[bytes, Mapping[str, int]]
+
 DEFAULTS = dict.fromkeys(
     ("FCancelStatus", "FCloseStatus", "FForbidStatus", "FWRITTENOFFSTATUS", "FOPENSTATUS", "FMRPCloseStatus"), "A"
 )
@@ -50,6 +52,19 @@ class Documents:
     def now(self) -> datetime:
         """The server's time, in UTC."""
         return self._clock.now() + timedelta(seconds=self.skew)
+
+    def backup(self) -> Backup:
+        """All documents as they stand, and where ids and numbers have come to."""
+        self.settle()
+        with self.tables.lock:
+            return self.tables.image(), dict(self._ids)
+
+    def restore(self, backup: Backup) -> None:
+        """Put a backup back: what was done since is lost, and its ids and numbers are given again."""
+        with self.tables.lock:
+            self.tables.become(backup[0])
+            self._ids = defaultdict(lambda: FIRST_ID, backup[1])
+            self._pending.clear()
 
     def stamp(self, user: int) -> Stamp:
         local = self.now().astimezone(self.zone).replace(tzinfo=None)

@@ -80,6 +80,16 @@ class Tables:
         for key in filter(form.has, (form.number, form.status, *dates)):
             self._database.execute(f"CREATE INDEX {quoted(f'{form.id}.{key}')} ON {table} ({quoted(key)})")
 
+    def image(self) -> bytes:
+        """All forms and documents as they stand."""
+        with self.lock:
+            return self._database.serialize()
+
+    def become(self, image: bytes) -> None:
+        """Put everything back to what it was; the forms must be the same."""
+        with self.lock:
+            self._database.deserialize(image)
+
     def form(self, name: str) -> Form:
         """The form of that id, whatever its case. Raises `Refusal`."""
         try:

@@ -13,15 +13,18 @@ TICKS = 10_000_000  # a .NET tick is 100 ns
 
 
 def welcome(
-    session: Session, user: Mapping[str, Any], acct_id: str, timezone: str, now: datetime, *, expiring: bool
+    session: Session, user: Mapping[str, Any], centre: tuple[str, str], timezone: str, now: datetime, *, expiring: bool
 ) -> dict[str, Any]:
-    """`user` is the document of SEC_User; `expiring` warns of its password, the login is good all the same."""
+    """`user` is the document of SEC_User, `centre` id and name of the account set.
+
+    `expiring` warns of the password; the login is good all the same.
+    """
     offset = now.astimezone(ZoneInfo(timezone)).utcoffset() or timedelta()
     zone = {"OffsetTicks": int(offset.total_seconds()) * TICKS, "StandardName": timezone}
     context = {
         "UserLocale": "zh-CN",
         "LogLocale": "zh-CN",
-        "DBid": acct_id,
+        "DBid": centre[0],
         "DatabaseType": 3,
         "SessionId": session.sid,
         "UseLanguages": [{"LocaleId": 2052, "LocaleName": "中文(简体)", "Alias": "CN"}],
@@ -29,7 +32,7 @@ def welcome(
         "UserName": user["FName"],
         "CustomName": "kdsync",
         "DisplayVersion": "9.0.553.10",
-        "DataCenterName": "kdsync",
+        "DataCenterName": centre[1],
         "UserToken": session.sid,
         "CurrentOrganizationInfo": {"ID": 1, "AcctOrgType": "1", "Name": "kdsync", "FunctionIds": []},
         "ClientType": 32,

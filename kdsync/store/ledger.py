@@ -13,6 +13,9 @@ from kdsync.store.sealing import Seal
 
 KEY = "store.key"
 
+ACCOUNT = "account:"
+"""Facts about the account set behind an id: JSON [id, name] as a login named it."""
+
 
 def count_call(tx: Connection, month: str, api: str, *, metered: bool, count: int = 1) -> None:
     """Add to the ledger of one calendar month (`2026-11`)."""

@@ -17,7 +17,7 @@ import responses
 import structlog
 
 from kdsync.clock import FakeClock
-from kdsync.errors import EdgeError, FailureKind
+from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.limits import MemoryLedger
 from kdsync.kingdee.signing import signed_headers
@@ -347,6 +347,27 @@ def test_a_server_that_is_down_does_not_count_as_a_refusal(kingdee: Server, make
     for _ in range(5):
         assert refused(client).code == "cut"
     assert query(client) == []
+
+
+def test_another_account_set_is_not_read_and_not_asked_at_every_turn(
+    kingdee: Server, make_client: Make, clock: FakeClock
+) -> None:
+    client, accepted = make_client(), kingdee.accepted
+    ours = {"DBid": "65a1b2c3d4e5f6", "DataCenterName": "Works"}
+    theirs = {"DBid": "another", "DataCenterName": "Copy"}
+    kingdee.accepted = lambda: accepted() | {"Context": ours}  # type: ignore[method-assign]
+    query(client)
+    kingdee.answers.append(LOST)
+    kingdee.accepted = lambda: accepted() | {"Context": theirs}  # type: ignore[method-assign]
+    asked = len(kingdee.names("ExecuteBillQuery"))
+    for _ in range(5):
+        error = refused(client)
+        assert (error.kind, error.code) == (FailureKind.CONFIGURATION, ANOTHER_ACCOUNT)
+    assert len(kingdee.names("ExecuteBillQuery")) == asked + 1
+    assert len(kingdee.names("LoginBy")) == 2
+    kingdee.accepted = lambda: accepted() | {"Context": ours}  # type: ignore[method-assign]
+    clock.advance(300)
+    query(client)
 
 
 def test_the_organisation_is_switched_to_after_a_login(kingdee: Server, make_client: Make) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from kdsync.errors import EdgeError, FailureKind
+from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind
 from kdsync.settings.schema import FormSection
 from kdsync.store import documents, forms, notifications
 from tests.unit.services.world import World, rules
@@ -297,6 +297,21 @@ def test_a_form_without_permission_is_told_once_and_does_not_hold_up_readiness(w
     assert world.watcher.condition.given_up or world.watcher.condition.baselined
     world.poll(1000)
     assert [name for name, _ in told(world)] == ["kdsync", "kdsync"]  # that it failed, and that it is back
+
+
+def test_another_account_set_is_told_once_whatever_the_forms(world: World) -> None:
+    world.poll()
+    cure = "run `kdsync accept account`"
+    another = EdgeError("kingdee", FailureKind.CONFIGURATION, ANOTHER_ACCOUNT, "another account set answers", cure=cure)
+    for _ in range(2):
+        world.watch(*rules({}))
+        for _ in range(4):
+            world.kingdee.failures = [another]
+            world.poll(1000)
+    assert told(world) == [("kdsync", "")]
+    world.kingdee.failures = []
+    world.poll(1000)
+    assert told(world) == [("kdsync", "")] * 2
 
 
 def test_rules_that_begin_to_use_a_field_tell_nothing_about_the_past(world: World) -> None:
