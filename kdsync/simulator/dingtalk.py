@@ -60,7 +60,7 @@ class SimulatedDingTalk:
         self._phones = Phones(clock)
         self._calls = MonthlyAllowance(clock, monthly_calls)
         self._pushes = MonthlyAllowance(clock, monthly_pushes)
-        self._faults = Faults(DINGTALK, self._random)
+        self.faults = Faults(DINGTALK, self._random, clock)
         self._tokens = Tokens(clock, self._random, client_id, client_secret)
         self._groups = GroupRobots(clock, self._phones, self._pushes)
         self._stream = Stream(clock, self._random, self._lock, credentials=self._credentials, pushes=self._pushes)
@@ -75,7 +75,7 @@ class SimulatedDingTalk:
             self._random,
             self._lock,
             tokens=self._tokens,
-            faults=self._faults,
+            faults=self.faults,
             allowance=self._calls,
             qps=qps,
         )
@@ -207,10 +207,11 @@ class SimulatedDingTalk:
     def fault(
         self,
         name: str,
-        times: int = 1,
+        times: int | None = None,
         api: str | None = None,
         seconds: float | None = None,
         probability: float | None = None,
+        gap: float = 0.0,
     ) -> None:
         """Let the next `times` requests, or each with a `probability`, meet a fault of `faults.DINGTALK`.
 
@@ -218,10 +219,10 @@ class SimulatedDingTalk:
         """
         if name == "flow_control" and api is None:
             api = "batchSend"
-        self._faults.add(name, times=times, probability=probability, seconds=seconds, api=api)
+        self.faults.add(name, times=times, probability=probability, seconds=seconds, gap=gap, api=api)
 
     def clear_faults(self) -> None:
-        self._faults.clear()
+        self.faults.clear()
 
     def void_token(self) -> None:
         """Make the access token that is out invalid at once."""

@@ -165,7 +165,7 @@ class Gateway:
     def _break(self, call: Call) -> Answer:
         """The answer to a call that is not carried out."""
         match call.fault:
-            case "reset":
+            case "reset" | "down":
                 raise HungUpError
             case "http500":
                 return Answer(b"Internal Server Error", 500, "text/plain")

@@ -71,14 +71,14 @@ class SimulatedKingdee:
         self._clock = clock
         self._port = port
         random = random or Random()
-        self._faults = Faults(KINGDEE, random)
+        self.faults = Faults(KINGDEE, random, clock)
         self._tables = Tables()
         for form in FORMS.values():
             self._tables.define(form)
         self._documents = Documents(self._tables, clock, ZoneInfo(timezone), clock_skew, random)
         self._gate = Gate(self.credentials, clock, self._documents.now, self._active_user, random)
         self._services = Services(self._documents, max_page)
-        self._desk = Desk(self._gate, self._services, self._faults, self._welcome)
+        self._desk = Desk(self._gate, self._services, self.faults, self._welcome)
         self._server: Server | None = None
         self.user = self.create("SEC_User", username, FName="kdsync", creator=0)
 
@@ -133,25 +133,27 @@ class SimulatedKingdee:
     def fault(
         self,
         name: str,
-        times: int = 1,
+        times: int | None = None,
         op: str | None = None,
         form: str | None = None,
         seconds: float | None = None,
         probability: float | None = None,
+        gap: float = 0.0,
     ) -> None:
         """Let something go wrong; see `faults.KINGDEE`. `op` is the name of a service such as `Save`."""
-        self._faults.add(
+        self.faults.add(
             name,
             times=times,
             probability=probability,
             seconds=seconds,
+            gap=gap,
             op=op and f"/{op}/",
             form=form and f"/{form}/",
             kind=SCOPES.get(name),
         )
 
     def clear_faults(self) -> None:
-        self._faults.clear()
+        self.faults.clear()
 
     def forget_sessions(self) -> None:
         """Every session is lost, as after a restart of the server."""

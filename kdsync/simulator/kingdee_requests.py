@@ -69,6 +69,7 @@ BEFORE: Mapping[str, Callable[[], Reply]] = {
     "http500": lambda: text(PAGE.format("500 - Internal server error."), 500, HTML),
     "http502": lambda: text(PAGE.format("502 Bad Gateway"), 502, HTML),
     "reset": lambda: Reply(dropped=True),
+    "down": lambda: Reply(dropped=True),
     "n001": lambda: text(NOT_LOGGED_IN),
     "response_error": lambda: text(NULL_REFERENCE),
     "request_filter": lambda: Reply(FILTERED),

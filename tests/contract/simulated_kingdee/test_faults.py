@@ -197,6 +197,7 @@ def test_every_fault_of_the_table_can_be_set_and_strikes(erp: SimulatedKingdee, 
             except requests.ConnectionError:
                 continue
         assert name in [request.fault for request in erp.requests]
+        erp.clear_faults()
 
 
 def test_a_stopped_server_is_gone_and_comes_back_on_its_port_with_its_documents(
