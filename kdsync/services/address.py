@@ -32,6 +32,8 @@ URGENCY = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2, Priority.LO
 MOST_REASONS = 5  # that one message names
 PAUSES = (5.0, 15.0, 60.0, 300.0)
 MOST_MISTAKES = 5  # tries of a notification that kdsync itself stumbles over
+FOR_AN_OPERATOR = (FailureKind.REFUSED, FailureKind.CONFIGURATION)
+PERSISTENT = 3  # lookups refused in a row: a server that restarts says strange things for a moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +56,8 @@ class Address:
             try:
                 self._address(notification)
             except EdgeError as error:
-                self._postpone(notification, str(error), error.retry_after or 0.0)
+                at_least = 0.0 if error.kind in FOR_AN_OPERATOR else error.retry_after or 0.0
+                self._postpone(notification, str(error), at_least)
             except SQLAlchemyError:  # the store's trouble is not this notification's
                 raise
             except Exception as error:  # one that trips over a mistake of ours must not hold up the others
@@ -82,8 +85,9 @@ class Address:
             self._give_up(notification, notification.damaged)
             return
         whole = Resolution()
+        last = notification.attempts + 1 >= PERSISTENT
         for wanted in notification.wanted:
-            whole.join(self._resolve(parse_recipient(wanted.recipient), wanted.value, wanted.lookup))
+            whole.join(self._resolve(parse_recipient(wanted.recipient), wanted.value, wanted.lookup, last=last))
         if not (whole.userids or whole.groups or whole.missing):
             whole.missing.append("it names no recipient")
         reason = _reason(whole.missing)
@@ -92,11 +96,12 @@ class Address:
         letters += self._letters(notification, whole, "")
         self._commit(notification, letters, reason)
 
-    def _resolve(self, recipient: Recipient, value: str = "", lookup: str = "") -> Resolution:
+    def _resolve(self, recipient: Recipient, value: str = "", lookup: str = "", *, last: bool = True) -> Resolution:
+        """Whom a recipient stands for; on the `last` try also nobody, for a reason that only an operator can mend."""
         try:
             return self.people.resolve(recipient, value, lookup)
         except EdgeError as error:
-            if error.kind in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
+            if error.kind in FOR_AN_OPERATOR and last:
                 return Resolution(missing=[f"{recipient} cannot be looked up: {error.message}"])
             raise
 

@@ -112,6 +112,11 @@ class SimulatedKingdee:
         return self._desk.logins
 
     @property
+    def answered(self) -> int:
+        """How many requests reached a service so far."""
+        return self._desk.answered
+
+    @property
     def requests(self) -> list[Request]:
         """Every request that reached a service, oldest first; may be cleared."""
         return self._desk.requests

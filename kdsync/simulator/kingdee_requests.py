@@ -125,6 +125,7 @@ class Desk:
         self.missing: set[str] = set()
         self.requests: list[Request] = []
         self.logins = 0
+        self.answered = 0
         self._gate = gate
         self._services = services
         self._faults = faults
@@ -150,6 +151,7 @@ class Desk:
         form = str(data.get("FormId") or named.get("formid") or "")
         fault = self._faults.take(op=f"/{op}/", form=f"/{form}/", kind=place(op))
         self.logins += op in LOGINS
+        self.answered += 1
         reply = self._struck(op, named, incoming, fault)
         self.requests.append(Request(op, form, reply.rows, fault.name if fault else "", data))
         if len(self.requests) > MOST_REQUESTS:

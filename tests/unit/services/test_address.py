@@ -117,8 +117,23 @@ def test_contacts_without_permission_go_to_the_fallback(world: World) -> None:
     world.kingdee.people["7"] = KingdeeIdentity("zhangsan", "Zhang", "13800000001", "")
     world.dingtalk.down = EdgeError("dingtalk", FailureKind.CONFIGURATION, "60011", "no permission for contacts")
     notify(world, "creator", FCreatorId=7)
+    for seconds in (6, 16):
+        assert receivers(world) == set()
+        world.clock.advance(seconds)
+        world.deliver()
     assert receivers(world) == {"ops"}
     assert "no permission for contacts" in text(world, "ops")
+
+
+def test_a_permission_that_was_gone_for_a_moment_only(world: World) -> None:
+    world.kingdee.people["7"] = KingdeeIdentity("zhangsan", "Zhang", "13800000001", "")
+    world.dingtalk.mobiles["13800000001"] = "u4"
+    world.dingtalk.down = EdgeError("dingtalk", FailureKind.CONFIGURATION, "60011", "no permission", retry_after=3600)
+    notify(world, "creator", FCreatorId=7)
+    world.dingtalk.down = None
+    world.clock.advance(6)
+    world.deliver()
+    assert receivers(world) == {"u4"}
 
 
 def test_a_person_found_once_is_not_asked_for_again_that_day(world: World) -> None:
