@@ -121,6 +121,7 @@ def _rule(form: str, kind: str, to: tuple[str, ...]) -> dict[str, Any]:
         "form": form,
         "on": {"changed": ["FSum"]} if kind == "changed" else kind,
         "when": "doc.FLevel >= 1",
+        "storm": "off",  # after an outage there is one, and each of its messages is waited for
         "to": ["field:FKeeperId" if form == STORE else one for one in to],
         "message": {"title": f"{{{{ doc.{number} }}}} {kind}", "body": "{{ doc.FSum | money }}"},
     }
