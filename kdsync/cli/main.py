@@ -94,11 +94,14 @@ def status(config: Config = DEFAULT, json_output: Json = False) -> None:
 
 @app.command()
 def trace(
-    number: Annotated[str, typer.Argument(metavar="BILLNO", help="The bill's number.")],
+    number: Annotated[str, typer.Argument(metavar="BILLNO", help="The bill's number; or the id of a storm.")],
     config: Config = DEFAULT,
     json_output: Json = False,
 ) -> None:
-    """Everything that happened to one document."""
+    """Everything that happened to one document.
+
+    With the id of a storm: every message that it sums up, and whom each would have told.
+    """
     from kdsync.cli.trace import trace as command
 
     _exit(command(config, number, json_output=json_output))
@@ -107,11 +110,13 @@ def trace(
 @outbox_app.command("list")
 def outbox_list(
     config: Config = DEFAULT,
-    state: Annotated[list[str] | None, typer.Option(help="waiting, leased, accepted, dead or dropped")] = None,
+    state: Annotated[
+        list[str] | None, typer.Option(help="waiting, leased, accepted, dead, dropped, held or storm")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
     json_output: Json = False,
 ) -> None:
-    """What waits and what is dead."""
+    """What waits, what is dead, what is held, and storms."""
     from kdsync.cli.outbox import listing as command
 
     _exit(command(config, state or [], limit, json_output=json_output))
@@ -135,6 +140,18 @@ def outbox_retry(ids: Ids, config: Config = DEFAULT, json_output: Json = False) 
     _exit(command(config, ids, json_output=json_output))
 
 
+@outbox_app.command("release")
+def outbox_release(
+    ids: Annotated[list[str], typer.Argument(metavar="STORM|FORM", help="A storm's id, or a form.")],
+    config: Config = DEFAULT,
+    json_output: Json = False,
+) -> None:
+    """Send one by one what a storm summed up, or what is held of a form."""
+    from kdsync.cli.outbox import release as command
+
+    _exit(command(config, ids, json_output=json_output))
+
+
 @outbox_app.command("drop")
 def outbox_drop(
     ids: Ids,
@@ -142,7 +159,7 @@ def outbox_drop(
     config: Config = DEFAULT,
     json_output: Json = False,
 ) -> None:
-    """Give up what is dead or waits. It stays visible as dropped."""
+    """Give up what is dead or waits, or what is held of a form. It stays visible as dropped."""
     from kdsync.cli.outbox import drop as command
 
     _exit(command(config, ids, reason, json_output=json_output))

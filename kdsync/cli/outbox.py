@@ -1,4 +1,4 @@
-"""`kdsync outbox list | show | retry | drop`."""
+"""`kdsync outbox list | show | retry | release | drop`."""
 
 from __future__ import annotations
 
@@ -11,10 +11,12 @@ import orjson
 from rich.console import Console
 from sqlalchemy import Connection
 
+from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, clock_time, opened, print_json, print_table
 from kdsync.errors import KdsyncError
 from kdsync.services.dispatch import HOLD
 from kdsync.store import ledger, outbox
+from kdsync.store.notifications import STORM
 from kdsync.store.outbox import DEAD, LEASED, WAITING, Letter
 from kdsync.store.sealing import Seal
 
@@ -23,12 +25,18 @@ def listing(config: Path, states: Sequence[str], limit: int, *, json_output: boo
     """What waits and what is dead, or the states asked for."""
     with opened(config) as (_loaded, database, seal), database.read() as tx:
         found = outbox.listing(tx, seal, states=states or (WAITING, LEASED, DEAD), limit=limit)
+        together = storm.listed(tx, datetime.now(UTC), limit, states)
     if json_output:
-        print_json([_plain(letter, rule, number) for letter, rule, number in found])
-    elif found:
+        print_json([_plain(letter, rule, number) for letter, rule, number in found] + together)
+        return 0
+    if found:
         rows = [(x.id[:SHORT], x.state, x.target, rule, number, x.attempts, x.reason) for x, rule, number in found]
         print_table("", ("id", "state", "to", "rule", "bill", "tries", "reason"), rows)
-    else:
+    if together:
+        print_table(
+            "\nHeld, or summed up in one", ("release", "state", "form", "rule", "messages"), list(map(_short, together))
+        )
+    if not found and not together:
         Console().print("Nothing waits and nothing is dead.")
     return 0
 
@@ -67,11 +75,20 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
     return _told("sent again", count, json_output=json_output)
 
 
+def release(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
+    """Send one by one what a storm summed up, or what is held of a form."""
+    with opened(config) as (_loaded, database, _seal), database.write() as tx:
+        count = sum(storm.release(tx, ident, datetime.now(UTC)) for ident in ids)
+    return _told("released", count, json_output=json_output)
+
+
 def drop(config: Path, ids: Sequence[str], reason: str, *, json_output: bool) -> int:
-    """Give up."""
+    """Give up messages, or what is held of a form."""
     with opened(config) as (_loaded, database, seal), database.write() as tx:
-        letters = [_one(tx, seal, ident)[0].id for ident in ids]
-        count = outbox.drop(tx, letters, datetime.now(UTC), reason)
+        forms = [ident for ident in ids if storm.is_held(tx, ident)]
+        letters = [_one(tx, seal, ident)[0].id for ident in ids if ident not in forms]
+        count = sum(storm.drop_held(tx, form, reason) for form in forms)
+        count += outbox.drop(tx, letters, datetime.now(UTC), reason)
     return _told("dropped", count, json_output=json_output)
 
 
@@ -81,6 +98,11 @@ def _told(what: str, count: int, *, json_output: bool) -> int:
     else:
         print(f"{count} {what}")
     return 0 if count else 1
+
+
+def _short(line: storm.Line) -> tuple[object, ...]:
+    ident = line["id"][:SHORT] if line["state"] == STORM else line["id"]
+    return ident, line["state"], line["form"], line.get("rule", ""), line["messages"]
 
 
 def _one(tx: Connection, seal: Seal, ident: str) -> tuple[Letter, str, str]:

@@ -8,13 +8,15 @@ from typing import Any
 
 from rich.console import Console
 
-from kdsync.cli.opened import ago, opened, print_json, print_table
+from kdsync.cli import storm
+from kdsync.cli.opened import SHORT, ago, opened, print_json, print_table
 from kdsync.services.dispatch import HOLD
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
 from kdsync.store import forms, ledger, notifications, outbox
 from kdsync.store.database import Database
+from kdsync.store.notifications import HELD, STORM
 
 FRESH = 60.0  # seconds; the heartbeat is written every five
 
@@ -41,6 +43,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         oldest = outbox.oldest_waiting(tx)
         counts, told = outbox.counts(tx), notifications.counts(tx)
         used = ledger.metered_calls(tx, month)
+        together = storm.listed(tx, now, limit=10)
     watched = set(loaded.ruleset.forms)
     return {
         "running": bool(heartbeat) and (now - datetime.fromisoformat(heartbeat or "")).total_seconds() < FRESH,
@@ -48,6 +51,8 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         "forms": [_form(cursor, watched, now) for cursor in cursors],
         "outbox": {**counts, "oldest_waiting": oldest},
         "notifications": told,
+        "held": [line for line in together if line["state"] == HELD],
+        "storms": [line for line in together if line["state"] == STORM],
         "quota": {"month": month, "used": used, "limit": main.dingtalk.monthly_calls},
         "holds": [
             _hold(key.removeprefix(HOLD), text) for key, text in holds.items() if text.split(" ")[0] > now.isoformat()
@@ -89,6 +94,11 @@ def _print(found: dict[str, Any]) -> None:
     print_table("\nOutbox", ("state", "recipients"), states or [("empty", "")])
     quota = found["quota"]
     console.print(f"\nQuota {quota['month']}: {quota['used']} of {quota['limit']} DingTalk calls used")
+    for one in found["held"]:
+        console.print(f"Held: {one['messages']} messages of {one['form']}: kdsync outbox release {one['form']}")
+    for one in found["storms"]:
+        ident = one["id"][:SHORT]
+        console.print(f"Storm: {one['messages']} messages of rule {one['rule']} in one: kdsync trace {ident}")
     for hold in found["holds"]:
         console.print(f"Held: {hold['channel']} until {hold['until']}: {hold['reason']}")
     for alarm in found["alarms"]:

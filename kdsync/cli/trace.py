@@ -1,4 +1,4 @@
-"""`kdsync trace BILLNO`: everything that happened to one document, in order of time."""
+"""`kdsync trace BILLNO`: everything that happened to one document, in order of time; or all that a storm sums up."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, clock_time, opened, print_json
 from kdsync.model import Layout, Row
-from kdsync.store import documents, forms, moments, notifications, outbox
+from kdsync.store import documents, forms, moments, notifications
 from kdsync.store.database import Database
 from kdsync.store.documents import StoredEvent
 from kdsync.store.forms import FormCursor
@@ -23,9 +24,11 @@ Line = dict[str, Any]
 
 
 def trace(config: Path, number: str, *, json_output: bool) -> int:
-    """Print the story of a bill number; 1 if kdsync knows nothing of it."""
+    """Print the story of a bill number, or of a storm; 1 if kdsync knows nothing of it."""
     with opened(config) as (loaded, database, seal):
-        lines = sorted(gather(database, seal, loaded.settings.main.kingdee.acct_id, number), key=lambda x: str(x["at"]))
+        found = list(gather(database, seal, loaded.settings.main.kingdee.acct_id, number))
+        with database.read() as tx:
+            lines = sorted(found or storm.story(tx, seal, number), key=lambda line: str(line["at"]))
     if json_output:
         print_json(lines)
     elif lines:
@@ -49,13 +52,11 @@ def gather(database: Database, seal: Seal, account_set: str, number: str) -> Ite
             found = [doc_id for doc_id, *_ in known]
             for event in documents.events_of(tx, layouts, seal, form_id=cursor.form_id, doc_ids=found):
                 yield _noticed(cursor.form, event)
-        for spelling in spellings:
-            for notification in notifications.of_number(tx, seal, spelling):
-                yield _matched(notification)
-                for letter in outbox.of_notification(tx, seal, notification.id):
-                    ids = {"notification_id": notification.id, "letter": letter.id, "to": letter.target}
-                    for at, outcome, detail in outbox.attempts_of(tx, letter.id):
-                        yield {"at": at, "what": "try" if outcome == "started" else outcome, "detail": detail, **ids}
+        told = [one for spelling in spellings for one in notifications.of_number(tx, seal, spelling)]
+        for notification in told:
+            yield _matched(notification)
+            yield from storm.tries(tx, seal, notification.id)
+        yield from storm.behind(tx, seal, told)
 
 
 def _known(cursor: FormCursor, doc_id: str, *, is_open: bool, is_gone: bool, version: int) -> Line:
@@ -96,6 +97,8 @@ def _matched(notification: Notification) -> Line:
         "state": notification.state,
         "title": content.title,
         "reason": notification.reason,
+        "strange": notification.strange,
+        "storm": notification.storm,
     }
 
 
@@ -115,6 +118,10 @@ def _words(line: Line) -> str:
     if what == "matched":
         told = f"rule {line['rule']}: {line['title']}"
         return f"{told}\n{line['reason']}" if line["reason"] else told
+    if what == "summed up":
+        return f"storm {line['storm'][:SHORT]} of {line['messages']} messages, rule {line['rule']}: {line['title']}"
+    if what == "member":
+        return f"{line['number']} {line['kind']} for {', '.join(line['to'])} ({line['state']})"
     if "letter" in line:
         return f"{line['letter'][:SHORT]} to {line['to']} {line['detail']}".rstrip()
     return f"{line['form']} {line['doc_id']}, version {line['version']}"

@@ -87,10 +87,13 @@ def find(tx: Connection, prefix: str, limit: int = 2) -> list[Summary]:
     return list(_summaries(tx, select(notifications).where(_is_storm(begins)).limit(limit)))
 
 
-def summaries(tx: Connection, since: datetime, limit: int = 100) -> list[Summary]:
+def summaries(tx: Connection, since: datetime | None = None, limit: int = 100) -> list[Summary]:
     """The storms since then, newest first."""
-    recent = _is_storm(notifications.c.storm.is_not(None)) & (notifications.c.created_at >= moments.text(since))
-    newest = select(notifications).where(recent).order_by(notifications.c.created_at.desc(), notifications.c.id)
+    recent = notifications.c.created_at >= (moments.text(since) if since else "")
+    all_of_them = _is_storm(notifications.c.storm.is_not(None))
+    newest = (
+        select(notifications).where(all_of_them, recent).order_by(notifications.c.created_at.desc(), notifications.c.id)
+    )
     return list(_summaries(tx, newest.limit(limit)))
 
 
