@@ -83,7 +83,7 @@ class Wired:
     def next_due(self) -> datetime | None:
         """When there will be something to address or to send."""
         with self.db.read() as tx:
-            found = notifications.next_due(tx)
+            found = notifications.next_due(tx, self.clock.now())
         due = [moment for moment in (moments.parse(found) if found else None, self.dispatch.next_due()) if moment]
         return min(due, default=None)
 

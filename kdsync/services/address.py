@@ -52,18 +52,28 @@ class Address:
         """Address what is due; returns how many notifications were handled."""
         with self.db.read() as tx:
             due = notifications.due(tx, self.seal, self.clock.now())
+        behind: set[tuple[str, str]] = set()  # documents of which an earlier notification could not be addressed now
         for notification in due:
-            try:
-                self._address(notification)
-            except EdgeError as error:
-                at_least = 0.0 if error.kind in FOR_AN_OPERATOR else error.retry_after or 0.0
-                self._postpone(notification, str(error), at_least)
-            except SQLAlchemyError:  # the store's trouble is not this notification's
-                raise
-            except Exception as error:  # one that trips over a mistake of ours must not hold up the others
-                log.exception("address.broke", notification_id=notification.id)
-                self._stumbled(notification, error)
+            document = (notification.form, notification.doc_id)
+            if document not in behind and not self._tried(notification) and notification.doc_id:
+                behind.add(document)
         return len(due)
+
+    def _tried(self, notification: Notification) -> bool:
+        """Address it; False if that is put off."""
+        try:
+            self._address(notification)
+        except EdgeError as error:
+            at_least = 0.0 if error.kind in FOR_AN_OPERATOR else error.retry_after or 0.0
+            self._postpone(notification, str(error), at_least)
+        except SQLAlchemyError:  # the store's trouble is not this notification's
+            raise
+        except Exception as error:  # one that trips over a mistake of ours must not hold up the others
+            log.exception("address.broke", notification_id=notification.id)
+            self._stumbled(notification, error)
+        else:
+            return True
+        return False
 
     def _stumbled(self, notification: Notification, error: Exception) -> None:
         """Try again, some times; then give it up where people can see it."""
@@ -130,6 +140,7 @@ class Address:
                 urgency=URGENCY[notification.priority],
                 created_at=notification.created_at,
                 next_attempt_at=self._when(notification),
+                thread=f"{notification.form} {notification.doc_id}" if notification.doc_id else None,
             )
 
     def _compose(self, notification: Notification, channel: str, locale: str, reason: str) -> bytes:

@@ -20,7 +20,7 @@ from kdsync.delivery.retry import RetryAt, decide
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Courier, Meter
-from kdsync.store import ledger, moments, outbox
+from kdsync.store import claims, ledger, moments, outbox
 from kdsync.store.database import Database
 from kdsync.store.outbox import WORK, Letter
 from kdsync.store.sealing import Seal
@@ -49,7 +49,7 @@ class Dispatch:
         """Make one call; returns how many recipients it was for, 0 if nothing is due."""
         now = self.clock.now()
         with self.db.write() as tx:
-            letters = outbox.claim(
+            letters = claims.claim(
                 tx, self.seal, now=now, lease_until=now + LEASE, held=self._held(tx, now), most=PEOPLE_A_CALL
             )
         if not letters:
@@ -75,7 +75,7 @@ class Dispatch:
             held = self._held(tx, now)
             until = [ledger.fact(tx, HOLD + channel) for channel in held]
             soonest = [
-                moment for moment in (outbox.next_due(tx, held), *(u.split(" ")[0] for u in until if u)) if moment
+                moment for moment in (claims.next_due(tx, held, now), *(u.split(" ")[0] for u in until if u)) if moment
             ]
         return moments.parse(min(soonest)) if soonest else None
 

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from kdsync.errors import StoreError
 
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0002"  # the newest migration
+HEAD = "0003"  # the newest migration
 BUSY_MS = 30_000
 
 

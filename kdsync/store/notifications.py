@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import orjson
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, exists, func, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.errors import StoreError
@@ -68,19 +68,24 @@ def add(tx: Connection, seal: Seal, items: Sequence[Notification]) -> None:
 
 
 def due(tx: Connection, seal: Seal, now: datetime, limit: int = 200) -> list[Notification]:
-    """Notifications whose people are still to be found, oldest first."""
+    """Notifications whose people are still to be found, oldest first.
+
+    One that comes after a postponed one of the same document waits for it.
+    """
+    moment = moments.text(now)
     query = (
         select(notifications)
-        .where(notifications.c.state == MATCHED, notifications.c.next_attempt_at <= moments.text(now))
+        .where(notifications.c.state == MATCHED, notifications.c.next_attempt_at <= moment, ~_behind(moment))
         .order_by(notifications.c.created_at, notifications.c.id)
         .limit(limit)
     )
     return [opened(row, seal) for row in tx.execute(query).mappings()]
 
 
-def next_due(tx: Connection) -> str | None:
-    """When the next notification wants its people found."""
-    query = select(func.min(notifications.c.next_attempt_at)).where(notifications.c.state == MATCHED)
+def next_due(tx: Connection, now: datetime) -> str | None:
+    """When the next postponed notification wants its people found."""
+    later = (notifications.c.state == MATCHED, notifications.c.next_attempt_at > moments.text(now))
+    query = select(func.min(notifications.c.next_attempt_at)).where(*later)
     return tx.execute(query).scalar()
 
 
@@ -112,6 +117,16 @@ def counts(tx: Connection) -> dict[str, int]:
     """How many notifications are in which state."""
     query = select(notifications.c.state, func.count()).group_by(notifications.c.state)
     return {str(state): int(count) for state, count in tx.execute(query)}
+
+
+def _behind(moment: str) -> ColumnElement[bool]:
+    """Whether an earlier notification of the same document is postponed; notices are of no document."""
+    earlier = notifications.alias("earlier")
+    unaddressed = earlier.c.state == bindparam("unaddressed", MATCHED, literal_execute=True)  # as in the index
+    same = [earlier.c[name] == notifications.c[name] for name in ("form", "doc_id")]
+    before = tuple_(earlier.c.created_at, earlier.c.id) < tuple_(notifications.c.created_at, notifications.c.id)
+    postponed = earlier.c.next_attempt_at > moment
+    return (notifications.c.doc_id != "") & exists().where(unaddressed, *same, before, postponed)
 
 
 def opened(row: RowMapping, seal: Seal) -> Notification:

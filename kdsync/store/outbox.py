@@ -1,4 +1,4 @@
-"""What is still to be sent: claimed under a lease, tried, and accepted or dead. Rows are never deleted."""
+"""What is still to be sent: waiting, leased for a call (see `claims`), accepted or dead. Rows are never deleted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, Select, func, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.errors import StoreError
@@ -23,7 +23,8 @@ WORK, GROUP = "work", "group"  # a group's channel is `group:NAME`: each robot i
 class Letter:
     """One row: one message for one recipient. `content` is what DingTalk gets, byte by byte.
 
-    `damaged` says why the stored content cannot be read; it is empty then.
+    `damaged` says why the stored content cannot be read; it is empty then. What one recipient gets on one channel with
+    the same `thread` goes out in order; None has no order.
     """
 
     id: str
@@ -42,6 +43,7 @@ class Letter:
     next_attempt_at: datetime | None = None  # None: at once
     accepted_at: str = ""
     damaged: str = ""
+    thread: str | None = None
 
 
 def add(tx: Connection, seal: Seal, letters: Sequence[Letter]) -> None:
@@ -60,45 +62,11 @@ def add(tx: Connection, seal: Seal, letters: Sequence[Letter]) -> None:
         tx.execute(upsert(outbox).on_conflict_do_nothing(), rows)
 
 
-def claim(
-    tx: Connection, seal: Seal, *, now: datetime, lease_until: datetime, held: Sequence[str], most: int
-) -> list[Letter]:
-    """Lease the rows that one call can carry, the most urgent content first; [] if nothing is due.
-
-    A lease that ran out is due again: the daemon died, and what became of the call is unknown. `held` are channels to
-    which nothing may be sent now.
-    """
-    by_urgency = (outbox.c.urgency, outbox.c.created_at, outbox.c.id)
-    first = tx.execute(_due(now, held).order_by(*by_urgency).limit(1)).mappings().first()
-    if first is None:
-        return []
-    query = _due(now, held).where(outbox.c.content_id == first["content_id"], outbox.c.channel == first["channel"])
-    together = query.where(outbox.c.alone == 0).order_by(outbox.c.created_at, outbox.c.id).limit(most)
-    single = first["alone"] or first["channel"] != WORK
-    rows = [first] if single else list(tx.execute(together).mappings())
-    ids = [row["id"] for row in rows]
-    tx.execute(
-        update(outbox)
-        .where(outbox.c.id.in_(ids))
-        .values(state=LEASED, lease_until=moments.text(lease_until), attempts=outbox.c.attempts + 1)
-    )
-    _attempt(tx, ids, now, "started", "")
-    return [opened(row, seal) for row in rows]
-
-
-def next_due(tx: Connection, held: Sequence[str]) -> str | None:
-    """When the next row wants to be sent."""
-    waiting = select(func.min(outbox.c.next_attempt_at)).where(outbox.c.state == WAITING, outbox.c.channel.not_in(held))
-    leased = select(func.min(outbox.c.lease_until)).where(outbox.c.state == LEASED, outbox.c.channel.not_in(held))
-    found = [moment for moment in (tx.execute(waiting).scalar(), tx.execute(leased).scalar()) if moment]
-    return min(found, default=None)
-
-
 def accept(tx: Connection, ids: Sequence[str], now: datetime, task_id: str) -> None:
     """DingTalk took the message."""
     values: dict[str, Any] = {"state": ACCEPTED, "accepted_at": moments.text(now), "task_id": task_id, "reason": ""}
     tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(lease_until=None, **values))
-    _attempt(tx, ids, now, "accepted", task_id)
+    note_attempt(tx, ids, now, "accepted", task_id)
 
 
 def again(
@@ -110,13 +78,13 @@ def again(
     if alone:
         values["alone"] = 1
     tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
-    _attempt(tx, ids, now, outcome, reason)
+    note_attempt(tx, ids, now, outcome, reason)
 
 
 def bury(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason: str) -> None:
     """Give up: the rows stay, dead."""
     tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(state=DEAD, reason=reason, lease_until=None))
-    _attempt(tx, ids, now, outcome, reason)
+    note_attempt(tx, ids, now, outcome, reason)
 
 
 def revive(tx: Connection, ids: Sequence[str], now: datetime) -> int:
@@ -130,7 +98,7 @@ def drop(tx: Connection, ids: Sequence[str], now: datetime, reason: str) -> int:
     """Give up rows on an operator's word; returns how many."""
     mine = outbox.c.id.in_(ids) & outbox.c.state.in_((DEAD, WAITING))
     count = tx.execute(update(outbox).where(mine).values(state=DROPPED, reason=reason)).rowcount
-    _attempt(tx, ids, now, DROPPED, reason)
+    note_attempt(tx, ids, now, DROPPED, reason)
     return count
 
 
@@ -221,17 +189,22 @@ def opened(row: RowMapping, seal: Seal) -> Letter:
     )
 
 
-_PLAIN = ("id", "notification_id", "channel", "target", "content_id", "urgency", "state", "attempts", "reason")
+_PLAIN = (
+    "id",
+    "notification_id",
+    "channel",
+    "target",
+    "content_id",
+    "urgency",
+    "state",
+    "attempts",
+    "reason",
+    "thread",
+)
 
 
-def _due(now: datetime, held: Sequence[str]) -> Select[Any]:
-    moment = moments.text(now)
-    waiting = (outbox.c.state == WAITING) & (outbox.c.next_attempt_at <= moment)
-    abandoned = (outbox.c.state == LEASED) & (outbox.c.lease_until <= moment)
-    return select(outbox).where(waiting | abandoned, outbox.c.channel.not_in(held))
-
-
-def _attempt(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, detail: str) -> None:
+def note_attempt(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, detail: str) -> None:
+    """Keep what happened to some rows, for those who ask later."""
     at = moments.text(now)
     if ids:
         tx.execute(insert(attempts), [{"outbox_id": i, "at": at, "outcome": outcome, "detail": detail} for i in ids])

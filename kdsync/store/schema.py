@@ -100,6 +100,13 @@ notifications = Table(
 )
 Index(None, notifications.c.state, notifications.c.next_attempt_at)
 Index(None, notifications.c.number)
+Index(
+    "ix_notifications_unaddressed",
+    notifications.c.form,
+    notifications.c.doc_id,
+    notifications.c.created_at,
+    sqlite_where=notifications.c.state == "matched",
+)
 Index(None, notifications.c.storm, sqlite_where=notifications.c.storm.is_not(None))
 
 outbox = Table(
@@ -125,6 +132,17 @@ outbox = Table(
 )
 Index(None, outbox.c.state, outbox.c.next_attempt_at)
 Index(None, outbox.c.thread, outbox.c.target)
+Index(  # what is still to be sent, in order, with all that tells whether it can be sent now
+    "ix_outbox_unsent",
+    outbox.c.urgency,
+    outbox.c.created_at,
+    outbox.c.id,
+    outbox.c.state,
+    outbox.c.next_attempt_at,
+    outbox.c.lease_until,
+    outbox.c.channel,
+    sqlite_where=outbox.c.state.in_(("waiting", "leased")),
+)
 Index(None, outbox.c.notification_id)
 Index(None, outbox.c.target, outbox.c.accepted_at)
 Index(None, outbox.c.accepted_at)

@@ -9,7 +9,7 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.ports import KingdeeIdentity
 from kdsync.settings.schema import Directory
 from kdsync.store import notifications, outbox
-from tests.unit.services.world import World, rules
+from tests.unit.services.world import World, failure, rules
 
 
 def notify(world: World, *to: str, **document: object) -> None:
@@ -193,3 +193,38 @@ def test_addressing_twice_writes_no_second_letter(world: World) -> None:
     world.address.step()
     world.address._address(notification)
     assert len(world.letters()) == 2
+
+
+def test_what_comes_later_about_a_document_waits_for_what_could_not_be_addressed(world: World) -> None:
+    created = {"id": "created", "on": ["created"], "to": ["dept:7"]}
+    world.watch(*rules(created, {"id": "approved", "to": ["user:u1"]}))
+    other = world.kingdee.create("B", "OTHER")
+    world.poll()
+    world.dingtalk.down = failure(FailureKind.TRANSIENT)
+    late = world.kingdee.create("A", "LATE")
+    world.poll()
+    world.deliver()
+    for ident in (late, other):
+        world.kingdee.move(ident, "C")
+    world.poll(1)
+    world.deliver()
+    assert ["OTHER" in seen for seen in world.dingtalk.seen("u1")] == [True]
+    world.dingtalk.down, world.dingtalk.departments = None, {"7": ["u1"]}
+    world.clock.advance(60)
+    world.deliver()
+    with world.db.read() as tx:
+        told = {one.id: one.rule for one in notifications.of_number(tx, world.seal, "LATE")}
+    accepted = sorted(world.letters(outbox.ACCEPTED), key=lambda letter: letter.created_at)
+    assert [told[one.notification_id] for one in accepted if one.notification_id in told] == ["created", "approved"]
+    assert ["LATE approved" in seen for seen in world.dingtalk.seen("u1")] == [False, True, True]
+
+
+def test_what_was_noticed_together_is_not_torn_apart(world: World) -> None:
+    created = {"id": "created", "on": ["created"], "to": ["dept:7"]}
+    world.watch(*rules(created, {"id": "approved", "to": ["user:u1"]}))
+    world.poll()
+    world.dingtalk.down = failure(FailureKind.TRANSIENT)
+    world.kingdee.create("C", "BOTH")
+    world.poll()
+    world.deliver()
+    assert world.letters() == []

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from kdsync.errors import FailureKind
-from kdsync.store import ledger, outbox
+from kdsync.store import claims, ledger, outbox
 from tests.unit.services.world import World, failure, rules
 
 
@@ -70,7 +70,7 @@ def test_a_crash_after_the_claim_sends_the_same_bytes_when_the_lease_runs_out(wo
     world.address.step()
     with world.db.write() as tx:
         now = world.clock.now()
-        claimed = outbox.claim(tx, world.seal, now=now, lease_until=now + timedelta(seconds=60), held=[], most=100)
+        claimed = claims.claim(tx, world.seal, now=now, lease_until=now + timedelta(seconds=60), held=[], most=100)
     assert len(claimed) == 2
     world.deliver()
     assert world.dingtalk.calls == 0
