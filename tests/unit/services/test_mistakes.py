@@ -129,9 +129,10 @@ def test_a_notification_that_cannot_be_addressed_for_a_mistake_of_ours_is_told_i
         return resolve(recipient, raw, lookup)
 
     monkeypatch.setattr(type(world.people), "resolve", lambda _self, *args: stumble(*args))
-    world.watch(*rules({"to": ["user:u1"]}, {"id": "other", "to": ["user:u2"]}))
+    other = {"id": "other", "when": "doc.FBillNo == 'K2'", "to": ["user:u2"]}
+    world.watch(*rules({"when": "doc.FBillNo == 'K1'", "to": ["user:u1"]}, other))
     world.poll()
-    approve(world, "K1")
+    approve(world, "K1", "K2")
     world.deliver()
     assert len(world.dingtalk.seen("u2")) == 1
     assert world.dingtalk.seen("ops") == []
