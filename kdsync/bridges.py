@@ -21,7 +21,7 @@ from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import Metadata
 from kdsync.kingdee.people import People
 from kdsync.model import Content, Layout, Page, Priority
-from kdsync.services.ports import KingdeeIdentity, Known
+from kdsync.services.ports import KingdeeIdentity, Known, Sure
 from kdsync.store import ledger
 from kdsync.store.database import Database
 from kdsync.store.outbox import WORK
@@ -51,11 +51,17 @@ class KingdeeSource:
         return self._learned[form]
 
     def pages(
-        self, layout: Layout, where: str, *, after: str | int | None = None, ahead: bool = False
+        self,
+        layout: Layout,
+        where: str,
+        *,
+        after: str | int | None = None,
+        ahead: bool = False,
+        sure: Sure | None = None,
     ) -> Iterator[Page]:
         """Keyset pages by primary key."""
         key = None if after is None else (after,)
-        return query.pages(self.client, layout, where, page_size=self.page_size, after=key, ahead=ahead)
+        return query.pages(self.client, layout, where, page_size=self.page_size, after=key, ahead=ahead, sure=sure)
 
     def by_ids(self, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
         """Documents by primary key."""

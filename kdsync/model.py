@@ -133,6 +133,8 @@ class Page:
     rows: list[Row]
     server_now: datetime  # Kingdee's clock when it answered, zone-aware
     last: bool  # nothing follows
+    short: bool = False  # a page was shorter than asked for while more followed
+    doubled: tuple[str, ...] = ()  # ids that came twice with different heads; one of the heads was chosen
 
 
 @dataclass(frozen=True, slots=True)

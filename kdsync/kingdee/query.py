@@ -2,6 +2,12 @@
 
 Rows move while one reads, so a page starts after the last key of the one before and never at a row number. A query
 with entry fields answers one row for each entry row, the head repeated; here they are one document again.
+
+No total is ever told, so a page may end early and nobody would know. A page of `CAP` rows or more is never taken for
+the last, which finds servers that cap pages and costs a request only where there is much to read. A smaller one is
+taken for the last unless the caller must be `sure`, or rows of entries were asked for, whose document would be torn:
+then one more request, behind the last key, has to come back empty. An answer without rows always is the end, so that
+an idle form costs one request.
 Source: in-product WebAPI help on ExecuteBillQuery (Limit at most 10000; no total is ever told).
 """
 
@@ -9,12 +15,15 @@ from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import groupby
+from operator import itemgetter, ne
 from typing import Any
 
+from kdsync import exact
 from kdsync.kingdee.answer import expect_list, unexpected
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.model import Layout, Page, Row
@@ -27,6 +36,9 @@ MOST_IDS = 200
 AHEAD = 5
 """Pages that are fetched before they are wanted."""
 
+Sure = Callable[[Sequence[Row], datetime], bool]
+"""Whether the end of the pages must be made sure of: takes the rows that seem to be the last, and the server's time."""
+
 Cursor = tuple[Any, ...]
 """Where a page starts: after this primary key or, with two items, after this entry row of that document."""
 
@@ -36,6 +48,7 @@ class _Answer:
     rows: list[list[Any]]
     server_now: datetime
     last: bool
+    short: bool  # the page before was
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +63,20 @@ class _Query:
     entry_pk: str = ""
     entry_at: int = 0  # column of the entry row's own id
     entries: int = 0  # column where the entry fields begin
+    modified: int = 0  # column of the modify date; 0 without
 
     @classmethod
     def of(cls, layout: Layout, where: str, limit: int) -> _Query:
         heads, entry_pk = len(layout.heads), layout.entry_pk
+        modified = layout.places.get(layout.facts.modified, 0)
         if not layout.entries or layout.facts.entry is None:
-            return cls(layout.form, where, limit, layout.heads, heads)
+            return cls(layout.form, where, limit, layout.heads, heads, modified=modified)
         names = [key.casefold() for key in layout.entries]
         if entry_pk.casefold() in names:
             keys, place = layout.heads + layout.entries, heads + names.index(entry_pk.casefold())
-            return cls(layout.form, where, limit, keys, heads, entry_pk, place, heads)
+            return cls(layout.form, where, limit, keys, heads, entry_pk, place, heads, modified)
         keys = (*layout.heads, entry_pk, *layout.entries)
-        return cls(layout.form, where, limit, keys, heads, entry_pk, heads, heads + 1)
+        return cls(layout.form, where, limit, keys, heads, entry_pk, heads, heads + 1, modified)
 
     def cursor(self, row: list[Any]) -> Cursor:
         """The place of `row`; a document without entry rows has no entry id."""
@@ -91,6 +106,7 @@ def pages(
     page_size: int = 2000,
     after: Cursor | None = None,
     ahead: bool = False,
+    sure: Sure | None = None,
 ) -> Iterator[Page]:
     """The documents that match `where` (a FilterString), at least one page, the last one marked.
 
@@ -98,12 +114,14 @@ def pages(
     thread while this one is worked on. A document is only handed out once all its entry rows have come.
     """
     query = _Query.of(layout, where, page_size)
-    answers = _answers(client, query, after)
+    answers = _answers(client, query, after, sure)
     documents = _Documents(query)
+    short = False
     for answer in _ahead(answers) if ahead else answers:
-        rows = documents.complete(answer.rows, last=answer.last)
+        rows, short = documents.complete(answer.rows, last=answer.last), short or answer.short
         if rows or answer.last:
-            yield Page(rows, answer.server_now, answer.last)
+            yield Page(rows, answer.server_now, answer.last, short, documents.take_doubled())
+            short = False
 
 
 def by_ids(client: KingdeeClient, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
@@ -113,8 +131,13 @@ def by_ids(client: KingdeeClient, layout: Layout, ids: Sequence[str]) -> Iterato
         chunk = ids[start : start + MOST_IDS]
         listed = ",".join(chunk if numeric else map(_quoted, chunk))
         final = start + MOST_IDS >= len(ids)
-        for page in pages(client, layout, f"{layout.heads[0]} in ({listed})"):
-            yield page if final or not page.last else Page(page.rows, page.server_now, last=False)
+        for page in pages(client, layout, f"{layout.heads[0]} in ({listed})", sure=_some_missing(len(chunk))):
+            yield page if final or not page.last else replace(page, last=False)
+
+
+def _some_missing(wanted: int) -> Sure:
+    """Whoever is not among these is taken to be gone, so that a page that was cut short would delete."""
+    return lambda rows, _now: len({row[0] for row in rows}) < wanted
 
 
 def select(
@@ -135,15 +158,20 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _answers(client: KingdeeClient, query: _Query, after: Cursor | None) -> Iterator[_Answer]:
-    last = False
+def _answers(client: KingdeeClient, query: _Query, after: Cursor | None, sure: Sure | None) -> Iterator[_Answer]:
+    last, before = False, query.limit
     while not last:
         reply = client.ask("ExecuteBillQuery", {"data": query.data(after)}, read=True)
         rows = _checked(reply.value, len(query.keys))
-        last = len(rows) < min(CAP, query.limit)
+        last = len(rows) < min(CAP, query.limit) and not (rows and _unsure(query, rows, reply.server_now, sure))
         start, after = after, query.cursor(rows[-1]) if rows else after
         _check_progress(start, after, rows)
-        yield _Answer(rows, reply.server_now, last)
+        yield _Answer(rows, reply.server_now, last, short=bool(rows) and before < query.limit)
+        before = len(rows)
+
+
+def _unsure(query: _Query, rows: list[list[Any]], server_now: datetime, sure: Sure | None) -> bool:
+    return bool(query.entry_pk) or (sure is not None and sure(rows, server_now))
 
 
 def _ahead(answers: Iterator[_Answer]) -> Iterator[_Answer]:
@@ -190,13 +218,20 @@ class _Documents:
     """Puts documents together from the rows of one page after the other.
 
     Rows of one document follow each other. What repeats is dropped: the head where an entry field was asked for as a
-    head key, an entry row where fields of a second entry were asked for as well.
+    head key, an entry row where fields of a second entry were asked for as well. Where the heads of one id differ, the
+    one modified last counts, then the greater text: in whatever order they come, the choice is the same.
     """
 
     def __init__(self, query: _Query) -> None:
         self._query = query
         self._held: Row | None = None  # the document that may go on
         self._entry: Any = None  # its last entry row
+        self._doubled: list[str] = []  # ids whose heads differ
+
+    def take_doubled(self) -> tuple[str, ...]:
+        """The ids whose heads differed, since this was asked last."""
+        doubled, self._doubled = tuple(dict.fromkeys(self._doubled)), []
+        return doubled
 
     def complete(self, rows: list[list[Any]], *, last: bool) -> list[Row]:
         """The documents that these rows complete; with `last` all that are left."""
@@ -208,16 +243,32 @@ class _Documents:
 
     def _heads_only(self, rows: list[list[Any]]) -> list[Row]:
         """Nothing is held back: the next page starts behind the whole document."""
-        return [row for row, before in zip(rows, [None, *rows], strict=False) if before is None or row[0] != before[0]]
+        ids = [row[0] for row in rows]
+        if all(map(ne, ids, ids[1:])):
+            return rows
+        return [self._chosen(list(same)) for _, same in groupby(rows, itemgetter(0))]
+
+    def _chosen(self, heads: list[Row]) -> Row:
+        if any(head != heads[0] for head in heads[1:]):
+            self._doubled.append(str(heads[0][0]))
+            return max(heads, key=self._weight)
+        return heads[0]
+
+    def _weight(self, head: Row) -> tuple[str, bytes]:
+        at = self._query.modified
+        return str(head[at] or "") if at else "", exact.dumps(head)
 
     def _with_entries(self, rows: list[list[Any]]) -> list[Row]:
         done: list[Row] = []
         query = self._query
         for row in rows:
-            if self._held is None or self._held[0] != row[0]:
+            head = row[: query.heads]
+            if self._held is None or self._held[0] != head[0]:
                 if self._held is not None:
                     done.append(self._held)
-                self._held, self._entry = [*row[: query.heads], []], None
+                self._held, self._entry = [*head, []], None
+            elif self._held[:-1] != head:
+                self._held = [*self._chosen([self._held[:-1], head]), self._held[-1]]
             place = query.cursor(row)
             if len(place) > 1 and place[1] != self._entry:
                 self._entry = place[1]

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
-from kdsync.model import Content, Facts, Layout, Page, Priority
+from kdsync.model import Content, Facts, Layout, Page, Priority, Row
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,6 +23,10 @@ class Known:
     lookup_of: Callable[[str], str] = lambda _key: ""
 
 
+Sure = Callable[[Sequence[Row], datetime], bool]
+"""Whether it must be made sure that nothing follows: takes the rows that seem to be the last, and Kingdee's time."""
+
+
 class Source(Protocol):
     """Kingdee, as far as looking goes. Every method raises EdgeError."""
 
@@ -29,7 +34,13 @@ class Source(Protocol):
         """What is known of a form. `rows` are the keys of entry rows that rules use: they tell which entry is meant."""
 
     def pages(
-        self, layout: Layout, where: str, *, after: str | int | None = None, ahead: bool = False
+        self,
+        layout: Layout,
+        where: str,
+        *,
+        after: str | int | None = None,
+        ahead: bool = False,
+        sure: Sure | None = None,
     ) -> Iterator[Page]:
         """The documents that match, in order of primary key, those behind `after`."""
 

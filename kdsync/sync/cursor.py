@@ -53,6 +53,19 @@ def horizon(cursor: str, lookback: float) -> str:
     return since(cursor, lookback).replace(" ", "T") if cursor else ""
 
 
+def leaps(cursor: str, newest: str, lookback: float) -> bool:
+    """Whether going from `cursor` to `newest` would leave behind what a page that was cut short did not show.
+
+    What is dated after the cursor stays within reach of the looks to come as long as it moves by less than `lookback`.
+    """
+    return cursor < horizon(newest, lookback)
+
+
+def ahead(ceiling: str, lookback: float) -> str:
+    """The moment after which a date lies in the future, whatever the clocks of several servers are apart."""
+    return since(ceiling, -lookback).replace(" ", "T")
+
+
 def date_filter(dates: tuple[str, ...], cursor: str, lookback: float) -> str:
     """FilterString of the documents one of whose dates is not older than the cursor less `lookback`."""
     moment = since(cursor, lookback)

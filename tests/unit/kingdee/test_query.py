@@ -33,6 +33,7 @@ class Table:
     documents: Sequence[tuple[Any, Sequence[int]]]
     cap: int = 10_000
     ignores_filter: bool = False
+    cuts: dict[int, int] = field(default_factory=dict)  # how many rows the answers of these numbers are cut to
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     fails_at: int | None = None
     threads: set[str] = field(default_factory=set)
@@ -45,7 +46,8 @@ class Table:
         if self.fails_at == len(self.asked):
             raise EdgeError("kingdee", cast("Any", "transient"), "cut", "the connection broke")
         rows = [row for row in self.rows(data["FieldKeys"].split(",")) if self.behind(data["FilterString"], row)]
-        return Reply([self.shown(row, data) for row in rows[: min(self.cap, data["Limit"])]], NOW)
+        most = min(self.cap, data["Limit"], self.cuts.get(len(self.asked), self.cap))
+        return Reply([self.shown(row, data) for row in rows[:most]], NOW)
 
     def call(self, service: str, payload: Mapping[str, Any], *, read: bool) -> Any:
         return self.ask(service, payload, read=read).value
@@ -131,6 +133,93 @@ def test_a_short_page_is_the_end() -> None:
     table = Table([(pk, []) for pk in range(1, 100)])
     assert len(rows(read(table, HEADS))) == 99
     assert len(table.asked) == 1
+
+
+def test_a_capped_page_is_said_to_be_short() -> None:
+    table = Table([(pk, []) for pk in range(1, 301)], cap=200)
+    assert [page.short for page in read(table, HEADS)] == [False, True, False]
+    assert [page.short for page in read(Table(table.documents), HEADS, page_size=150)] == [False, False, False]
+
+
+def test_who_must_be_sure_asks_behind_a_page_of_three_that_was_cut_from_five() -> None:
+    table = Table([(pk, []) for pk in range(1, 6)], cuts={1: 3})
+    found = read(table, HEADS, sure=lambda _rows, _now: True)
+    assert [row[0] for row in rows(found)] == [1, 2, 3, 4, 5]
+    assert [(page.short, page.last) for page in found] == [(False, False), (True, False), (False, True)]
+    assert len(table.asked) == 3
+
+
+def test_who_need_not_be_sure_is_asked_with_the_rows_and_the_servers_time() -> None:
+    table, heard = Table([(pk, []) for pk in range(1, 6)], cuts={1: 3}), list[Any]()
+
+    def sure(*said: Any) -> bool:
+        heard.append(said)
+        return False
+
+    found = read(table, HEADS, sure=sure)
+    assert len(rows(found)) == 3
+    assert heard == [([[1, "B1"], [2, "B2"], [3, "B3"]], NOW)]
+
+
+def test_an_empty_answer_is_the_end_even_for_who_must_be_sure() -> None:
+    table = Table([])
+    read(table, HEADS, sure=lambda _rows, _now: True)
+    read(table, WITH_ENTRIES)
+    assert len(table.asked) == 2
+
+
+def test_a_page_that_is_cut_within_a_document_tears_no_rows_off_it() -> None:
+    table = Table([(1, [11, 12, 13]), (2, [21])], cuts={1: 2})
+    found = read(table, WITH_ENTRIES)
+    assert rows(found) == expected(table)
+    assert any(page.short for page in found)
+
+
+def test_documents_by_id_are_not_gone_because_a_page_was_cut() -> None:
+    table = Table([(pk, []) for pk in range(1, 6)], cuts={1: 3})
+    assert len(rows(list(by_ids(cast("KingdeeClient", table), HEADS, ["1", "2", "3", "4", "5"])))) == 5
+    table = Table([(pk, []) for pk in range(1, 6)])
+    list(by_ids(cast("KingdeeClient", table), HEADS, ["1", "2", "3", "4", "5"]))
+    assert len(table.asked) == 1
+
+
+class Doubled(Table):
+    """The document 2 comes twice, with different heads, in an order that nobody can foretell."""
+
+    turned = False
+
+    def rows(self, keys: list[str]) -> list[dict[str, Any]]:
+        found = super().rows(keys)
+        two = [row for row in found if row["FID"] == 2]
+        twice = [{**row, "FBillNo": number} for number in ("B2", "C2") for row in two]
+        return [row for row in found if row["FID"] < 2] + (twice[::-1] if self.turned else twice)
+
+
+@pytest.mark.parametrize("layout", [HEADS, WITH_ENTRIES])
+def test_of_a_doubled_id_the_same_head_is_chosen_whatever_the_order(layout: Layout) -> None:
+    table, turned = Doubled([(1, []), (2, [21])]), Doubled([(1, []), (2, [21])])
+    turned.turned = True
+    found, other = read(table, layout), read(turned, layout)
+    assert rows(found) == rows(other)
+    assert rows(found)[1][1] == "C2"
+    assert [page.doubled for page in found if page.doubled] == [("2",)]
+
+
+def test_of_a_doubled_id_the_head_modified_last_is_chosen() -> None:
+    class Dated(Doubled):
+        def rows(self, keys: list[str]) -> list[dict[str, Any]]:
+            dates = {"B2": "2026-11-23T10:00:00", "C2": "2026-11-22T10:00:00"}
+            return [{**row, "FModifyDate": dates.get(row["FBillNo"])} for row in super().rows(keys)]
+
+    found = rows(read(Dated([(1, []), (2, [])]), Layout(FACTS, ("FID", "FBillNo", "FModifyDate"))))
+    assert found[1][1] == "B2"
+
+
+def test_a_head_that_comes_twice_alike_is_not_doubled() -> None:
+    table = Table([(1, []), (1, []), (2, [])])
+    (page,) = read(table, HEADS)
+    assert [row[0] for row in page.rows] == [1, 2]
+    assert page.doubled == ()
 
 
 def test_entry_rows_are_gathered_under_their_document() -> None:

@@ -26,7 +26,7 @@ from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
-from kdsync.services.ports import KingdeeIdentity, Known
+from kdsync.services.ports import KingdeeIdentity, Known, Sure
 from kdsync.services.receipts import Receipts
 from kdsync.services.settle import Settle
 from kdsync.services.watcher import Watcher
@@ -78,6 +78,8 @@ class FakeKingdee:
         self.people: dict[str, KingdeeIdentity] = {}
         self.skew = timedelta(0)
         self.hidden: set[int] = set()  # deleted, or not to be seen
+        self.cut = 0  # so many rows does the next answer lose
+        self.doubled: tuple[str, ...] = ()
         self.fail_in = 0  # at which answer from now on it fails; 0: never
 
     def now(self) -> str:
@@ -118,7 +120,9 @@ class FakeKingdee:
         rows_are_of = self.known.entry if list(rows) else None
         return Known(replace(self.known, form=form, entry=rows_are_of))
 
-    def pages(self, layout: Layout, where: str, *, after: Any = None, ahead: bool = False) -> Iterator[Page]:
+    def pages(
+        self, layout: Layout, where: str, *, after: Any = None, ahead: bool = False, sure: Sure | None = None
+    ) -> Iterator[Page]:
         assert ahead or after is None, "only a first look goes on somewhere"
         self._fail()
         self.queries.append(where)
@@ -129,10 +133,18 @@ class FakeKingdee:
             _row(d, layout) for i, d in sorted(self.documents.items()) if self._matches(d, where) and i > (after or 0)
         ]
         rows = rows if self.visible else []
+        rows, short = self._cut(rows, sure)
         for start in range(0, len(rows), self.page_size):
             self._fail()
             yield Page(rows[start : start + self.page_size], self._server_now(), last=False)
-        yield Page([], self._server_now(), last=True)
+        yield Page([], self._server_now(), last=True, short=short, doubled=self.doubled)
+
+    def _cut(self, rows: list[Row], sure: Sure | None) -> tuple[list[Row], bool]:
+        """What is left of an answer that is cut short; whoever makes sure gets the rest after all."""
+        cut, self.cut = self.cut, 0
+        left = rows[: len(rows) - cut]
+        short = cut > 0 and bool(left) and sure is not None and sure(left, self._server_now())
+        return (rows if short else left), short
 
     def by_ids(self, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
         self._fail()
