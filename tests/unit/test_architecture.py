@@ -16,7 +16,7 @@ LAYERS = (
     ("sync", "rules", "delivery"),
     ("settings",),
     ("kingdee", "dingtalk", "store", "simulator"),
-    ("services", "metrics", "health"),
+    ("services", "metrics", "health", "schedule"),
     ("bridges",),
     ("wiring", "probes"),
     ("doctor", "daemon"),
