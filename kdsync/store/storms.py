@@ -168,4 +168,9 @@ def _member(row: RowMapping, columns: Iterable[str]) -> Member:
 
 
 def _wanted(recipients: str) -> tuple[tuple[str, str, str], ...]:
-    return tuple((recipient, value, lookup) for recipient, value, lookup in orjson.loads(recipients))
+    """Nobody where the row is damaged: that is told of it when its people are looked for."""
+    try:
+        found = tuple((str(one), str(value), str(lookup)) for one, value, lookup in orjson.loads(recipients))
+    except (ValueError, TypeError):
+        return ()
+    return found

@@ -11,11 +11,11 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, func, select, update
 
 from kdsync.services.ports import KingdeeIdentity
 from kdsync.store import ledger, notifications, storms
-from kdsync.store.notifications import ADDRESSED, GATHERED, HELD, MATCHED, SHADOW, STORM, Notification
+from kdsync.store.notifications import ADDRESSED, BROKEN, GATHERED, HELD, MATCHED, SHADOW, STORM, Notification
 from kdsync.store.schema import notifications as table
 from tests.unit.services.world import World, rules
 
@@ -136,6 +136,19 @@ def test_what_a_crash_left_is_settled_when_kingdee_is_down(watching: World, monk
     watching.kingdee.fail_in = 1
     watching.poll()
     assert states(watching) == {MATCHED: 3}
+
+
+def test_a_damaged_row_among_what_a_crash_left_holds_up_nothing(
+    watching: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    crash(watching, monkeypatch, 3)
+    with watching.db.write() as tx:
+        tx.execute(update(table).where(table.c.number == "K100002").values(recipients='["x"'))
+    watching.poll()
+    watching.deliver()
+    assert states(watching) == {ADDRESSED: 3, BROKEN: 1}
+    assert len(watching.dingtalk.seen("u1")) == 2
+    assert len(watching.dingtalk.seen("ops")) == 1
 
 
 def test_what_a_crash_left_of_a_form_no_longer_watched_is_settled_by_the_usual_limit(
