@@ -228,3 +228,16 @@ def test_what_was_noticed_together_is_not_torn_apart(world: World) -> None:
     world.poll()
     world.deliver()
     assert world.letters() == []
+
+
+def test_who_is_also_the_fallback_learns_who_could_not_be_reached(world: World) -> None:
+    notify(world, "user:ops", "creator", FCreatorId=404)
+    assert len(world.dingtalk.seen("ops")) == 1
+    assert "creator" in text(world, "ops")
+
+
+def test_of_many_who_cannot_be_reached_a_few_are_named(world: World) -> None:
+    notify(world, *(f"field:F{n}" for n in range(9)))
+    assert "field:F4" in text(world, "ops")
+    assert "field:F5" not in text(world, "ops")
+    assert "4 more" in text(world, "ops")

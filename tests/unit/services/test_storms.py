@@ -138,6 +138,14 @@ def test_what_a_crash_left_is_settled_when_kingdee_is_down(watching: World, monk
     assert states(watching) == {MATCHED: 3}
 
 
+def test_what_a_crash_left_is_not_counted_with_the_next_look(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.watch(*rules({"storm": 5}))
+    world.poll()
+    crash(world, monkeypatch, 3)
+    approve(world, 3)
+    assert states(world) == {MATCHED: 6}
+
+
 def test_a_damaged_row_among_what_a_crash_left_holds_up_nothing(
     watching: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -171,6 +179,33 @@ def test_a_look_that_fails_half_way_tells_what_it_found(watching: World) -> None
     watching.deliver()
     assert states(watching) == {ADDRESSED: 12}
     assert len(watching.dingtalk.seen("u1")) == 12
+
+
+def open_documents(world: World, count: int) -> list[int]:
+    """Documents known to be open, of a rule that tells at most five steps one by one."""
+    world.watch(*rules({"on": ["rejected", "approved"], "storm": 5}))
+    found = [world.kingdee.create("B") for _ in range(count)]
+    world.poll()
+    return found
+
+
+def test_what_moved_and_what_left_in_one_look_at_open_documents_is_counted_together(world: World) -> None:
+    mine = open_documents(world, 8)
+    for place, ident in enumerate(mine):
+        world.kingdee.move(ident, "A" if place % 2 else "C")
+    world.watcher.sweep()
+    assert [storm.messages for storm in all_storms(world)] == [8]
+
+
+@pytest.mark.parametrize("status", ["A", "C"])  # one moves, the other leaves the open documents
+def test_a_step_of_one_open_document_is_one_transaction(world: World, status: str) -> None:
+    (ident,) = open_documents(world, 1)
+    world.watcher.sweep()
+    world.kingdee.move(ident, status)
+    before = world.db.writes
+    world.watcher.sweep()
+    assert states(world) == {MATCHED: 1}
+    assert world.db.writes == before + 1
 
 
 def test_a_first_look_and_a_rule_in_shadow_are_no_storms(world: World) -> None:
