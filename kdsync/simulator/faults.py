@@ -9,9 +9,9 @@ from random import Random
 from threading import Lock
 
 from kdsync.clock import Clock
+from kdsync.simulator.kingdee_faults import TOLD
 
 _BOTH = {
-    "http500": "the server answers HTTP 500; nothing was done",
     "reset": "the connection is reset before the request is looked at",
     "down": "as if the server were off: every connection is reset for `seconds` (60 unless given)",
     "hang": "no answer comes until the caller gives up, or `seconds` of real time have passed; nothing was done",
@@ -19,21 +19,21 @@ _BOTH = {
     "lost_reply": "the request is carried out, then the connection is reset instead of an answer",
 }
 
-KINGDEE: Mapping[str, str] = _BOTH | {
-    "http502": "a proxy answers HTTP 502; nothing was done",
+KINGDEE: Mapping[str, str] = {
+    **_BOTH,
+    **{name: told.about for name, told in TOLD.items()},
     "session_lost": "the session is forgotten; the caller must log in again",
-    "n001": "the login is refused for a moment",
-    "response_error": "HTTP 200 with the text `response_error:` instead of JSON",
-    "request_filter": "the request filter in front of the server refuses the request",
-    "html": "HTTP 200 with a page of HTML",
-    "truncated_json": "the answer is cut in the middle",
-    "edit_lock": "somebody has the document open",
-    "licence": "no licence is free",
+    "truncated_json": "the answer is cut in the middle, its length fits",
+    "cut": "the connection ends in the middle of the answer",
+    "cut_chunks": "the same, in an answer that is sent in chunks",
     "short_page": "a page is shorter than asked while more exist",
+    "no_rows": "a query finds nothing, as after a lost data permission",
+    "wider_rows": "the rows of a query have one value too many",
 }
 """Fault names of the simulated Kingdee, with what they do."""
 
 DINGTALK: Mapping[str, str] = _BOTH | {
+    "http500": "the server answers HTTP 500; nothing was done",
     "http504": "the gateway gives up on its backend: HTTP 504, or errcode 15 on the old host; nothing was done",
     "done504": "the same, but the backend carried the request out",
     "html_ban": "an HTML page instead of JSON, as for an address that asked too often",

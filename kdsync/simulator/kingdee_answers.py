@@ -8,7 +8,7 @@ from typing import Any
 
 
 class MsgCode(IntEnum):
-    """The codes of the official table, as far as they occur here."""
+    """The codes of the official table."""
 
     DEFAULT = 0
     SESSION_LOST = 1
@@ -16,11 +16,16 @@ class MsgCode(IntEnum):
     NO_OPERATION = 3
     EXCEPTION = 4
     NO_FORM = 5
+    DATABASE = 6
     LICENCE = 7
     PARAMETER = 8
     NO_FIELD = 9
     NO_DATA = 10
     INVALID = 11
+    NOT_OPERABLE = 12
+    LOCKED = 13
+    CALL_LIMIT = 14
+    ADMINISTRATOR = 15
 
 
 class Refusal(Exception):  # noqa: N818  # it is what Kingdee answers, not what went wrong with the simulator

@@ -16,7 +16,8 @@ from typing import Any
 
 from kdsync.clock import Clock
 from kdsync.simulator.kingdee_login import SID
-from kdsync.simulator.kingdee_requests import HTML, PAGE, Incoming, Reply, text
+from kdsync.simulator.kingdee_replies import Reply, page
+from kdsync.simulator.kingdee_requests import Incoming
 
 ABORT = struct.pack("ii", 1, 0)  # SO_LINGER on, zero seconds: closing sends RST
 Answer = Callable[[Incoming], Reply]
@@ -94,7 +95,7 @@ class Handler(BaseHTTPRequestHandler):
     server: Server
 
     def do_GET(self) -> None:
-        self._send(text(PAGE.format("金蝶云星空"), 200, HTML))
+        self._send(page("金蝶云星空"))
 
     def do_POST(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
@@ -121,16 +122,31 @@ class Handler(BaseHTTPRequestHandler):
     def _send(self, reply: Reply) -> None:
         self.send_response(reply.status)
         self.send_header("Content-Type", reply.content_type)
-        self.send_header("Content-Length", str(len(reply.body)))
+        if reply.cut == "chunks":
+            self.send_header("Transfer-Encoding", "chunked")
+        else:
+            self.send_header("Content-Length", str(len(reply.body) if reply.announced is None else reply.announced))
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
         if reply.session is not None:
             for name in (SID, "ASP.NET_SessionId"):
                 self.send_header("Set-Cookie", f"{name}={reply.session.sid}; path=/; HttpOnly")
         self.end_headers()
-        self.wfile.write(reply.body)
+        self.wfile.write(_sent(reply))
         self.wfile.flush()
+        if reply.cut:
+            self.close_connection = True
 
     def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002  # the library's signature
         return format_datetime(self.server.now(), usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the library's signature
         """The list of requests is the log."""
+
+
+def _sent(reply: Reply) -> bytes:
+    """The body, or the part of it that gets through."""
+    half = reply.body[: len(reply.body) // 2]
+    if reply.cut == "chunks":
+        return b"%x\r\n%b\r\n" % (len(half), half) if half else b""
+    return half if reply.cut else reply.body

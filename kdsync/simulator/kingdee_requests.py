@@ -12,6 +12,7 @@ import orjson
 from kdsync.simulator.faults import Fault, Faults
 from kdsync.simulator.kingdee_answers import MsgCode, Refusal, refused, session_lost
 from kdsync.simulator.kingdee_bodies import DoublyEncodedError, arguments, suspicious
+from kdsync.simulator.kingdee_faults import FILTERED, NOT_LOGGED_IN, NULL_REFERENCE, TOLD
 from kdsync.simulator.kingdee_login import (
     ForeignAccountError,
     Gate,
@@ -20,6 +21,7 @@ from kdsync.simulator.kingdee_login import (
     Session,
     session_id,
 )
+from kdsync.simulator.kingdee_replies import Reply, text
 from kdsync.simulator.kingdee_services import QUERIES, READS, WRITES, Call, Services
 
 PATH = re.compile(r"/k3cloud/kingdee\.bos\.webapi\.servicesstub\.(\w+)\.(\w+)\.common\.kdsvc", re.IGNORECASE)
@@ -29,60 +31,15 @@ SERVICES = {
     **dict.fromkeys([*QUERIES, *READS, *WRITES], "DynamicFormService"),
 }
 
-JSON = "application/json; charset=utf-8"
-TEXT = "text/plain; charset=utf-8"
-HTML = "text/html; charset=utf-8"
-PAGE = "<!DOCTYPE html><html><head><title>金蝶云星空</title></head><body>{}</body></html>"
-NOT_LOGGED_IN = "403 Forbidden ByRspRetStatusCode -- N001: Unexpectable request."
-NULL_REFERENCE = "response_error:未将对象引用设置到对象的实例。"
-FILTERED = orjson.dumps(
-    [
-        {
-            "actionname": "showConfirm",
-            "params": [
-                {"msg": "请求参数存在可疑数据,当前请求已经被拦截规则[caller_in_less_Point_Bracket]阻止!"},
-            ],
-        }
-    ]
-)
-
-
-@dataclass(slots=True)
-class Reply:
-    """What goes back; with `dropped` the connection is reset instead, after `hang` seconds at most if given."""
-
-    body: bytes = b""
-    status: int = 200
-    content_type: str = JSON
-    session: Session | None = None
-    rows: int = 0
-    dropped: bool = False
-    hang: float | None = None
-    slow: float = 0.0
-
-
-def text(body: str, status: int = 200, content_type: str = TEXT) -> Reply:
-    return Reply(body.encode(), status, content_type)
-
-
-BEFORE: Mapping[str, Callable[[], Reply]] = {
-    "http500": lambda: text(PAGE.format("500 - Internal server error."), 500, HTML),
-    "http502": lambda: text(PAGE.format("502 Bad Gateway"), 502, HTML),
-    "reset": lambda: Reply(dropped=True),
-    "down": lambda: Reply(dropped=True),
-    "n001": lambda: text(NOT_LOGGED_IN),
-    "response_error": lambda: text(NULL_REFERENCE),
-    "request_filter": lambda: Reply(FILTERED),
-    "html": lambda: text(PAGE.format("系统正在维护"), 200, HTML),
-}
-"""Faults that are the whole answer."""
-
 SCOPES = {
     "session_lost": "service",
-    "licence": "service",
     "truncated_json": "service",
-    "edit_lock": "write",
+    "cut": "service",
+    "cut_chunks": "service",
     "short_page": "query",
+    "no_rows": "query",
+    "wider_rows": "query",
+    **{name: told.scope for name, told in TOLD.items() if told.scope},
 }
 """The faults that strike only requests of a kind; `place` gives the words."""
 
@@ -96,6 +53,11 @@ def place(op: str) -> str:
     if op in LOGINS:
         return "login"
     return "service query" if op in QUERIES else "service write" if op in WRITES else "service"
+
+
+def form_of(named: Mapping[str, Any]) -> str:
+    """The form that a request is about; "" where it names none."""
+    return str((named.get("data") or {}).get("FormId") or named.get("formid") or "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,21 +96,20 @@ class Desk:
     def answer(self, incoming: Incoming) -> Reply:
         found = PATH.fullmatch(incoming.path.partition("?")[0])
         if found is None:
-            return text(PAGE.format("404"), 404, HTML)
+            return TOLD["http404"].answer("", "")
         op = found[2]
         if SERVICES.get(op) != found[1] or op in self.missing:
             return text(NULL_REFERENCE)
         try:
             named = arguments(op, incoming.headers.get("Content-Type") or "", incoming.body)
         except DoublyEncodedError:
-            return BEFORE["http502"]()
+            return TOLD["http502"].answer(op, "")
         except Refusal as refusal:
             return _json(refused(op, refusal))
         return self._recorded(op, named, incoming)
 
     def _recorded(self, op: str, named: Mapping[str, Any], incoming: Incoming) -> Reply:
-        data = named.get("data") or {}
-        form = str(data.get("FormId") or named.get("formid") or "")
+        data, form = named.get("data") or {}, form_of(named)
         fault = self._faults.take(op=f"/{op}/", form=f"/{form}/", kind=place(op))
         self.logins += op in LOGINS
         self.answered += 1
@@ -160,8 +121,10 @@ class Desk:
 
     def _struck(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: Fault | None) -> Reply:
         name = fault.name if fault else ""
-        if name in BEFORE:
-            return BEFORE[name]()
+        if name in TOLD:
+            return TOLD[name].answer(op, form_of(named))
+        if name in ("reset", "down"):
+            return Reply(dropped=True)
         if fault and name == "hang":
             return Reply(dropped=True, hang=fault.seconds or HOURS)
         reply = self._checked(op, named, incoming, name)
@@ -170,6 +133,10 @@ class Desk:
         reply.dropped = name == "lost_reply"
         if name == "truncated_json":
             reply.body = reply.body[: len(reply.body) // 2]
+        if name == "wider_rows":
+            reply.body = orjson.dumps([[*row, None] for row in orjson.loads(reply.body)])
+        if name in ("cut", "cut_chunks"):
+            reply.cut = "length" if name == "cut" else "chunks"
         return reply
 
     def _checked(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: str) -> Reply:
@@ -196,8 +163,6 @@ class Desk:
             self._gate.sessions.pop(session_id(incoming.headers), None)
             raise session_lost()
         session = self._gate.enter(incoming.headers, incoming.path)
-        if fault == "licence":
-            raise Refusal(MsgCode.LICENCE, "许可数已满，请联系系统管理员")
         form, operation = (str(named.get(key) or "") for key in ("formid", "opNumber"))
         call = Call(op, form, operation, named.get("data") or {}, session.user, fault)
         body, rows = self._services.answer(call)

@@ -21,7 +21,6 @@ READS = frozenset({"View", "QueryBusinessInfo"})
 STEPS = frozenset({"Submit", "Audit", "UnAudit", "Delete"})
 ANY_STEP = frozenset({"ExecuteOperation", "ExcuteOperation"})
 WRITES = STEPS | ANY_STEP | {"Save", "Draft"}
-LOCKED = "“user”使用业务单据：“{name}”业务操作-“[{name}-No-修改]”冲突，请稍候再使用。"
 MOST_ROWS = 10_000
 
 
@@ -54,7 +53,7 @@ class Services:
         return dumps(self._one(call)), 0
 
     def _query(self, call: Call) -> tuple[bytes, int]:
-        seen = self._granted(str(call.data.get("FormId") or ""))
+        seen = False if call.fault == "no_rows" else self._granted(str(call.data.get("FormId") or ""))
         return run_query(
             self._tables,
             call.data,
@@ -75,8 +74,6 @@ class Services:
             raise no_permission(form.id)
         if call.service == "View":
             return self._view(form, call.data)
-        if call.fault == "edit_lock":
-            raise Refusal(MsgCode.DEFAULT, LOCKED.format(name=form.name))
         if call.service in ("Save", "Draft"):
             return save(self._documents, form, call.data, call.user, draft=call.service == "Draft")
         return self._operate(form, call)
