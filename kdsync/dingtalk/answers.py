@@ -10,7 +10,7 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
-from kdsync.dingtalk.errors import MEANINGS, failure
+from kdsync.dingtalk.errors import MEANINGS, failure, is_known
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,9 +92,16 @@ def _code(answer: Answer, payload: Mapping[str, Any] | None, *, old: bool) -> st
         if code != "0" or answer.status < 300:  # noqa: PLR2004  # HTTP's own line
             return None if code == "0" else code
     if answer.status >= 300:  # noqa: PLR2004  # HTTP's own line
-        word = payload.get("code")
-        return word if isinstance(word, str) and word.strip() else f"http {answer.status}"
+        return _new_code(answer.status, payload.get("code"))
     return "malformed" if old else None
+
+
+def _new_code(status: int, word: object) -> str:
+    by_status = f"http {status}"
+    if not isinstance(word, str) or not word.strip():
+        return by_status
+    # A word nobody knows says less than a 5xx, after which the call may have been carried out.
+    return f"{by_status} {word}" if status >= 500 and not is_known(word) else word  # noqa: PLR2004  # HTTP's own line
 
 
 def _code_without_json(answer: Answer) -> str:

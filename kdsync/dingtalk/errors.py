@@ -46,6 +46,7 @@ WHITELIST = "add this machine's outgoing address to the app's server IP list in 
 UPGRADE = "wait for the first of the month or buy more calls; dingtalk.monthly_calls should say what the plan allows"
 AGENT = "set dingtalk.agent_id to the AgentId that the developer console shows for this app"
 GROUP_TOKEN = "put the robot's current token (the part of its webhook after access_token=) under dingtalk.groups"  # noqa: S105  # words
+ROBOT = "check dingtalk.robot_code, and that the app's robot is published in the developer console"
 GROUP_SAFETY = "compare the robot's security settings in the group with dingtalk.groups"
 NETWORK = "check name resolution, the firewall (*.dingtalk.com:443) and the proxy variables"
 HOSTS = "check dingtalk.api_url and dingtalk.oapi_url"
@@ -142,6 +143,14 @@ MEANINGS: dict[str, Meaning] = {
     "430103": UNSAFE,
     "430104": UNSAFE,
     "460101": Meaning(REFUSED, "the message is over 20,000 bytes", RULE),
+    # the app's own robot
+    "send.too.fast": TOO_FAST,
+    "send.byToken.tooFast": TOO_FAST,
+    "staffId.notExisted": NOBODY,
+    "too.many.people": BAD_INPUT,
+    "invalidParameter.msgParam.tooLong": Meaning(REFUSED, "the message is too long", RULE),
+    "robot.oto.notExist": Meaning(CONFIGURATION, "the app has no such robot", ROBOT),
+    "chatbotId.notAllow.sendOTO": Meaning(CONFIGURATION, "the robot may not write to single people", ROBOT),
     # what stands between kdsync and DingTalk
     "http 3xx": Meaning(TRANSIENT, "a proxy or a login page answered in DingTalk's place", NETWORK),
     "http 400": Meaning(TRANSIENT, "a proxy, or a server that wants https, refused the request", NETWORK),
@@ -167,6 +176,11 @@ def meaning_of(code: str, api: str) -> Meaning:
         if key in MEANINGS:
             return MEANINGS[key]
     return Meaning(TRANSIENT, "unmapped code of DingTalk", "look the code up on open.dingtalk.com and report it")
+
+
+def is_known(code: str) -> bool:
+    """Whether the table has a row for `code`, whatever the call."""
+    return any(key in MEANINGS for key in _candidates(code, ""))
 
 
 def _candidates(code: str, api: str) -> Iterator[str]:

@@ -15,6 +15,7 @@ from typing import Self
 from kdsync.clock import Clock
 from kdsync.simulator.dingtalk_contacts import ROOT, Company, Contacts, Department, User
 from kdsync.simulator.dingtalk_envelopes import Json
+from kdsync.simulator.dingtalk_faults import PLACES
 from kdsync.simulator.dingtalk_gateway import Gateway, Recorded
 from kdsync.simulator.dingtalk_groups import GroupRobot, GroupRobots
 from kdsync.simulator.dingtalk_http import HttpServer
@@ -217,8 +218,8 @@ class SimulatedDingTalk:
 
         `api` is any part of the path, such as `asyncsend_v2`.
         """
-        if name == "flow_control" and api is None:
-            api = "batchSend"
+        if api is None:
+            api = PLACES.get(name)
         self.faults.add(name, times=times, probability=probability, seconds=seconds, gap=gap, api=api)
 
     def clear_faults(self) -> None:

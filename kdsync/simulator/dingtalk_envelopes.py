@@ -66,8 +66,6 @@ TROUBLES: Mapping[str, _Trouble] = {
         90018, 403, "Forbidden.AccessDenied.QpsLimitForAppkeyAndApi", "服务器调用当前接口的频率过高，请求被暂时禁用了"
     ),
     "quota": _Trouble(90020, 403, "Forbidden.AccessDenied.ApiCountLimitForOrg", "组织API调用量超过当月限额"),
-    "busy88": _Trouble(88, 503, "system.busy", "鉴权异常: authorisation timed out"),
-    "system_busy": _Trouble(-1, 503, "system.busy", "系统繁忙"),
     "timeout": _Trouble(15, 504, "GatewayTimeout", "Remote service error", "isp.top-remote-connection-timeout"),
 }
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from random import Random
 from threading import Event
@@ -15,12 +15,12 @@ import orjson
 
 from kdsync.clock import Clock
 from kdsync.simulator.dingtalk_envelopes import Json, RefusedError, accepted, no_permission, trouble
+from kdsync.simulator.dingtalk_faults import BROKEN, DENIED, DONE, SILENT
 from kdsync.simulator.dingtalk_http import Answer, HungUpError, Request
 from kdsync.simulator.dingtalk_limits import MonthlyAllowance, Window
 from kdsync.simulator.faults import Faults
 
-_BAN_PAGE = b"<!DOCTYPE html><html><body><h1>Unusual traffic from your network</h1></body></html>"
-_BAN = b'{"status":1111,"wait":5,"source":"x5","punish":"deny","uuid":"simulated"}'
+PASSED_ON = frozenset({"flow_control", *SILENT})
 _HANG = 60.0  # seconds of real time
 _SLOW = 5.0
 
@@ -149,35 +149,42 @@ class Gateway:
                 raise HungUpError
             case "token_expired":
                 self._tokens.void()
-            case "lost_reply":
-                self._work(call)
-                raise HungUpError
-            case "done504":
-                self._work(call)
-                return self._refuse(trouble("timeout", new_host=call.new_host))
-            case "flow_control":
-                pass  # the robot's own business
+            case name if name in DONE:
+                return self._done(call)
+            case name if name in PASSED_ON:
+                pass  # the API's own business
             case _:
                 self._note(call, call.fault)
                 return self._break(call)
         return self._work(call)
 
+    def _done(self, call: Call) -> Answer:
+        """What comes back although the call was carried out."""
+        answer = self._work(call)
+        match call.fault:
+            case "done504":
+                return self._refuse(trouble("timeout", new_host=call.new_host))
+            case "done500":
+                return BROKEN["http500"][1]
+            case "truncated_json":
+                return replace(answer, body=answer.body[: len(answer.body) // 2])
+            case "cut":
+                return replace(answer, cut=True)
+        raise HungUpError
+
     def _break(self, call: Call) -> Answer:
         """The answer to a call that is not carried out."""
-        match call.fault:
-            case "reset" | "down":
-                raise HungUpError
-            case "http500":
-                return Answer(b"Internal Server Error", 500, "text/plain")
-            case "html_ban":
-                return Answer(_BAN_PAGE, 200, "text/html")
-            case "json_ban":
-                return Answer(_BAN)
-            case "permission":
-                route = self._routes.get((call.request.method, call.api))
-                return self._refuse(no_permission(route.scope if route else "", new_host=call.new_host))
-            case name:
-                return self._refuse(trouble("timeout" if name == "http504" else name, new_host=call.new_host))
+        name = call.fault
+        if name in ("reset", "down"):
+            raise HungUpError
+        if name in BROKEN:
+            return BROKEN[name][1]
+        if name in DENIED:
+            return self._refuse(DENIED[name].refusal(new_host=call.new_host))
+        if name == "permission":
+            route = self._routes.get((call.request.method, call.api))
+            return self._refuse(no_permission(route.scope if route else "", new_host=call.new_host))
+        return self._refuse(trouble("timeout", new_host=call.new_host))
 
     def _work(self, call: Call) -> Answer:
         with self._lock:

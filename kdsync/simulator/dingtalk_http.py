@@ -6,7 +6,7 @@ import socket
 import struct
 import sys
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Condition, Thread
@@ -31,9 +31,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
+    """With `cut` the connection ends in the middle of the body."""
+
     body: bytes
     status: int = 200
     content_type: str = "application/json;charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
 
 
 class HungUpError(Exception):
@@ -135,8 +139,11 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(answer.body[: len(answer.body) // 2] if answer.cut else answer.body)
+        self.close_connection = self.close_connection or answer.cut
 
     def _request(self) -> Request:
         target = urlsplit(self.path)

@@ -16,6 +16,7 @@ import orjson
 from kdsync.clock import Clock
 from kdsync.simulator.dingtalk_contacts import ROOT, Company, User
 from kdsync.simulator.dingtalk_envelopes import Json, RefusedError, trouble
+from kdsync.simulator.dingtalk_faults import SILENT
 from kdsync.simulator.dingtalk_gateway import Call, Route
 from kdsync.simulator.dingtalk_limits import Window, today
 from kdsync.simulator.dingtalk_messages import work_message
@@ -96,7 +97,10 @@ class WorkNotifications:
             raise RefusedError(41052, "状态栏仅支持5人以内: a status bar needs 5 recipients or fewer")
         task = Task(next(self._numbers), self._clock.now(), message, addressed.few, addressed.invalid)
         self._tasks[task.task_id] = task
-        self._deliver(task, addressed.users, (status_bar or {}).get("status_value", ""))
+        if call.fault in SILENT:
+            task.forbidden = dict.fromkeys((user.userid for user in addressed.users), SILENT[call.fault][0])
+        else:
+            self._deliver(task, addressed.users, (status_bar or {}).get("status_value", ""))
         return {"task_id": task.task_id}
 
     def _deliver(self, task: Task, users: list[User], status: str) -> None:

@@ -9,6 +9,7 @@ from random import Random
 from threading import Lock
 
 from kdsync.clock import Clock
+from kdsync.simulator.dingtalk_faults import BROKEN, DENIED, DONE, SILENT
 from kdsync.simulator.kingdee_faults import TOLD
 
 _BOTH = {
@@ -32,17 +33,14 @@ KINGDEE: Mapping[str, str] = {
 }
 """Fault names of the simulated Kingdee, with what they do."""
 
-DINGTALK: Mapping[str, str] = _BOTH | {
-    "http500": "the server answers HTTP 500; nothing was done",
+DINGTALK: Mapping[str, str] = {
+    **_BOTH,
+    **DONE,
+    **{name: about for name, (about, _) in BROKEN.items()},
+    **{name: denied.about for name, denied in DENIED.items()},
+    **{name: about for name, (_, about) in SILENT.items()},
     "http504": "the gateway gives up on its backend: HTTP 504, or errcode 15 on the old host; nothing was done",
-    "done504": "the same, but the backend carried the request out",
-    "html_ban": "an HTML page instead of JSON, as for an address that asked too often",
-    "json_ban": "the same, told in JSON of neither host's envelope",
     "token_expired": "the access token is void from now on, as is every request that carries it",
-    "qps": "too many calls a second",
-    "quota": "the month's calls are used up",
-    "busy88": "errcode 88 without a sub code: the authorisation service timed out",
-    "system_busy": "errcode -1, or HTTP 503 system.busy on the new host",
     "permission": "the app lacks the permission for this call",
     "flow_control": "a robot's message is accepted but held back from everybody in it",
 }

@@ -70,40 +70,39 @@ NETWORK = tuple(
     )
 )
 BAD_DAY = (
-    _kingdee("http500", 0.01),
-    _kingdee("http502", 0.01),
-    _kingdee("reset", 0.01),
-    _kingdee("lost_reply", 0.01),
+    *(_kingdee(name, 0.01) for name in ("http500", "http502", "http503", "http504", "chinese_page", "html", "empty")),
+    *(_kingdee(name, 0.01) for name in ("reset", "lost_reply", "truncated_json", "cut", "cut_chunks", "wider_rows")),
+    *(_kingdee(name, 0.01) for name in ("response_error", "database", "database_deep", "short_page")),
+    *(
+        _kingdee(name, 0.003)
+        for name in ("request_filter", "licence", "permission", "redirect", "login_page", "exception")
+    ),
+    _kingdee("http429", 0.003),
+    _kingdee("call_limit", 0.002, gap=300.0),
     _kingdee("slow", 0.01, 1.0),
     _kingdee("hang", 0.002, 4.0, 60.0),
     _kingdee("down", 0.0005, 10.0, 300.0),
-    _kingdee("session_lost", 0.01, gap=180.0),
-    _kingdee("n001", 0.01, gap=180.0),
-    _kingdee("response_error", 0.01),
-    _kingdee("request_filter", 0.005),
-    _kingdee("html", 0.01),
-    _kingdee("truncated_json", 0.01),
-    _kingdee("licence", 0.003),
-    _kingdee("short_page", 0.02),
-    _dingtalk("http500", 0.01),
-    _dingtalk("reset", 0.01),
-    _dingtalk("lost_reply", 0.01),
+    _kingdee("session_lost", 0.01, gap=240.0),
+    _kingdee("session_lost_top", 0.01, gap=400.0),
+    _kingdee("n001", 0.01, gap=240.0),
+    *(_dingtalk(name, 0.01) for name in ("http500", "http502", "http503", "http504", "done504", "done500", "redirect")),
+    *(_dingtalk(name, 0.01) for name in ("reset", "lost_reply", "truncated_json", "cut", "empty", "no_envelope")),
+    *(_dingtalk(name, 0.01) for name in ("qps", "qps_api", "busy88", "busy_inside", "system_busy", "token_void")),
+    *(_dingtalk(name, 0.003) for name in ("http401", "http429", "token_old", "token_void_88")),
     _dingtalk("slow", 0.01, 1.0),
     _dingtalk("hang", 0.002, 4.0, 60.0),
     _dingtalk("down", 0.0005, 10.0, 300.0),
-    _dingtalk("http504", 0.01),
-    _dingtalk("done504", 0.01),
     _dingtalk("token_expired", 0.003, gap=20.0),
-    _dingtalk("qps", 0.01),
-    _dingtalk("busy88", 0.01),
-    _dingtalk("system_busy", 0.01),
 )
 HOLDS = (
-    _dingtalk("html_ban", 0.01, gap=1800.0, place=SEND),
-    _dingtalk("json_ban", 0.01, gap=1800.0, place=SEND),
-    _dingtalk("permission", 0.01, gap=1800.0, place=SEND),
+    _dingtalk("html_ban", 0.001, gap=1800.0, place=SEND),
+    _dingtalk("json_ban", 0.001, gap=1800.0, place=SEND),
+    _dingtalk("permission", 0.001, gap=1800.0, place=SEND),
+    _dingtalk("ip_not_listed", 0.001, gap=1800.0, place=SEND),
+    _kingdee("wrong_password", 0.02, gap=3600.0),
+    _kingdee("authorisation_lost", 0.02, gap=1800.0),
 )
-"""kdsync sends nothing for five minutes after each."""
+"""kdsync holds back for minutes after each."""
 
 PROFILES: Mapping[str, Profile] = {
     "bad-day": Profile("a bit of everything that passes by itself", BAD_DAY),
@@ -119,7 +118,14 @@ PROFILES: Mapping[str, Profile] = {
     ),
     "throttled": Profile(
         "both systems ask for fewer calls",
-        (_dingtalk("qps", 0.2), _dingtalk("system_busy", 0.05), _kingdee("http500", 0.05), _kingdee("slow", 0.2, 2.0)),
+        (
+            _dingtalk("qps", 0.2),
+            _dingtalk("qpm", 0.01, gap=120.0),
+            _dingtalk("robot_fast", 0.02, gap=1800.0, place="/robot/send"),
+            _kingdee("http429", 0.05),
+            _kingdee("call_limit", 0.01, gap=120.0),
+            _kingdee("slow", 0.2, 2.0),
+        ),
     ),
 }
 

@@ -191,7 +191,7 @@ def test_every_fault_of_the_table_can_be_set_and_strikes(erp: SimulatedKingdee, 
     for name in KINGDEE:
         erp.requests.clear()
         erp.fault(name, seconds=0.01)
-        for service in ("ExecuteBillQuery", "Save"):
+        for service in ("ExecuteBillQuery", "Save", "ValidateUser"):
             try:
                 caller.post(service, {"formid": FORM, "data": {"FormId": FORM, "FieldKeys": "FID", "Model": {}}})
             except requests.RequestException:

@@ -147,7 +147,6 @@ def failure_of(call: Any, client: KingdeeClient) -> tuple[FailureKind | None, st
     try:
         call(client)
     except EdgeError as error:
-        assert error.message
         return error.kind, error.code
     return COPES, ""
 

@@ -58,6 +58,8 @@ def test_the_new_host_agrees_by_its_status() -> None:
         (500, b'{"errcode":0}', "http 500"),
         (401, b'{"code":"authFailed","message":"x"}', "authFailed"),
         (401, b"{}", "http 401"),
+        (504, b'{"code":"GatewayTimeout","message":"x"}', "http 504 GatewayTimeout"),
+        (503, b'{"code":"service.system.busy","message":"x"}', "service.system.busy"),
         (400, b'{"code":"InvalidAuthentication","message":"x"}', "InvalidAuthentication"),
         (403, MISSING, "Forbidden.AccessDenied.AccessTokenPermissionDenied"),
         (200, b"", "malformed"),
