@@ -5,28 +5,54 @@ from __future__ import annotations
 import io
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from types import FrameType
 
-from kdsync.clock import SystemClock
+import typer
 
+from kdsync.clock import SystemClock
+from kdsync.simulator.profiles import Ask, BadFaultsError, listing, parse
+
+LIST = "list"
 STOPPED = 130  # 128 + SIGINT, as shells have it
 
 
-def demo(replay: Path | None, seconds: float, limit: int, speed: float = 1.0) -> int:
+def demo(
+    replay: Path | None,
+    seconds: float,
+    limit: int,
+    speed: float = 1.0,
+    faults: str | None = None,
+    seed: int | None = None,
+) -> int:
     """Play the day or a log; returns the exit code. Everything is stopped and removed, also on Ctrl-C."""
+    if faults == LIST:
+        print("\n".join(listing()))
+        return 0
+    if faults and replay:
+        raise typer.BadParameter("a replay is played without faults", param_hint="--faults")
+    asks = asked(faults)
     prepare()
     try:
         if replay is None:
             from kdsync.demo.show import show
 
-            return show(SystemClock(), seconds)
+            return show(SystemClock(), seconds, asks, seed)
         from kdsync.demo.rerun import rerun
 
         return rerun(SystemClock(), replay, limit, speed)
     except KeyboardInterrupt:
         print("\nStopped.", file=sys.stderr)
         return STOPPED
+
+
+def asked(faults: str | None) -> Sequence[Ask]:
+    """What `--faults` asks for; wrong usage where that makes no sense."""
+    try:
+        return parse(faults) if faults else ()
+    except BadFaultsError as error:
+        raise typer.BadParameter(str(error), param_hint="--faults") from None
 
 
 def prepare() -> None:

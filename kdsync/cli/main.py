@@ -25,6 +25,13 @@ app.add_typer(outbox_app, name="outbox")
 
 Config = Annotated[Path, typer.Option("-c", "--config", envvar="KDSYNC_CONFIG", help="kdsync.yaml", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Faults = Annotated[
+    str | None,
+    typer.Option(
+        metavar="PROFILE", help="Let things go wrong: bad-day, or http500=0.05,session_lost=3; `list` prints them all."
+    ),
+]
+Seed = Annotated[int | None, typer.Option(help="Makes what goes wrong repeatable.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids as `outbox list` prints them; the first characters are enough.")]
 
 
@@ -183,6 +190,8 @@ def demo(
     speed: Annotated[
         float, typer.Option(help="Replay: 1 is as fast as DingTalk allows, 0.5 half as fast.", min=0.01, max=1)
     ] = 1.0,
+    faults: Faults = None,
+    seed: Seed = None,
 ) -> None:
     """A company's day between simulated systems.
 
@@ -190,13 +199,15 @@ def demo(
     """
     from kdsync.cli.demo import demo as command
 
-    _exit(command(replay, seconds, limit, speed))
+    _exit(command(replay, seconds, limit, speed, faults, seed))
 
 
 @app.command()
 def simulate(
     kingdee_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
     dingtalk_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
+    faults: Faults = None,
+    seed: Seed = None,
 ) -> None:
     """Run the simulated Kingdee and DingTalk alone.
 
@@ -204,7 +215,7 @@ def simulate(
     """
     from kdsync.cli.simulate import simulate as command
 
-    _exit(command(kingdee_port, dingtalk_port))
+    _exit(command(kingdee_port, dingtalk_port, faults, seed))
 
 
 def _exit(code: int) -> None:

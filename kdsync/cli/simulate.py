@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from kdsync.cli.demo import prepare
+from kdsync.cli.demo import LIST, asked, prepare
 from kdsync.clock import SystemClock
 from kdsync.demo import endless
 from kdsync.errors import KdsyncError
+from kdsync.simulator.profiles import listing
 
 
-def simulate(kingdee_port: int, dingtalk_port: int) -> int:
+def simulate(kingdee_port: int, dingtalk_port: int, faults: str | None = None, seed: int | None = None) -> int:
     """Run the simulated systems until Ctrl-C; returns the exit code."""
+    if faults == LIST:
+        print("\n".join(listing()))
+        return 0
+    asks = asked(faults)
     prepare()
     try:
-        endless.simulate(SystemClock(), kingdee_port, dingtalk_port)
+        endless.simulate(SystemClock(), kingdee_port, dingtalk_port, asks, seed)
     except KeyboardInterrupt:
         print("\nStopped.")
     except OSError as error:

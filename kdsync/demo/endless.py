@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 
 import yaml
 
@@ -16,17 +17,21 @@ from kdsync.demo.screen import Screen
 from kdsync.demo.script import Filed, Step
 from kdsync.demo.setting import connection, secrets, shipped
 from kdsync.demo.stage import Stage, stage
+from kdsync.simulator.profiles import Ask, unleash
 
 STEP_SECONDS = 4.0  # from one event to the next
 USED_UP = ("owed", "running order")  # papers that a day changes for good
 
 
-def simulate(clock: Clock, kingdee_port: int, dingtalk_port: int) -> None:
+def simulate(
+    clock: Clock, kingdee_port: int, dingtalk_port: int, faults: Sequence[Ask] = (), seed: int | None = None
+) -> None:
     """Run until interrupted. Raises OSError for a port that is taken."""
-    with stage(clock, kingdee_port=kingdee_port, dingtalk_port=dingtalk_port) as on:
+    with stage(clock, kingdee_port=kingdee_port, dingtalk_port=dingtalk_port, seed=seed) as on:
         company = populate(on.kingdee, on.dingtalk, clock.now().date())
         screen = Screen(clock, company.names, company.phones)
-        introduce(screen, on)
+        introduce(screen, on, faults)
+        spoil(screen, on, faults)
         papers = dict(company.papers)
         while True:
             player = Player(on, company.ids, papers, screen.step, screen.seen)
@@ -51,7 +56,14 @@ def fresh(on: Stage, company: Company) -> dict[str, Filed]:
     return papers
 
 
-def introduce(screen: Screen, on: Stage) -> None:
+def spoil(screen: Screen, on: Stage, faults: Sequence[Ask]) -> None:
+    """Let things go wrong, and say so whenever they do."""
+    on.kingdee.faults.on_strike = partial(screen.struck, "kingdee")
+    on.dingtalk.faults.on_strike = partial(screen.struck, "dingtalk")
+    unleash(faults, on.kingdee, on.dingtalk)
+
+
+def introduce(screen: Screen, on: Stage, faults: Sequence[Ask] = ()) -> None:
     """What to put where, so that a kdsync of one's own looks at this."""
     reach = connection(on.kingdee, on.dingtalk)
     screen.say("kdsync simulate: a Kingdee and a DingTalk in which a small company works", "bold")
@@ -62,4 +74,8 @@ def introduce(screen: Screen, on: Stage) -> None:
     for name, value in secrets(on.kingdee).items():
         screen.verbatim(f"export {name}={shlex.quote(value)}")
     screen.verbatim("kdsync run -c COPY/kdsync.yaml")
+    if faults:
+        screen.say("\nWhat will go wrong:")
+        for ask in faults:
+            screen.say(f"  {ask}", "dim")
     screen.say("\nThe secrets open nothing but this. What happens and what phones show (Ctrl-C ends it):\n")

@@ -85,6 +85,12 @@ class Screen:
         if told:
             self._line(Text(f"{INDENT}  {told}", style="dim"))
 
+    def struck(self, system: str, name: str, place: Mapping[str, str]) -> None:
+        """What was made to go wrong, and where."""
+        where = " ".join(part.strip("/") for key, part in place.items() if key != "kind")
+        when = self._clock.now().astimezone()
+        self._line(Text.assemble((f"{when:%H:%M:%S}  ", "dim"), ("fault ", "red"), f"{system}.{name} at {where}"))
+
     def figures(self, title: str, rows: Iterable[tuple[str, str, bool]]) -> None:
         """Lines of label, figure, and whether it is as it should be."""
         self.progress_over()

@@ -2,32 +2,42 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kdsync.clock import Clock
 from kdsync.demo.company import BEFORE, STOCK, Company, populate
 from kdsync.demo.day import day
+from kdsync.demo.endless import spoil
 from kdsync.demo.player import Player
 from kdsync.demo.process import RunningDaemon
 from kdsync.demo.screen import Screen
 from kdsync.demo.setting import Setting
 from kdsync.demo.stage import Stage, stage, watching, workplace
 from kdsync.demo.verdict import Outcome, missing
+from kdsync.simulator.profiles import Ask
 
 AROUND = 8.0  # seconds for the start and the end
 SHORTEST = 11.0  # seconds of a day in which a look still fits between two steps of one paper
+SHORTEST_BAD = 60.0  # the same, where a look may fail three times over
 PATIENCE = 20.0
+PATIENCE_BAD = 120.0
+TOO_LONG = 300.0  # what strikes once in so many seconds silences a system for many
 SETTLE = 2.5  # long enough for a sweep, which would bring doubles to light
 
 
-def show(clock: Clock, seconds: float) -> int:
-    """Play the day; 0 if everything was told once and nothing else."""
+def show(clock: Clock, seconds: float, faults: Sequence[Ask] = (), seed: int | None = None) -> int:
+    """Play the day; 0 if everything was told once and nothing else. Faults that outlast a demo's day are left out."""
     setting = Setting()
-    with stage(clock, monthly_calls=setting.monthly_calls) as on:
+    faults = [ask for ask in faults if ask.gap < TOO_LONG]
+    with stage(clock, monthly_calls=setting.monthly_calls, seed=seed) as on:
         company = populate(on.kingdee, on.dingtalk, clock.now().date())
         screen = Screen(clock, company.names, company.phones)
         _introduce(screen, on)
         with workplace() as (folder, keep), watching(on, folder, setting) as daemon:
             screen.say("The daemon has taken its first look, in silence. The day begins.\n", "dim")
-            player = play(on, company, screen, max(seconds - AROUND, SHORTEST))
+            spoil(screen, on, faults)
+            shortest, patience = (SHORTEST_BAD, PATIENCE_BAD) if faults else (SHORTEST, PATIENCE)
+            player = play(on, company, screen, max(seconds - AROUND, shortest), patience)
             outcome = judge(player, daemon, plan=setting.monthly_calls)
             report(screen, outcome, player)
             if not outcome.good:
@@ -35,11 +45,13 @@ def show(clock: Clock, seconds: float) -> int:
     return 0 if outcome.good else 1
 
 
-def play(on: Stage, company: Company, screen: Screen, seconds: float) -> Player:
-    """The day, live on the screen."""
+def play(on: Stage, company: Company, screen: Screen, seconds: float, patience: float = PATIENCE) -> Player:
+    """The day, live on the screen; nothing goes wrong any more when it is over."""
     player = Player(on, company.ids, dict(company.papers), screen.step, screen.rung)
     player.play(day(seconds))
-    player.finish(PATIENCE, SETTLE)
+    on.kingdee.clear_faults()
+    on.dingtalk.clear_faults()
+    player.finish(patience, SETTLE)
     return player
 
 

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from queue import SimpleQueue
+from random import Random
 
 from kdsync.clock import Clock
 from kdsync.demo.process import READY, DaemonError, RunningDaemon
@@ -41,9 +42,16 @@ class Stage:
 
 
 @contextmanager
-def stage(clock: Clock, *, kingdee_port: int = 0, dingtalk_port: int = 0, monthly_calls: int = 5000) -> Iterator[Stage]:
-    """The simulated systems, listening."""
-    kingdee = SimulatedKingdee(clock, port=kingdee_port)
+def stage(
+    clock: Clock,
+    *,
+    kingdee_port: int = 0,
+    dingtalk_port: int = 0,
+    monthly_calls: int = 5000,
+    seed: int | None = None,
+) -> Iterator[Stage]:
+    """The simulated systems, listening. `seed` makes their chances repeatable."""
+    kingdee = SimulatedKingdee(clock, port=kingdee_port, random=Random(seed))  # noqa: S311  # no secret is drawn
     dingtalk = SimulatedDingTalk(
         clock,
         port=dingtalk_port,
@@ -51,6 +59,7 @@ def stage(clock: Clock, *, kingdee_port: int = 0, dingtalk_port: int = 0, monthl
         client_secret=SIMULATED[CLIENT_SECRET],
         agent_id=AGENT_ID,
         monthly_calls=monthly_calls,
+        random=Random(seed),  # noqa: S311  # the same
     )
     dingtalk.add_group_robot("finance", SIMULATED[ROBOT_TOKEN], SIMULATED[ROBOT_SECRET])
     phones: SimpleQueue[Seen] = SimpleQueue()

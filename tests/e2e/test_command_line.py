@@ -56,3 +56,18 @@ def test_the_version_and_a_schema() -> None:
     assert kdsync("--version").stdout.startswith("kdsync 0.")
     assert '"properties"' in kdsync("schema", "rules").stdout
     assert kdsync("schema", "nothing").returncode == 2
+
+
+@pytest.mark.parametrize("command", ["simulate", "demo"])
+def test_faults_are_listed_and_nonsense_is_refused_with_advice(command: str) -> None:
+    listed = kdsync(command, "--faults", "list")
+    assert listed.returncode == 0
+    assert {"bad-day", "session_lost", "robot_keyword"} <= {line.split()[0] for line in listed.stdout.splitlines()}
+    refused = kdsync(command, "--faults", "bad-dya")
+    assert refused.returncode == 2
+    assert "bad-dya" in refused.stderr
+    assert "bad-day" in refused.stderr
+
+
+def test_a_replay_is_played_without_faults(tmp_path: Path) -> None:
+    assert kdsync("demo", "--faults", "bad-day", "--replay", str(tmp_path)).returncode == 2
