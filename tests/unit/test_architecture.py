@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2] / "kdsync"
 LAYERS = (
     ("model", "errors", "clock", "logs", "exact"),
-    ("server_clock", "exchange"),
+    ("server_clock",),
     ("sync", "rules", "delivery"),
     ("settings",),
     ("kingdee", "dingtalk", "store", "simulator"),
-    ("services", "metrics", "health", "schedule"),
+    ("services", "metrics", "health"),
     ("bridges",),
     ("wiring", "probes"),
     ("doctor", "daemon"),

@@ -1,0 +1,264 @@
+"""A Kingdee, a DingTalk, and a daemon in a process of its own that is started again whenever it was killed."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import re
+import signal
+import sqlite3
+import time
+from collections import Counter
+from collections.abc import Callable
+from contextlib import closing
+from datetime import datetime
+from functools import cache
+from math import inf
+from multiprocessing.context import ForkServerProcess
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import yaml
+
+from kdsync.delivery.limits import SHANGHAI
+from kdsync.simulator.dingtalk import SimulatedDingTalk
+from kdsync.simulator.kingdee import SimulatedKingdee
+from kdsync.store.database import Database
+from tests.crash.fast_clock import FastClock
+from tests.crash.hasty_daemon import Job, run
+from tests.crash.points import Blow, Stroke, When, die
+
+BILL, ORDER = "AP_PAYBILL", "PUR_PurchaseOrder"
+LOOKBACK = 2.0  # seconds of the fast clock
+A_ROUND = 6  # queries, in which each kind of look has come round
+LONGEST = 20.0  # seconds of real time; what is waited for takes a tenth of one, on a machine with nothing else to do
+SECRETS = {
+    "KD_PASSWORD": "kdsync-demo",
+    "KD_SECRET": "0123456789abcdef0123456789abcdef",
+    "DT_SECRET": "dt",
+    "ROBOT": "r",
+}
+DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
+WHOLE = {  # queries, and what they find in a store in which nothing was torn and nothing missed
+    "PRAGMA integrity_check": [("ok",)],
+    "SELECT id FROM notifications n WHERE state = 'addressed'"
+    " AND NOT EXISTS (SELECT 1 FROM outbox WHERE notification_id = n.id)": [],
+    "SELECT o.id FROM outbox o JOIN notifications n ON n.id = o.notification_id WHERE n.state = 'matched'": [],
+    "SELECT doc_id FROM events WHERE found_by = 'keys' AND kinds <> 'deleted'": [],
+    "SELECT id FROM outbox WHERE (state = 'accepted') <> (accepted_at IS NOT NULL)": [],
+}
+ON_ITS_WAY = (
+    "SELECT id FROM notifications WHERE state IN ('gathered', 'matched')"
+    " UNION ALL SELECT id FROM outbox WHERE state IN ('waiting', 'leased')"
+)
+WARM = multiprocessing.get_context("forkserver")
+WARM.set_forkserver_preload(["tests.crash.warm"])
+
+
+class House:
+    """`blows` strike the daemon one after the other, each in a process of its own; then it is left in peace."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.blows: list[Blow] = []
+        self.stroke: Stroke = die
+        self.lives: list[float] = []  # seconds after which the processes are killed, wherever they are
+        self.a_minute = 5000
+        self.has_store = True  # an empty one, of today's shape: making it takes as long as a whole chapter
+        self.deaths = 0
+        self.expected: list[tuple[str, str]] = []
+        self.clock = FastClock(time.monotonic())
+        self.kingdee = SimulatedKingdee(self.clock, password=SECRETS["KD_PASSWORD"]).start()
+        self.dingtalk = SimulatedDingTalk(
+            self.clock, client_id="ding", client_secret=SECRETS["DT_SECRET"], agent_id=77, qps=1000
+        ).start()
+        self.dingtalk.add_group_robot("finance", SECRETS["ROBOT"])
+        self.users = {}
+        for n in range(1, 6):
+            self.users[n] = self.kingdee.add_user(f"kd{n}", f"Person {n}", f"1380000000{n}")
+            self.dingtalk.add_user(f"user{n}", f"Person {n}", f"1380000000{n}")
+        self._process: ForkServerProcess | None = None
+        self._launches = 0
+        self._said_before = 0  # characters of the log that earlier processes wrote
+        self._ends = inf
+
+    # --- the daemon
+
+    def configure(self, *rules: dict[str, Any], **sections: Any) -> None:
+        """Write the files of the operator."""
+        credentials = self.kingdee.credentials
+        kingdee = {
+            "url": self.kingdee.url,
+            "acct_id": credentials.acct_id,
+            "username": credentials.username,
+            "app_id": credentials.app_id,
+            "app_secret": {"env": "KD_SECRET"},
+            "timeout": "5s",
+        }
+        dingtalk = {
+            "api_url": self.dingtalk.url,
+            "oapi_url": self.dingtalk.url,
+            "client_id": "ding",
+            "client_secret": {"env": "DT_SECRET"},
+            "agent_id": 77,
+            "groups": {"finance": {"token": {"env": "ROBOT"}}},
+        }
+        main = {
+            "kingdee": {**kingdee, **sections.pop("kingdee", {})},
+            "dingtalk": dingtalk,
+            "store": {"url": f"sqlite:///{self.folder}/kdsync.db"},
+            "poll": {"interval": "2s", "sweep": "3s", "lookback": f"{LOOKBACK:.0f}s", "reconcile": "10s"},
+            "listen": "",
+            "rules": ["rules.yaml"],
+            "directory": "directory.yaml",
+            "fallback": ["user:user5"],
+        }
+        self._write("kdsync.yaml", {**main, **sections})
+        self._write("rules.yaml", {"rules": list(rules)})
+        self._write("directory.yaml", {"roles": {"cashier": ["user:user1", "user:user2"]}})
+
+    def start(self) -> None:
+        """Run the daemon until its first looks are over."""
+        self.launch()
+        self.wait_for_first_looks()
+
+    def wait_for_first_looks(self) -> None:
+        """Wait until every form is watched."""
+        self.until(lambda: self.store("SELECT min(baselined_at IS NOT NULL) AS n FROM forms HAVING n = 1"))
+
+    def launch(self) -> None:
+        """Run the daemon."""
+        if self.has_store and not (self.folder / "kdsync.db").exists():
+            (self.folder / "kdsync.db").write_bytes(empty_store())
+        blows = (self.blows.pop(0),) if self.blows else ()
+        job = Job(self.folder, self.clock.zero, SECRETS, blows, self.stroke, self.a_minute)
+        self._process = WARM.Process(target=run, args=(job,), daemon=True)
+        self._launches, self._said_before = self._launches + 1, len(self.log())
+        self._process.start()
+        self._ends = time.monotonic() + self.lives.pop(0) if self.lives else inf
+
+    def until(self, condition: Callable[[], Any], seconds: float = LONGEST) -> Any:
+        """Wait for something that the daemon does, however often it has to be started anew; returns it."""
+        end = time.monotonic() + seconds
+        while not (found := condition()):
+            assert time.monotonic() < end, f"it did not happen in time\n{self.last_words()}"
+            self._mind()
+            time.sleep(0.005)
+        return found
+
+    def _mind(self) -> None:
+        if self._process is not None and time.monotonic() > self._ends:
+            self._process.kill()
+            self._process.join()
+        if self._process is None or self._process.exitcode is None:
+            return
+        assert self._process.exitcode == -signal.SIGKILL, f"exit {self._process.exitcode}\n{self.last_words()}"
+        self.deaths += 1
+        self.check_what_is_left()
+        self.launch()
+
+    def reload(self) -> None:
+        """Have the daemon read its files anew; one that is killed meanwhile reads them when it starts."""
+        launches, before = self._launches, self.log().count("reload.finished")
+        self.until(lambda: self._launches > launches or '"event": "started"' in self.log()[self._said_before :])
+        if self._launches == launches and self._process:
+            os.kill(self._process.pid or 0, signal.SIGHUP)
+        self.until(lambda: self._launches > launches or self.log().count("reload.finished") > before)
+
+    # --- what happened
+
+    def expect(self, needle: str, *people: str) -> None:
+        """A message with `needle` in its title is to be seen once by each of these people and groups."""
+        self.expected += [(who, needle) for who in people]
+
+    def reached(self, point: str, when: When = "after") -> bool:
+        """Whether a daemon came to a point."""
+        return any(line.endswith(f" {when} {point}") for line in self.points())
+
+    def points(self) -> list[str]:
+        """Every point that was come to: process, when, name."""
+        file = self.folder / "points"
+        return file.read_text().splitlines() if file.exists() else []
+
+    def finish(self) -> None:
+        """Wait until everything that is expected was seen and nothing is on its way, and check the promises."""
+        self.until(lambda: not Counter(self.expected) - self.shown())
+        self.until(lambda: not self.store(ON_ITS_WAY) and self._came_round())
+        self.close_daemon()
+        self.check_what_is_left()
+        assert self.shown() == Counter(self.expected), self.last_words()
+
+    def _came_round(self) -> bool:
+        """Whether the process that runs now has looked at everything, and kept house."""
+        pid = self._process.pid if self._process else None
+        reached = Counter(line.partition(" ")[2] for line in self.points() if line.startswith(f"{pid} "))
+        return reached["after kingdee ExecuteBillQuery"] >= A_ROUND and reached["after upkeep.Upkeep._heartbeat"] > 0
+
+    def shown(self) -> Counter[tuple[str, str]]:
+        """Who saw what, by the needles that were expected, or by the whole title."""
+        needles = sorted({needle for _, needle in self.expected})
+        return Counter(
+            (seen.who, next((needle for needle in needles if needle in seen.title), seen.title))
+            for seen in self.dingtalk.seen()
+        )
+
+    def store(self, query: str) -> list[Any]:
+        """What a query finds in the store, which is left as it is; [] while there are no tables."""
+        file = self.folder / "kdsync.db"
+        if not file.exists():
+            return []
+        with closing(sqlite3.connect(f"file:{file}?mode=ro", uri=True, timeout=5.0)) as store:
+            try:
+                return store.execute(query).fetchall()
+            except sqlite3.OperationalError as error:
+                if "no such table" not in str(error):
+                    raise
+                return []
+
+    def check_what_is_left(self) -> None:
+        """What a daemon has left behind is whole."""
+        for query, found in WHOLE.items():
+            assert self.store(query) in (found, []), query
+        dates = [date for (row,) in self.store("SELECT row FROM documents") for date in DATE.findall(row.decode())]
+        for newest, first, last in self.store("SELECT newest, first_look_from, baselined_at FROM forms"):
+            assert newest <= max([*dates, first or "", _local(last)]), "the cursor is ahead of what was stored"
+
+    def log(self) -> str:
+        file = self.folder / "kdsync.log"
+        return file.read_text() if file.exists() else ""
+
+    def last_words(self) -> str:
+        """What helps to find out why a test failed."""
+        told = "\n".join(self.log().splitlines()[-25:])
+        return f"{told}\n{self.points()[-12:]}\nshown {self.shown()}\nexpected {Counter(self.expected)}"
+
+    def close_daemon(self) -> None:
+        """Kill what runs."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process.close()
+            self._process = None
+
+    def close(self) -> None:
+        self.close_daemon()
+        self.kingdee.stop()
+        self.dingtalk.stop()
+
+    def _write(self, name: str, content: dict[str, Any]) -> None:
+        (self.folder / name).write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
+
+
+@cache
+def empty_store() -> bytes:
+    """The file of a store that has its tables, and nothing in them."""
+    with TemporaryDirectory() as folder:
+        database = Database(f"sqlite:///{folder}/kdsync.db")
+        database.migrate()
+        database.close()
+        return Path(folder, "kdsync.db").read_bytes()
+
+
+def _local(moment: str | None) -> str:
+    return datetime.fromisoformat(moment).astimezone(SHANGHAI).isoformat()[:19] if moment else ""

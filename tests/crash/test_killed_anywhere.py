@@ -1,0 +1,188 @@
+"""The daemon is killed at every commit and every call, and keeps its promises all the same.
+
+`KDSYNC_EXPLORE=N` adds N seeds to the test that kills at random instants.
+"""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+import kdsync
+from tests.crash import chapters
+from tests.crash.chapters import CHAPTERS, Chapter
+from tests.crash.house import House
+from tests.crash.points import MIGRATION, PROBE, Blow
+
+COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
+    MIGRATION: ((chapters.refused_login, 1), (chapters.refused_login, 2)),
+    "address.Address._commit": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 3)),
+    "address.Address._give_up": ((chapters.damaged, 1),),
+    "address.Address._postpone": ((chapters.busy, 1),),
+    "bridges.CallLedger.flush": ((chapters.first_look, 1),),
+    "bridges.KnownAccount.remember": ((chapters.far_recipients, 1),),
+    "bridges.RefusedLogins.record": ((chapters.refused_login, 1),),
+    "dispatch.Dispatch._accepted": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 4)),
+    "dispatch.Dispatch._again": ((chapters.busy, 1),),
+    "dispatch.Dispatch._bury": ((chapters.refused, 1), (chapters.refused, 2)),
+    "dispatch.Dispatch._failed": ((chapters.refused, 1),),
+    "dispatch.Dispatch._wait": ((chapters.throttled, 1),),
+    "dispatch.Dispatch.step": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 5)),
+    "ingest.Ingest._commit": (
+        (chapters.first_look, 1),
+        (chapters.first_look, 3),
+        (chapters.a_page_of_bills, 2),
+        (chapters.after_an_outage, 1),
+        (chapters.after_an_outage, 3),
+        (chapters.storm, 2),
+        (chapters.open_documents, 3),
+        (chapters.open_documents, 4),
+        (chapters.new_rules, 3),
+    ),
+    "looks.Looks._mark": ((chapters.open_documents, 1),),
+    "looks.Looks._save": ((chapters.first_look, 1), (chapters.rows_vanish, 2), (chapters.new_rules, 2)),
+    "notices.Notices.clear": ((chapters.rows_vanish, 1),),
+    "notices.Notices.raise_": ((chapters.rows_vanish, 1),),
+    "people.People.find": ((chapters.a_page_of_bills, 1),),
+    "people.People.refresh": ((chapters.a_page_of_bills, 1),),
+    "receipts.Receipts._confirm": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 2)),
+    "settle.Settle.look": ((chapters.rows_vanish, 1),),
+    "upkeep.Upkeep._heartbeat": ((chapters.first_look, 1),),
+    "watch.prepare": ((chapters.first_look, 1), (chapters.new_rules, 2)),
+    "wiring.Wired._open_store": ((chapters.first_look, 1),),
+}
+"""Every transaction of the daemon, and at which of its times in which chapters it is killed there."""
+
+CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
+    PROBE: ((chapters.first_look, 1),),
+    "kingdee ExecuteBillQuery": (
+        (chapters.first_look, 2),
+        (chapters.a_page_of_bills, 4),
+        (chapters.open_documents, 5),
+        (chapters.rows_vanish, 6),
+    ),
+    "kingdee LoginByAppSecret": ((chapters.far_recipients, 1),),
+    "kingdee LoginBySign": ((chapters.first_look, 1),),
+    "kingdee QueryBusinessInfo": ((chapters.first_look, 1),),
+    "kingdee ValidateUser": ((chapters.refused_login, 1),),
+    "dingtalk robot/send": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 2)),
+    "dingtalk topapi/message/corpconversation/asyncsend_v2": (
+        (chapters.a_page_of_bills, 1),
+        (chapters.a_page_of_bills, 3),
+        (chapters.open_documents, 1),
+        (chapters.busy, 2),
+    ),
+    "dingtalk topapi/v2/department/listsub": ((chapters.far_recipients, 1),),
+    "dingtalk topapi/v2/user/get": ((chapters.a_page_of_bills, 1), (chapters.far_recipients, 1)),
+    "dingtalk topapi/v2/user/getbymobile": ((chapters.a_page_of_bills, 1),),
+    "dingtalk topapi/v2/user/list": ((chapters.far_recipients, 1),),
+    "dingtalk v1.0/oauth2/accessToken": ((chapters.open_documents, 1), (chapters.busy, 2)),
+}
+"""The same for calls."""
+
+NOT_CALLED = {
+    "kingdee SwitchOrg",  # part of a login, and the simulated Kingdee has one organisation
+    "dingtalk topapi/message/corpconversation/getsendresult",  # only the doctor asks for it
+}
+POINTS = COMMITS | CALLS
+SOURCE = Path(kdsync.__file__).parent
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    built = House(tmp_path)
+    yield built
+    built.close()
+
+
+def told(house: House, chapter: Chapter) -> None:
+    """A chapter from beginning to end."""
+    deaths = len(house.blows)
+    chapter(house)
+    house.until(lambda: house.deaths >= deaths)
+    house.finish()
+
+
+@pytest.mark.parametrize(
+    ("point", "chapter", "nth"),
+    [
+        pytest.param(point, chapter, nth, id=f"{point}-{nth}-{chapter.__name__}")
+        for point, places in POINTS.items()
+        for chapter, nth in places
+    ],
+)
+def test_killed_before_and_after(house: House, point: str, chapter: Chapter, nth: int) -> None:
+    house.blows = [Blow(point, "before", nth), Blow(point, "after")]
+    told(house, chapter)
+
+
+def test_every_commit_and_call_of_the_daemon_is_a_point(tmp_path: Path) -> None:
+    reached = set()
+    for chapter in CHAPTERS:
+        folder = tmp_path / chapter.__name__
+        folder.mkdir()
+        house = House(folder)
+        try:
+            told(house, chapter)
+            reached |= {line.split(" ", 2)[2] for line in house.points()}
+        finally:
+            house.close()
+    assert reached == set(POINTS)
+
+
+def test_no_function_commits_that_is_no_point() -> None:
+    found = {name for name in functions_that(is_commit) if not name.startswith(("outbox.", "simulate."))}
+    assert found - {"database.Database.write"} == set(COMMITS)
+
+
+def test_no_service_is_called_that_is_no_point() -> None:
+    assert set(services()) == set(CALLS) - {PROBE} | NOT_CALLED
+
+
+SEEDS = 4 + int(os.environ.get("KDSYNC_EXPLORE", "0"))
+
+
+@pytest.mark.parametrize("seed", range(SEEDS))
+def test_killed_at_random_instants(house: House, seed: int) -> None:
+    random = Random(seed)
+    house.lives = [random.uniform(0.02, 0.5) for _ in range(random.randint(2, 5))]
+    told(house, random.choice(CHAPTERS))
+
+
+def functions_that(do: Callable[[ast.AST], bool]) -> Iterator[str]:
+    """`module.Class.function` of the functions of the daemon in which something stands, each once for each time."""
+    for path in sorted(SOURCE.rglob("*.py")):
+        if not {"simulator", "demo", "migrations"} & set(path.relative_to(SOURCE).parts):
+            yield from _within(ast.parse(path.read_text()), path.stem, do)
+
+
+def _within(node: ast.AST, name: str, do: Callable[[ast.AST], bool]) -> Iterator[str]:
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.ClassDef | ast.FunctionDef):
+            yield from _within(child, f"{name}.{child.name}", do)
+        else:
+            yield from (name for _ in range(do(child)))
+            yield from _within(child, name, do)
+
+
+def is_commit(node: ast.AST) -> bool:
+    """`db.write()`, or a transaction that somebody opens or ends without it."""
+    if not isinstance(node, ast.Call) or not isinstance(node.func, ast.Attribute) or node.args:
+        return False
+    return node.func.attr in ("write", "begin", "commit")
+
+
+def services() -> Iterator[str]:
+    """What is called at Kingdee and DingTalk, as the source spells it."""
+    for path in sorted((SOURCE / "dingtalk").glob("*.py")):
+        for name in re.findall(r'"((?:topapi|v1\.0|robot)/[\w./]+)"', path.read_text()):
+            yield f"dingtalk {name}"
+    for path in sorted((SOURCE / "kingdee").glob("*.py")):
+        for name in re.findall(r'(?:\.call\(|\.ask\(|AUTH \+ |SERVICE \+ )"(\w+)"', path.read_text()):
+            yield f"kingdee {name}"
