@@ -22,6 +22,7 @@ from kdsync.store.sealing import Seal
 
 log = logs.get("receipts")
 FRESH = timedelta(days=1)
+LOOK_BACK = timedelta(days=7)  # a daemon that was off so long still checks what it sent before
 AT_ONCE = 50
 KEY = "userid:"
 REASON = "DingTalk does not show this person to the app: they left, or are outside its visible range"
@@ -42,7 +43,7 @@ class Receipts:
         """Look up some recipients; returns how many."""
         now = self.clock.now()
         with self.db.read() as tx:
-            targets = outbox.unconfirmed(tx, KEY, since=now - FRESH, limit=AT_ONCE)
+            targets = outbox.unconfirmed(tx, KEY, sent_since=now - LOOK_BACK, fresh_since=now - FRESH, limit=AT_ONCE)
         try:
             for target in targets:
                 self._confirm(target, now)
@@ -54,8 +55,10 @@ class Receipts:
         there = self.contacts.exists(target)
         found = Found(KEY + target, target if there else None, "visible" if there else "not visible to the app", now)
         with self.db.write() as tx:
+            before = people.get(tx, found.key)
+            since = before.refreshed_at if before and before.userid else now - LOOK_BACK
             people.put(tx, found)
-            lost = [] if there else outbox.accepted_for(tx, self.seal, target, since=now - FRESH)
+            lost = [] if there else outbox.accepted_for(tx, self.seal, target, since=since)
             outbox.bury(tx, [letter.id for letter in lost], now, "not visible", REASON)
             for letter in lost:
                 self.notices.dead(tx, letter, REASON)

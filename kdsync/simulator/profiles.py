@@ -33,7 +33,8 @@ class Ask:
 
     def __str__(self) -> str:
         where = f"@{self.place}" if self.place else ""
-        often = f"{self.times} times" if self.probability is None else f"{self.probability:.1%} of the requests"
+        number = "once" if self.times == 1 else f"{self.times} times"
+        often = number if self.probability is None else f"{self.probability:.1%} of the requests"
         apart = f", {self.gap:g} s apart" if self.gap else ""
         return f"{self.system}.{self.name}{where}: {often}{apart}"
 

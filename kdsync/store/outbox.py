@@ -149,12 +149,15 @@ def accepted_for(tx: Connection, seal: Seal, target: str, since: datetime) -> li
     return [opened(row, seal) for row in tx.execute(query).mappings()]
 
 
-def unconfirmed(tx: Connection, prefix: str, since: datetime, limit: int) -> list[str]:
-    """People who were sent something since then, and were not looked up (in `people`, under prefix + userid) since."""
-    moment = moments.text(since)
+def unconfirmed(tx: Connection, prefix: str, *, sent_since: datetime, fresh_since: datetime, limit: int) -> list[str]:
+    """People who were sent something that nobody has confirmed: `people` holds, under prefix + userid, who was looked
+    up and when, and no userid for one who was not there. Who is not there is unconfirmed again with each message."""
     joined = outbox.outerjoin(people, people.c.key == literal(prefix) + outbox.c.target)
-    stale = people.c.key.is_(None) | (people.c.refreshed_at < moment)
-    sent = (outbox.c.accepted_at >= moment) & (outbox.c.channel == WORK) & (outbox.c.state == ACCEPTED)
+    doubtful = people.c.userid.is_(None) | (people.c.refreshed_at < moments.text(fresh_since))
+    stale = people.c.key.is_(None) | (doubtful & (outbox.c.accepted_at >= people.c.refreshed_at))
+    sent = (
+        (outbox.c.accepted_at >= moments.text(sent_since)) & (outbox.c.channel == WORK) & (outbox.c.state == ACCEPTED)
+    )
     query = select(outbox.c.target).distinct().select_from(joined).where(sent, stale).limit(limit)
     return list(tx.execute(query).scalars())
 

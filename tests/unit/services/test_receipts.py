@@ -30,6 +30,30 @@ def test_a_recipient_is_looked_up_once_a_day(world: World) -> None:
     assert world.receipts.step() == 2
 
 
+def test_the_second_message_to_somebody_who_left_is_dead_too(world: World) -> None:
+    world.watch(*rules({"to": ["user:u1", "user:gone"]}))
+    approve(world, "K1")
+    world.deliver()
+    world.receipts.step()
+    world.clock.advance(60)
+    world.kingdee.create("C", "K2")
+    world.poll()
+    world.clock.advance(1)
+    world.deliver()
+    assert world.receipts.step() == 2  # the operators, who heard of the first one, are new
+    assert [letter.target for letter in world.letters(outbox.DEAD)].count("gone") == 2
+    assert world.receipts.step() == 0
+
+
+def test_what_was_sent_before_a_long_stop_is_checked_after_it(world: World) -> None:
+    world.watch(*rules({"to": ["user:gone"]}))
+    approve(world, "K1")
+    world.deliver()
+    world.clock.advance(2 * 86_400)
+    world.receipts.step()
+    assert [letter.target for letter in world.letters(outbox.DEAD)] == ["gone"]
+
+
 def test_the_five_hundred_and_first_message_of_a_day_waits_for_the_next(world: World) -> None:
     world.watch(*rules({"to": ["user:u1"], "storm": "off"}))
     approve(world, *(f"K{n}" for n in range(503)))
