@@ -6,6 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from kdsync.delivery import escaping
+from kdsync.delivery.unusual import UNUSUAL
 from kdsync.model import Status, Transition
 
 LOCALES = ("zh", "en", "vi")
@@ -137,24 +138,22 @@ WORDS: dict[str, tuple[str, str, str]] = {
     ),
     "vanished_title": ("{form} 的单据大量消失", "Documents of {form} vanished", "Nhiều chứng từ {form} biến mất"),
     "vanished_body": (
-        "{form}：{alarm}。期间不会发送删除通知。请检查权限、账套以及是否恢复过备份。",
-        "{form}: {alarm}. No deletion is told meanwhile. Check permissions, account set and restored backups.",
-        "{form}: {alarm}. Tạm thời không thông báo xóa. Hãy kiểm tra quyền, bộ sổ và bản sao lưu đã khôi phục.",
+        "{form}：{alarm}。期间不会发送删除通知。请检查权限、账套以及是否恢复过备份。如确已删除：kdsync accept {form}",
+        (
+            "{form}: {alarm}. No deletion is told meanwhile. Check permissions, account set and restored backups; "
+            "if they really were deleted: kdsync accept {form}"
+        ),
+        (
+            "{form}: {alarm}. Tạm thời không thông báo xóa. Hãy kiểm tra quyền, bộ sổ và bản sao lưu đã khôi phục; "
+            "nếu chúng thật sự đã bị xóa: kdsync accept {form}"
+        ),
     ),
-    "vanished_over_title": ("{form} 的单据已恢复可见", "Documents of {form} are back", "Chứng từ {form} đã hiện lại"),
+    "vanished_over_title": ("{form} 的警报已解除", "The alarm about {form} is over", "Cảnh báo về {form} đã hết"),
     "vanished_over_body": (
-        "{form} 的单据数量恢复正常。",
-        "{form} has its usual number of documents again.",
-        "Số chứng từ {form} đã trở lại bình thường.",
+        "{form} 消失的单据已恢复可见，或其消失已得到确认。",
+        "The documents of {form} that had vanished are back, or it is known what became of them.",
+        "Các chứng từ {form} đã biến mất nay hiện lại, hoặc đã rõ vì sao chúng mất.",
     ),
-    "account_title": ("金蝶账套已变更", "Another Kingdee account set", "Bộ sổ Kingdee đã khác"),
-    "account_body": (
-        "{error}。在确认之前不会读取任何单据。\n\n{cure}",
-        "{error}. No document is read until this is settled.\n\n{cure}",
-        "{error}. Không đọc chứng từ nào cho đến khi việc này được xác nhận.\n\n{cure}",
-    ),
-    "account_over_title": ("金蝶账套已确认", "The Kingdee account set is settled", "Bộ sổ Kingdee đã được xác nhận"),
-    "account_over_body": ("已恢复读取单据。", "Documents are read again.", "Chứng từ lại được đọc."),
     "field_unknown_title": ("{form} 没有字段 {field}", "{form} has no field {field}", "{form} không có trường {field}"),
     "field_unknown_body": (
         "规则 {rules} 使用了 {form} 中不存在的字段 {field}，在修正之前不再生效。",
@@ -177,7 +176,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "The clock of {system} is {seconds} seconds off this machine's. Set the clocks right.",
         "Đồng hồ của {system} lệch {seconds} giây so với máy này. Hãy chỉnh lại giờ.",
     ),
-}
+} | UNUSUAL
 """The words by key, in the order of LOCALES."""
 
 

@@ -11,6 +11,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.model import Layout, Row, Status
 from kdsync.services.match import Matcher, number_of
+from kdsync.services.oddities import Odd
 from kdsync.services.settle import Settle
 from kdsync.services.watch import Watch
 from kdsync.store import forms, moments, notifications
@@ -19,6 +20,7 @@ from kdsync.store.documents import DocumentRow, EventRow, put_events
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
 from kdsync.sync.diff import UNREADABLE, Change, Snapshot, compare, gone
+from kdsync.sync.strange import REPLACED, rewound
 
 log = logs.get("ingest")
 APPROVED = str(Status.APPROVED)
@@ -33,11 +35,13 @@ class Step:
     seal: Seal
     now: datetime
     found_by: str
+    horizon: str = ""  # what the date look reaches back to; "" where nothing can be older than it was
     documents: list[DocumentRow] = field(default_factory=list)
     renewed: list[DocumentRow] = field(default_factory=list)  # documents whose number and openness stay
     numbers: list[str] = field(default_factory=list)  # the bill numbers of `events`
     events: list[EventRow] = field(default_factory=list)
     told: list[Notification] = field(default_factory=list)
+    odd: Odd = field(default_factory=Odd)
     damaged: list[str] = field(default_factory=list)  # numbers of documents whose snapshot could not be read
     noticed_at: str = field(init=False)
 
@@ -63,10 +67,22 @@ class Step:
         if old.layout is not layout or old.is_gone or layout.telling(old.row) != layout.telling(row):
             return False
         if old.row != row:
+            if rewound(old.row, layout, row, layout, self.horizon):
+                self.odd.rewound.append(old.number)
             is_open = int(old.is_open)
             blob = self.seal.close(row)
             self.renewed.append((watch.form_id, doc_id, old.number, is_open, 0, old.version, watch.layout_id, blob))
         return True
+
+    def judge(self, number: str, row: Row, old: Snapshot | None, change: Change | None) -> None:
+        """Take down what is odd about a document that was compared."""
+        layout = self.watch.layout
+        if change is not None and change.strange == REPLACED:
+            self.odd.replaced.append(number)
+        elif old is not None and rewound(old.row, old.layout, row, layout, self.horizon):
+            self.odd.rewound.append(number)
+        if (old is None or old.is_gone or old.number != number) and layout.number_place is not None:
+            self.odd.named.append(number)
 
     def note(self, doc_id: str, number: str, change: Change) -> None:
         """Add the event of a change."""
@@ -107,17 +123,19 @@ class Ingest:
         cursor: Mapping[str, str | None] | None = None,
         fresh: bool = False,
         last: bool = False,
+        horizon: str = "",
     ) -> Step:
         """Commit a page. Without a matcher it is a first look: documents never seen before are stored in silence.
 
         `is_open` says whether the documents belong to the open set where the caller knows; `cursor` holds columns of
         the form's cursor to set in the same transaction; `fresh` means that none of the documents can be known;
         `last` that nothing more of the look is to come, so that what it gathered is settled along with the page.
+        What was modified before the `horizon` may be older than it was (`sync.strange.rewound`).
         """
         ids = [str(row[0]) for row in rows]
         with self.db.read() as tx:
             known = {} if fresh else watch.snapshots.get(tx, ids)
-        step = Step(watch, self.seal, self.clock.now(), found_by)
+        step = Step(watch, self.seal, self.clock.now(), found_by, horizon)
         if matcher is None and not known:
             step.baseline(ids, rows)
         else:
@@ -125,19 +143,28 @@ class Ingest:
         self._commit(step, cursor or {}, matcher if last else None)
         return step
 
-    def remove(self, watch: Watch, ids: Sequence[str], matcher: Matcher, *, found_by: str) -> Step:
-        """Commit that these documents are gone."""
+    def remove(
+        self,
+        watch: Watch,
+        ids: Sequence[str],
+        matcher: Matcher | None,
+        *,
+        found_by: str,
+        odd: Odd | None = None,
+        cursor: Mapping[str, str | None] | None = None,
+    ) -> Step:
+        """Commit that these documents are gone; without a matcher no deletion is told, only what is `odd` about it."""
         with self.db.read() as tx:
             known = watch.snapshots.get(tx, ids)
-        step = Step(watch, self.seal, self.clock.now(), found_by)
+        step = Step(watch, self.seal, self.clock.now(), found_by, odd=odd or Odd())
         for doc_id, snapshot in known.items():
             if not snapshot.is_gone:
                 change = gone(snapshot)
                 number, layout_id, row = snapshot.number, _layout_id(watch, snapshot), snapshot.stored
                 step.documents.append((watch.form_id, doc_id, number, 0, 1, change.version, layout_id, row))
                 step.note(doc_id, number, change)
-                step.told.extend(matcher.notifications(watch, doc_id, change, step.now))
-        self._commit(step, {})
+                step.told.extend(matcher.notifications(watch, doc_id, change, step.now) if matcher else ())
+        self._commit(step, cursor or {})
         return step
 
     def _compare(
@@ -165,11 +192,13 @@ class Ingest:
         """Add one document to the step; its change, unless it is seen for the first time by a first look."""
         watch = step.watch
         layout = watch.layout
-        change = None if old is None and first else compare(old, row, layout)
-        opened = _is_open(watch, row, old, first=first) if is_open is None else is_open
+        change = None if old is None and first else compare(old, row, layout, step.horizon)
+        opened = _is_open(watch, row, old, first=first) if is_open is None else is_open or _undecided(watch, row)
         if change is None and old is not None and _is_stored(old, row, layout, opened):
             return None
         number, blob = number_of(row, layout, doc_id), self.seal.close(row)
+        if not first:
+            step.judge(number, row, old, change)
         if old is not None and old.layout is UNREADABLE:
             step.damaged.append(number)
         version = change.version if change else old.version if old else 1
@@ -191,6 +220,7 @@ class Ingest:
             watch.snapshots.renew(tx, step.renewed)
             put_events(tx, step.events)
             notifications.add(tx, self.seal, step.told)
+            step.odd.tell(tx, self.settle.notices, watch.form, watch.form_id)
             if cursor:
                 forms.save(tx, watch.form_id, **cursor)
             if settles and step.told:
@@ -221,10 +251,15 @@ def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bo
     """
     if not watch.open_where:
         return False
-    place = watch.layout.status_place
-    if place is None or row[place] != APPROVED:
+    if _undecided(watch, row):
         return True
     return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open or old.is_gone)
+
+
+def _undecided(watch: Watch, row: Row) -> bool:
+    """Whether a document is open whatever the form's own filter says."""
+    place = watch.layout.status_place
+    return place is None or row[place] != APPROVED
 
 
 def _layout_id(watch: Watch, snapshot: Snapshot) -> int:

@@ -5,7 +5,7 @@ A look pages through Kingdee and hands each page to `Ingest`; the network is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -14,42 +14,23 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError
 from kdsync.model import Layout, Page, Row
-from kdsync.services.ingest import Ingest, Step
-from kdsync.services.match import Matcher
+from kdsync.services.ingest import APPROVED, Ingest
+from kdsync.services.match import Matcher, number_of
+from kdsync.services.missing import Census, Missing
 from kdsync.services.ports import Source
+from kdsync.services.report import Report
 from kdsync.services.watch import Watch
 from kdsync.store import forms, moments
 from kdsync.store.database import Database
 from kdsync.store.forms import FormCursor
-from kdsync.store.seen import Seen
 from kdsync.sync import cursor as cursors
 from kdsync.sync.diff import UNREADABLE, Snapshot, changed_keys, differing_heads
-from kdsync.sync.gates import suspicious
 
 log = logs.get("looks")
 TOGETHER = 4_000  # documents of a first look in one transaction
-ASK_AGAIN = 2_000  # more than that at once is no deletion, and asking for each would only load the server
-
-
-@dataclass(slots=True)
-class Report:
-    """What one look did."""
-
-    look: str
-    documents: int = 0
-    events: int = 0
-    told: int = 0
-    missed: int = 0
-    vanished: bool = False  # documents were gone: time for a key look
-    alarm: str = ""
-    damaged: list[str] = field(default_factory=list)  # numbers of documents whose snapshot could not be read
-
-    def add(self, step: Step, documents: int) -> None:
-        """Count one page."""
-        self.documents += documents
-        self.events += len(step.events)
-        self.told += len(step.told)
-        self.damaged += step.damaged
+AT_ONCE = (
+    200  # documents that left the open set and are read once more; where none of so many is there, all may be gone
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +51,10 @@ class Looks:
         with self.db.read() as tx:
             fresh = watch.snapshots.is_empty(tx)
         after = _key(cursor.resume_after)
-        for rows, server_now in _gathered(self.source.pages(watch.layout, "", after=after, ahead=True)):
+        pages = self.source.pages(watch.layout, "", after=after, ahead=True, sure=_always)
+        for rows, server_now in _gathered(report.watched(pages)):
             began = began or self._local(server_now)
-            newest = self._newest(watch, rows, cursor.newest, began)
+            newest = self._newest(watch.layout, rows, cursor.newest, began, report)
             resume = {"resume_after": str(rows[-1][0])} if rows else {}
             values = {"first_look_from": began, "newest": newest, **resume}
             step = self.ingest.take(watch, rows, None, found_by="first", cursor=values, fresh=fresh)
@@ -94,11 +76,11 @@ class Looks:
 
     def full(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
         """Everything, compared: for forms without dates, and after rules began to use other fields."""
-        report, seen = Report("full"), Seen()
-        self._compare(watch, cursor, "", matcher, report, seen)
+        report, census = Report("full"), Census()
+        self._compare(watch, cursor, "", matcher, report, census)
         if cursor.layout_id != watch.layout_id:
             self._save(watch, layout_id=watch.layout_id)
-        self._deletions(watch, cursor, seen, matcher, report)
+        self._judge(watch, cursor, census, matcher, report)
         return report
 
     def by_dates(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
@@ -109,27 +91,46 @@ class Looks:
         return report
 
     def _compare(
-        self, watch: Watch, cursor: FormCursor, where: str, matcher: Matcher, report: Report, seen: Seen | None = None
+        self,
+        watch: Watch,
+        cursor: FormCursor,
+        where: str,
+        matcher: Matcher,
+        report: Report,
+        census: Census | None = None,
     ) -> None:
-        """Take every page that matches. The cursor moves with the last: pages come in order of key, not of date."""
-        began, newest = "", cursor.newest
-        for page in self.source.pages(watch.layout, where):
+        """Take every page that matches. The cursor moves with the last: pages come in order of key, not of date.
+
+        What a page that was cut short does not show is found by the next looks as long as it stays within their reach:
+        only a look at everything and one that moves the cursor further than that makes sure of its end.
+        """
+        began, newest, lookback = "", cursor.newest, self.lookback()
+        horizon = cursors.horizon(cursor.newest, lookback)
+
+        def leaps(rows: Sequence[Row], server_now: datetime) -> bool:
+            reached = self._newest(watch.layout, rows, newest, began or self._local(server_now))
+            return cursors.leaps(cursor.newest, reached, lookback)
+
+        pages = self.source.pages(watch.layout, where, sure=leaps if census is None else _always)
+        for page in report.watched(pages):
             began = began or self._local(page.server_now)
-            newest = self._newest(watch, page.rows, newest, began)
+            newest = self._newest(watch.layout, page.rows, newest, began, report)
             moved = {"newest": newest} if page.last and newest != cursor.newest else None
             if page.rows or moved:
-                last = page.last and seen is None
-                step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, cursor=moved, last=last)
+                last = page.last and census is None
+                step = self.ingest.take(
+                    watch, page.rows, matcher, found_by=report.look, cursor=moved, last=last, horizon=horizon
+                )
                 report.add(step, len(page.rows))
-            if seen is not None:
-                seen.add(str(row[0]) for row in page.rows)
+            if census is not None:
+                census.add(page.rows, watch.layout)
 
     def open(self, watch: Watch, matcher: Matcher) -> Report:
         """The open documents, by status and watched fields; what differs or left the set is read once more."""
         report, seen, again = Report("open"), set[str](), list[str]()
         with self.db.read() as tx:
             open_before = watch.snapshots.open_ids(tx)
-        for page in self.source.pages(watch.light, watch.open_where):
+        for page in report.watched(self.source.pages(watch.light, watch.open_where)):
             report.documents += len(page.rows)
             known = self._known(watch, page)
             ids = [str(row[0]) for row in page.rows]
@@ -138,11 +139,27 @@ class Looks:
             again.extend(moved)
             entered = {i for i in ids if i not in open_before} - set(moved)
             self._mark(watch, entered, is_open=True)
+            report.returned = report.returned or bool(entered)
         left = sorted(open_before - seen)
         self._reread(watch, again, matcher, report, is_open=True, ends=not left)
-        found = self._reread(watch, left, matcher, report, is_open=False, ends=True)
-        report.vanished = len(found) < len(left)
+        self._left(watch, left, matcher, report)
         return report
+
+    def _left(self, watch: Watch, left: list[str], matcher: Matcher, report: Report) -> None:
+        """Documents that were open and are not among the open ones any more: read once more.
+
+        One that is not there leaves the open set, and whether it is deleted is left to a look at all keys. One that is
+        open all the same was missing from a page.
+        """
+        for start in range(0, len(left), AT_ONCE):
+            some, ends = left[start : start + AT_ONCE], start + AT_ONCE >= len(left)
+            found = self._reread(watch, some, matcher, report, is_open=False, ends=ends)
+            place = watch.layout.status_place
+            report.short = report.short or any(place is not None and row[place] != APPROVED for row in found.values())
+            self._mark(watch, {doc_id for doc_id in some if doc_id not in found}, is_open=False)
+            report.vanished = report.vanished or len(found) < len(some)
+            if not found and not ends:
+                return  # the rest has its turn at the next sweeps: a form that shows nothing is not to be hammered
 
     def by_keys(self, watch: Watch, cursor: FormCursor, matcher: Matcher, looks: Callable[[], object]) -> Report:
         """All keys: finds deletions and whatever the other looks missed.
@@ -150,18 +167,20 @@ class Looks:
         A document that differs may merely be newer than the last look, so `looks` (the other looks) run first; only
         what differs even then was missed.
         """
-        report, seen, suspects = Report("keys"), Seen(), list[str]()
-        for page in self.source.pages(watch.keys, ""):
+        report, census, suspects, began = Report("keys"), Census(), list[str](), ""
+        for page in report.watched(self.source.pages(watch.keys, "", sure=_always)):
+            began = began or self._local(page.server_now)
+            census.newest = self._newest(watch.keys, page.rows, census.newest, began)
             known = self._known(watch, page)
             report.documents += len(page.rows)
             suspects.extend(str(row[0]) for row in page.rows if _differs(known.get(str(row[0])), row, watch.keys))
-            seen.add(str(row[0]) for row in page.rows)
+            census.add(page.rows, watch.keys)
         if suspects:
             looks()
             before = report.events
             self._reread(watch, suspects, matcher, report, is_open=None)
             report.missed = report.events - before
-        self._deletions(watch, cursor, seen, matcher, report)
+        self._judge(watch, cursor, census, matcher, report)
         return report
 
     def _reread(
@@ -173,29 +192,25 @@ class Looks:
         *,
         is_open: bool | None,
         ends: bool = False,
-    ) -> set[str]:
-        """Read documents in full and take them; returns the ids that were there. `ends`: nothing more is to come."""
-        found: set[str] = set()
+    ) -> dict[str, Row]:
+        """Read documents in full and take them; returns those that were there. `ends`: nothing more is to come."""
+        found: dict[str, Row] = {}
         wanted = list(dict.fromkeys(ids))
-        for page in self.source.by_ids(watch.layout, wanted) if wanted else ():
+        horizon = cursors.horizon(self._cursor(watch).newest, self.lookback()) if wanted else ""
+        for page in report.watched(self.source.by_ids(watch.layout, wanted)) if wanted else ():
             last = ends and page.last
-            step = self.ingest.take(watch, page.rows, matcher, found_by=report.look, is_open=is_open, last=last)
+            step = self.ingest.take(
+                watch, page.rows, matcher, found_by=report.look, is_open=is_open, last=last, horizon=horizon
+            )
             report.add(step, 0)
-            found.update(str(row[0]) for row in page.rows)
+            found.update((str(row[0]), row) for row in page.rows)
         return found
 
-    def _deletions(self, watch: Watch, cursor: FormCursor, seen: Seen, matcher: Matcher, report: Report) -> None:
-        """Documents that no page showed: asked for once more by id, then through the gate."""
-        with self.db.read() as tx:
-            known = watch.snapshots.count(tx)
-            vanished = seen.missing(watch.snapshots.known_ids(tx))
-        there = self._reread(watch, vanished, matcher, report, is_open=None) if len(vanished) <= ASK_AGAIN else set()
-        missing = [doc_id for doc_id in vanished if doc_id not in there]
-        report.alarm = suspicious(known, len(missing))
-        if report.alarm != (cursor.alarm or ""):
-            self._save(watch, alarm=report.alarm or None)
-        if missing and not report.alarm:
-            report.add(self.ingest.remove(watch, missing, matcher, found_by=report.look), 0)
+    def _judge(self, watch: Watch, cursor: FormCursor, census: Census, matcher: Matcher, report: Report) -> None:
+        def reread(ids: list[str]) -> dict[str, Row]:
+            return self._reread(watch, ids, matcher, report, is_open=None)
+
+        Missing(self.db, self.ingest, self.ingest.settle.notices).judge(watch, cursor, census, matcher, report, reread)
 
     def _save(self, watch: Watch, **values: str | int | None) -> None:
         with self.db.write() as tx:
@@ -217,10 +232,21 @@ class Looks:
     def _local(self, moment: datetime) -> str:
         return cursors.server_local(moment, self.zone)
 
-    def _newest(self, watch: Watch, rows: list[list[object]], newest: str, ceiling: str) -> str:
-        places = [watch.layout.places[key] for key in watch.facts.dates if key in watch.layout.places]
-        seen = max((cursors.newest([row[place] for row in rows]) for place in places), default="")
+    def _newest(
+        self, layout: Layout, rows: Sequence[Row], newest: str, ceiling: str, report: Report | None = None
+    ) -> str:
+        """The newest date so far; what is dated in the future is reported."""
+        places = [layout.places[key] for key in layout.facts.dates if key in layout.places]
+        dates = [cursors.newest([row[place] for row in rows]) for place in places]
+        seen = max(dates, default="")
+        if report is not None and seen > (ahead := cursors.ahead(ceiling, self.lookback())):
+            late = [row for row in rows if cursors.newest([row[place] for place in places]) > ahead]
+            report.future += [number_of(row, layout, str(row[0])) for row in late]
         return cursors.advance(newest, seen, ceiling)
+
+
+def _always(_rows: Sequence[Row], _server_now: datetime) -> bool:
+    return True
 
 
 def _gathered(pages: Iterable[Page]) -> Iterator[tuple[list[Row], datetime]]:

@@ -23,6 +23,7 @@ from kdsync.sync import identity
 log = logs.get("notices")
 RULE = "kdsync"  # what stands in place of a rule's id
 RAISED = "notice:"
+MENTIONED = "mention:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +45,45 @@ class Notices:
         self, tx: Connection, cause: str, text: str, *, form: str = "", number: str = "", **params: object
     ) -> None:
         """The same in the transaction of what it is about."""
+        self._once(tx, RAISED, cause, text, form, number, params)
+
+    def mention(self, cause: str, text: str, *, form: str = "", number: str = "", **params: object) -> None:
+        """Tell `fallback` what is worth knowing and no alarm, once until it is forgotten."""
+        with self.db.write() as tx:
+            self.mention_within(tx, cause, text, form=form, number=number, **params)
+
+    def mention_within(
+        self, tx: Connection, cause: str, text: str, *, form: str = "", number: str = "", **params: object
+    ) -> None:
+        """The same in the transaction of what it is about."""
+        self._once(tx, MENTIONED, cause, text, form, number, params)
+
+    def is_mentioned(self, tx: Connection, cause: str) -> bool:
+        """Whether it was told and not forgotten since."""
+        return ledger.fact(tx, MENTIONED + cause) is not None
+
+    def forget(self, *causes: str) -> None:
+        """These are over; the next time they are told again."""
+        with self.db.read() as tx:
+            standing = [cause for cause in causes if self.is_mentioned(tx, cause)]
+        if standing:
+            with self.db.write() as tx:
+                for cause in standing:
+                    ledger.forget_fact(tx, MENTIONED + cause)
+
+    def _once(
+        self,
+        tx: Connection,
+        prefix: str,
+        cause: str,
+        text: str,
+        form: str,
+        number: str,
+        params: Mapping[str, object],
+    ) -> None:
         now = self.clock.now()
-        if ledger.fact(tx, RAISED + cause) is None:
-            ledger.put_fact(tx, RAISED + cause, moments.text(now), now)
+        if ledger.fact(tx, prefix + cause) is None:
+            ledger.put_fact(tx, prefix + cause, moments.text(now), now)
             self._tell(tx, cause, text, now, form, number, params)
             log.warning("notice.raised", cause=cause, form=form, **params)
 

@@ -13,13 +13,15 @@ from kdsync.clock import Clock
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, UnknownFieldError
 from kdsync.model import Facts
 from kdsync.rules.ruleset import Ruleset
-from kdsync.services.looks import Looks, Report
+from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Meter, Source
+from kdsync.services.report import Report
+from kdsync.services.standing import Standing
 from kdsync.services.watch import Watch, prepare
 from kdsync.settings.schema import FormSection
-from kdsync.store import forms
+from kdsync.store import forms, ledger
 from kdsync.store.database import Database
 from kdsync.store.forms import FormCursor
 from kdsync.store.sealing import Seal
@@ -68,7 +70,11 @@ class Watcher:
     _without: frozenset[str] = frozenset()
     _keys_wanted: bool = False
     _kept: tuple[int, FormCursor] | None = None  # the cursor, and the store's count of writes when it was read
+    _standing: Standing = field(init=False)
     _waiting: dict[str, Callable[[], Report | None]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self._standing = Standing(self.form, self.notices)
 
     def tick(self) -> Report | None:
         """The look of every interval: a first look, a look at everything, or a look by dates."""
@@ -104,17 +110,21 @@ class Watcher:
 
     def _sweep(self) -> Report | None:
         watch, cursor = self._prepared()
-        if cursor.baselined_at is None or not watch.open_where:
+        if cursor.baselined_at is None:
             return None
-        report = self.looks.open(watch, self._usable())
-        self._keys_wanted = self._keys_wanted or report.vanished
-        return self._reconcile() if self._keys_wanted else report
+        report = self.looks.open(watch, self._usable()) if watch.open_where else None
+        if report is not None:  # an alarm is looked at again when something comes back, not at every sweep
+            self._keys_wanted |= report.returned if cursor.alarm else report.vanished
+        return self._reconcile() if self._keys_wanted or self._accepted() else report
+
+    def _accepted(self) -> bool:
+        with self.db.read() as tx:
+            return ledger.fact(tx, ledger.ACCEPTED + self.form) is not None
 
     def _reconcile(self) -> Report | None:
         watch, cursor = self._prepared()
         if cursor.baselined_at is None or not watch.by_dates:
             return None  # a form without dates is compared whole each time, deletions included
-        self._keys_wanted = False
 
         def others() -> None:
             if watch.by_dates:
@@ -122,7 +132,9 @@ class Watcher:
             if watch.open_where:
                 self._count(self.looks.open(watch, self._usable()))
 
-        return self.looks.by_keys(watch, cursor, self._usable(), others)
+        report = self.looks.by_keys(watch, cursor, self._usable(), others)
+        self._keys_wanted = False  # not before: where the look failed it is still wanted
+        return report
 
     def _in_turn(self, name: str, look: Callable[[], Report | None]) -> Report | None:
         """Run a look now; while another one is running, leave it to that one to run it afterwards."""
@@ -190,6 +202,7 @@ class Watcher:
             self.notices.raise_(f"vanished {self.form}", "vanished", form=self.form, alarm=report.alarm)
         elif report.look in ("keys", "full"):
             self.notices.clear(f"vanished {self.form}", "vanished_over", form=self.form)
+        self._standing.take(report)
         if report.damaged:
             numbers = ", ".join(report.damaged[:MOST_NAMED])
             self.notices.raise_(f"damaged {self.form} {numbers}", "damaged", form=self.form, numbers=numbers)

@@ -40,6 +40,10 @@ _RENEW = (
     "VALUES {rows} ON CONFLICT (form_id, doc_id) DO UPDATE SET version = excluded.version, "
     "layout_id = excluded.layout_id, row = excluded.row"
 )
+_SHARING = (
+    "SELECT number, doc_id FROM documents INDEXED BY ix_documents_number WHERE form_id = ? AND is_gone = 0 "
+    "AND number IN (SELECT value FROM json_each(?)) ORDER BY number, doc_id"
+)
 _EVENT = (
     "INSERT INTO events (form_id, doc_id, version, kinds, changed, before, before_layout, noticed_at, found_by) "
     "VALUES {rows}"
@@ -146,6 +150,14 @@ def numbered(tx: Connection, form_id: int, numbers: Sequence[str]) -> list[tuple
     mine = (documents.c.form_id == form_id) & documents.c.number.in_(numbers)
     rows = tx.execute(select(*columns).where(mine))
     return [(doc_id, bool(is_open), bool(is_gone), version) for doc_id, is_open, is_gone, version in rows]
+
+
+def sharing(tx: Connection, form_id: int, numbers: Sequence[str]) -> dict[str, list[str]]:
+    """Those of the bill numbers that more than one document bears, with the ids of the documents."""
+    found: dict[str, list[str]] = {}
+    for number, doc_id in tx.exec_driver_sql(_SHARING, (form_id, exact.dumps(numbers).decode())):
+        found.setdefault(number, []).append(doc_id)
+    return {number: ids for number, ids in found.items() if len(ids) > 1}
 
 
 def put_events(tx: Connection, rows: Sequence[EventRow]) -> None:

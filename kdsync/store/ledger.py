@@ -17,6 +17,10 @@ ACCOUNT = "account:"
 """Facts about the account set behind an id: JSON [id, name] as a login named it."""
 
 
+ACCEPTED = "accepted:"
+"""Facts by form: what it shows now is the truth, says an operator."""
+
+
 def count_call(tx: Connection, month: str, api: str, *, metered: bool, count: int = 1) -> None:
     """Add to the ledger of one calendar month (`2026-11`)."""
     row = upsert(calls).values(month=month, api=api, metered=int(metered), count=count)

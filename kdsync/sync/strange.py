@@ -66,6 +66,11 @@ class Visible:
         self._highest: int | None = None  # of the primary keys, where they are numbers
         self._born = ""
 
+    @property
+    def by_number(self) -> bool:
+        """Whether the ids are numbers, which tell by themselves what came later."""
+        return self._highest is not None
+
     def add(self, rows: Iterable[Row], layout: Layout) -> None:
         """Take in one page."""
         for row in rows:

@@ -163,7 +163,7 @@ def test_a_document_dated_2099_does_not_hide_the_next_one(world: World) -> None:
     world.poll()
     world.kingdee.create("C", "NOW1")
     world.poll()
-    assert told(world) == [("approved", "FUTURE"), ("approved", "NOW1")]
+    assert [one for one in told(world) if one != ("kdsync", "")] == [("approved", "FUTURE"), ("approved", "NOW1")]
 
 
 def test_null_dates_and_a_bill_without_number(world: World) -> None:
