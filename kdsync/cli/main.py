@@ -114,6 +114,22 @@ def trace(
     _exit(command(config, number, json_output=json_output))
 
 
+@app.command()
+def accept(
+    what: Annotated[str, typer.Argument(metavar="FORM|account", help="A form, or the word account.")],
+    config: Config = DEFAULT,
+    json_output: Json = False,
+) -> None:
+    """Say that what Kingdee shows now is the truth.
+
+    Of a form: deletions that were held back, because so many documents vanished at once, are told. Of the account: the
+    account set that answers now is the right one.
+    """
+    from kdsync.cli.accept import accept as command
+
+    _exit(command(config, what, json_output=json_output))
+
+
 @outbox_app.command("list")
 def outbox_list(
     config: Config = DEFAULT,

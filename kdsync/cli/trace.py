@@ -93,6 +93,8 @@ def _matched(notification: Notification) -> Line:
         "rule": notification.rule,
         "event_id": notification.event_id,
         "notification_id": notification.id,
+        "form": notification.form,
+        "doc_id": notification.doc_id,
         "kind": notification.kind,
         "state": notification.state,
         "title": content.title,
@@ -114,9 +116,11 @@ def _words(line: Line) -> str:
     what = line["what"]
     if what == "noticed":
         changes = [f"{key}: {old} → {new}" for key, (old, new) in line["changes"].items()]
-        return "\n".join([f"{line['form']} {' '.join(line['kinds'])} (by {line['found_by']})", *changes])
+        return "\n".join(
+            [f"{line['form']} {line['doc_id']} {' '.join(line['kinds'])} (by {line['found_by']})", *changes]
+        )
     if what == "matched":
-        told = f"rule {line['rule']}: {line['title']}"
+        told = f"rule {line['rule']}, {line['form']} {line['doc_id']}: {line['title']}"
         return f"{told}\n{line['reason']}" if line["reason"] else told
     if what == "summed up":
         return f"storm {line['storm'][:SHORT]} of {line['messages']} messages, rule {line['rule']}: {line['title']}"

@@ -60,7 +60,7 @@ class Missing:
         with self.db.read() as tx:
             known = watch.snapshots.count(tx)
             vanished = census.seen.missing(watch.snapshots.known_ids(tx))
-            accepted = ledger.fact(tx, ledger.ACCEPTED + watch.form) is not None
+            accepted = ledger.is_accepted(tx, watch.form, self.ingest.clock.now())
         there = reread(vanished) if accepted or len(vanished) <= ASK_AGAIN else ()
         report.short = report.short or bool(there)
         missing = [doc_id for doc_id in vanished if doc_id not in there]

@@ -119,7 +119,7 @@ class Watcher:
 
     def _accepted(self) -> bool:
         with self.db.read() as tx:
-            return ledger.fact(tx, ledger.ACCEPTED + self.form) is not None
+            return ledger.is_accepted(tx, self.form, self.clock.now())
 
     def _reconcile(self) -> Report | None:
         watch, cursor = self._prepared()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
@@ -18,7 +18,9 @@ ACCOUNT = "account:"
 
 
 ACCEPTED = "accepted:"
-"""Facts by form: what it shows now is the truth, says an operator."""
+"""Facts by form: what it shows now is the truth, says an operator; the moment it was said."""
+ACCEPTED_FOR = timedelta(days=1)
+"""For so long an operator's word waits for a look; what vanishes later is another matter."""
 
 
 def count_call(tx: Connection, month: str, api: str, *, metered: bool, count: int = 1) -> None:
@@ -53,6 +55,17 @@ def prove_key(tx: Connection, seal: Seal, at: datetime) -> None:
     if proof is not None:
         seal.open_bytes(bytes.fromhex(proof))
     put_fact(tx, KEY, seal.close_bytes(KEY.encode()).hex(), at)
+
+
+def accept(tx: Connection, form: str, now: datetime) -> None:
+    """What a form shows at its next look at everything is the truth."""
+    put_fact(tx, ACCEPTED + form, moments.text(now), now)
+
+
+def is_accepted(tx: Connection, form: str, now: datetime) -> bool:
+    """Whether an operator said so, and lately."""
+    said = fact(tx, ACCEPTED + form)
+    return said is not None and moments.parse(said) > now - ACCEPTED_FOR
 
 
 def put_fact(tx: Connection, key: str, value: str, at: datetime) -> None:

@@ -24,7 +24,7 @@ def kdsync(*args: str, **environ: str) -> subprocess.CompletedProcess[str]:
 def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     done = kdsync("--help")
     assert done.returncode == 0
-    for command in ("run", "check", "doctor", "status", "trace", "outbox", "schema", "demo", "simulate"):
+    for command in ("run", "check", "doctor", "status", "trace", "accept", "outbox", "schema", "demo", "simulate"):
         assert f"\n  {command} " in done.stdout
     heavy = {"sqlalchemy", "requests", "jinja2", "pydantic"}
     code = f"import sys, kdsync.cli.main; print(sorted({heavy} & set(sys.modules)))"

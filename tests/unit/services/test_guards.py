@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.settings.schema import FormSection
 from kdsync.store import documents, forms, ledger, notifications
 from kdsync.store.notifications import HELD
 from tests.unit.services.world import FORM, World, rules
@@ -276,13 +277,37 @@ def test_a_word_of_the_operator_takes_the_deletions_that_were_held_back(office: 
     office.watcher.reconcile()
     before = told(office)
     with office.db.write() as tx:
-        ledger.put_fact(tx, ledger.ACCEPTED + FORM, "now", office.clock.now())
+        ledger.accept(tx, FORM, office.clock.now())
     office.watcher.sweep()
     new = news(office, before)
     assert {number for kind, number in new if kind == "deleted"} == {f"OLD{n}" for n in range(5, 20)}
     assert ("vanished_over", "") in new
     with office.db.read() as tx:
         assert ledger.facts_like(tx, ledger.ACCEPTED) == {}
+
+
+def test_a_word_of_yesterday_is_no_word_for_today(office: World) -> None:
+    with office.db.write() as tx:
+        ledger.accept(tx, FORM, office.clock.now())
+    office.clock.advance(2 * 86_400)
+    office.kingdee.hidden = set(list(office.kingdee.documents)[5:20])
+    before = told(office)
+    office.watcher.reconcile()
+    assert news(office, before) == [("vanished", "")]
+
+
+def test_a_form_that_is_compared_whole_takes_the_word_at_its_next_look(world: World) -> None:
+    world.watch(*rules(EVERYTHING), section=FormSection(mode="full"))
+    for number in range(40):
+        world.kingdee.create("C", f"OLD{number}")
+    world.poll()
+    world.kingdee.hidden = set(list(world.kingdee.documents)[5:20])
+    world.poll()
+    assert notices(world) == ["vanished"]
+    with world.db.write() as tx:
+        ledger.accept(tx, FORM, world.clock.now())
+    world.poll()
+    assert [kind for kind, _ in told(world)].count("deleted") == 15
 
 
 def test_a_page_of_three_that_was_cut_from_five_loses_nothing(office: World) -> None:

@@ -1,0 +1,36 @@
+"""`kdsync accept FORM | account`: an operator's word that what Kingdee shows now is the truth."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+from kdsync.cli.opened import opened, print_json
+from kdsync.errors import KdsyncError
+from kdsync.store import ledger
+
+ACCOUNT = "account"
+SOON = {
+    ACCOUNT: "the account set that answers at the next login is taken for ours; a refused login is tried again within "
+    "five minutes",
+    "": "what {form} shows at the next look is taken for the truth, and deletions that were held back are told",
+}
+
+
+def accept(config: Path, what: str, *, json_output: bool) -> int:
+    """Note it in the store; the daemon acts on it by itself."""
+    with opened(config) as (loaded, database, _seal):
+        form = next((form for form in loaded.ruleset.forms if form.casefold() == what.casefold()), "")
+        if what != ACCOUNT and not form:
+            watched = ", ".join(sorted(loaded.ruleset.forms)) or "none"
+            raise KdsyncError(f"{what} is neither `account` nor a form that rules watch: {watched}")
+        with database.write() as tx:
+            if form:
+                ledger.accept(tx, form, datetime.now(UTC))
+            else:
+                ledger.forget_fact(tx, ledger.ACCOUNT + loaded.settings.main.kingdee.acct_id)
+    if json_output:
+        print_json({"accepted": form or ACCOUNT})
+    else:
+        print(SOON["" if form else ACCOUNT].format(form=form))
+    return 0
