@@ -35,6 +35,7 @@ PASSED: dict[tuple[str, str], tuple[T, ...]] = {
 FIRST_SEEN: dict[str, tuple[T, ...]] = {
     "B": (T.CREATED, T.SUBMITTED),
     "C": (T.CREATED, T.SUBMITTED, T.APPROVED),
+    "D": (T.CREATED, T.SUBMITTED, T.REJECTED),
 }
 APPROVED_AGAIN = (T.UNAPPROVED, T.SUBMITTED, T.APPROVED)
 YES = "B"  # FCancelStatus and FCloseStatus: A no, B yes

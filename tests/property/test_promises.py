@@ -1,55 +1,48 @@
 """Never missed, never twice, never silent, never unasked: a machine that tries to break the promises.
 
-It works in a Kingdee of plain Python, lets kdsync look, send, fail and crash between any two commits, and after every
-complete look compares what kdsync believes with what is there, and what people saw with what happened.
+People work in a Kingdee of plain Python, also between two pages of a look; kdsync looks, tells, fails and ends between
+any two commits and around any call. `Witness` compares each commit with a model of its own, and after each complete
+look what kdsync believes with what it must have seen. `KDSYNC_EXPLORE=N` tries N new examples.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
-import tempfile
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
-from datetime import timedelta
-from pathlib import Path
+from dataclasses import replace
 from typing import Any
 
-from hypothesis import HealthCheck, event, settings
+from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
-from sqlalchemy import select
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from kdsync.services.dispatch import Dispatch
-from kdsync.store import forms, outbox
-from kdsync.store.database import Database
-from kdsync.store.schema import documents, events, notifications
-from kdsync.store.schema import outbox as letters
-from kdsync.sync import cursor as cursors
-from tests.unit.services.world import ZONE, World, rules
+from kdsync.errors import FailureKind
+from kdsync.services.looks import Report
+from kdsync.services.watcher import Watcher
+from kdsync.settings.schema import FormSection
+from tests.property.chat import Chat
+from tests.property.office import STOCK, VERBS, Action, Name, Office, State
+from tests.property.oracle import TELLINGS, Telling
+from tests.property.trouble import Crash, Fate, folder
+from tests.property.witness import KEYS, Witness, light
+from tests.unit.services.world import FORM, World, rules
 
-RULES: list[dict[str, Any]] = [
-    {"id": "approved", "on": ["approved"], "to": ["user:u1", "user:u2"]},
-    {"id": "sent", "on": ["submitted", "rejected"], "to": ["user:u1"]},
-    {"id": "amount", "on": [{"changed": ["FAmount"]}], "to": ["user:u2"]},
-    {"id": "gone", "on": ["deleted", "voided"], "to": ["user:u1"]},
-]
-LISTENS = {
-    "approved": {"approved": ["u1", "u2"]},
-    "submitted": {"sent": ["u1"]},
-    "rejected": {"sent": ["u1"]},
-    "changed": {"amount": ["u2"]},
-    "deleted": {"gone": ["u1"]},
-    "voided": {"gone": ["u1"]},
-}
-NEXT = {"A": "B", "B": "C", "C": "D", "D": "B"}
-CRASHES = st.sampled_from([None, None, 1, 2, 3, 4])  # before which commit the process ends
+LOOKBACK = 10.0
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
+HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
+EXAMPLES = 120
 
-
-class Crash(BaseException):
-    """The process is gone."""
+ACTIONS = st.tuples(st.sampled_from([*VERBS, "wait", "edit", "submit", "audit"]), st.integers(0, 7), st.integers(0, 11))
+KINDS = [FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.SESSION_LOST, FailureKind.CONFIGURATION]
+FAILING = st.dictionaries(st.integers(1, 6), st.sampled_from(KINDS), max_size=1)
+MEANWHILE = st.dictionaries(st.integers(1, 6), ACTIONS, max_size=2)
+CRASHES = st.one_of(st.none(), st.none(), st.integers(1, 10))  # at which point the process ends
+RULES = st.sets(st.sampled_from([one.name for one in TELLINGS]), min_size=3)
+OPEN = st.sampled_from([None, "FAlive='yes'"])
+OUTCOMES = st.lists(
+    st.sampled_from(["ok", "lost", "lost before", "transient", "throttled", "token expired", "refused"]), max_size=4
+)
 
 
 class Promises(RuleBasedStateMachine):
@@ -57,235 +50,261 @@ class Promises(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder = Path(tempfile.mkdtemp())
+        self.folder, self.fate, self.chat = folder(), Fate(), Chat()
+        self.chat.path, self.chat.point = self.folder / "kdsync.db", self.fate.point
         self.world = World(self.folder)
-        self.world.watch(*rules(*RULES))
-        self.world.kingdee.page_size = 2
-        self.baseline: set[str] = set()
+        self.office = Office(self.world.clock)
+        self.chat.clock = self.world.clock
+        self.office.on_change = self._changed
+        self.rules: list[Telling] = [*TELLINGS]
+        self.open: str | None = None
+        self.watchers: dict[str, Watcher] = {}
+        self.open_ids: set[Name] = set()  # what the last complete look at open documents found
+        self.witness = Witness(self.folder / "kdsync.db", self.office, lambda: self.rules)
+        self.fate.on_commit = self.witness.committed
+        self._begin_process()
 
     def teardown(self) -> None:
         """Whatever happened, in the end everything is known and told."""
         try:
-            self.look_at_everything_and_send_everything()
+            if not (self.witness.wrong or self.chat.wrong):
+                self._calm()
         finally:
+            self.witness.close()
             self.world.db.close()
             shutil.rmtree(self.folder)
 
-    # --- what people do in Kingdee
+    # --- what happens
 
-    @initialize(statuses=st.lists(st.sampled_from("ABCD"), max_size=4))
-    def begin(self, statuses: list[str]) -> None:
-        for status in statuses:
-            self.world.kingdee.create(status)
-        self.world.poll()
-        self.baseline = {str(ident) for ident in self.world.kingdee.documents}
+    @initialize(actions=st.lists(ACTIONS, min_size=1, max_size=8), chosen=RULES, failing=FAILING, meanwhile=MEANWHILE)
+    def begin(
+        self, actions: list[Action], chosen: set[str], failing: dict[int, FailureKind], meanwhile: dict[int, Action]
+    ) -> None:
+        self.work([("new", 0, 3), *actions])
+        self.reload(chosen, None)
+        self.look(failing, meanwhile, None)
 
-    @rule(status=st.sampled_from("ABC"), amount=st.integers(1, 5))
-    def create(self, status: str, amount: int) -> None:
-        self.world.clock.advance(1)
-        self.world.kingdee.create(status, FAmount=float(amount))
+    @rule(actions=st.lists(ACTIONS, min_size=1, max_size=4))
+    def work(self, actions: list[Action]) -> None:
+        for action in actions:
+            self.office.act(action)
 
-    @rule(data=st.data())
-    def move_on(self, data: st.DataObject) -> None:
-        ident = self._some(data)
-        if ident:
-            self.world.clock.advance(1)
-            self.world.kingdee.move(ident, NEXT[self.world.kingdee.documents[ident]["FDocumentStatus"]])
+    @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
+    def look(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+        self.office.expect(failing, meanwhile)
+        self._run(FORM, "tick", crash)
 
-    @rule(data=st.data())
-    def reject(self, data: st.DataObject) -> None:
-        ident = self._some(data)
-        if ident and self.world.kingdee.documents[ident]["FDocumentStatus"] == "B":
-            self.world.kingdee.move(ident, data.draw(st.sampled_from("AD")))
+    @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
+    def sweep(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+        self.office.expect(failing, meanwhile)
+        self._run(FORM, "sweep", crash)
 
-    @rule(data=st.data(), amount=st.sampled_from([1, 1.0, "1.00", 2, 3]))
-    def edit(self, data: st.DataObject, amount: Any) -> None:
-        ident = self._some(data)
-        if ident:
-            self.world.clock.advance(1)
-            self.world.kingdee.edit(ident, FAmount=amount)
+    @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
+    def reconcile(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+        self.office.expect(failing, meanwhile)
+        self._run(FORM, "reconcile", crash)
 
-    @rule(data=st.data(), amount=st.integers(1, 3))
-    def write_back(self, data: st.DataObject, amount: int) -> None:
-        """No date moves; only an open document's is promised to be noticed."""
-        ident = self._some(data)
-        if ident and self.world.kingdee.documents[ident]["FDocumentStatus"] != "C":
-            self.world.kingdee.write_back(ident, FAmount=amount)
+    @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
+    def take_stock(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+        self.office.expect(failing, meanwhile)
+        self._run(STOCK, "tick", crash)
 
-    @rule(data=st.data())
-    def void(self, data: st.DataObject) -> None:
-        ident = self._some(data)
-        if ident:
-            self.world.kingdee.edit(ident, FCancelStatus="B")
+    @rule(actions=st.lists(ACTIONS, min_size=1, max_size=2), meanwhile=MEANWHILE)
+    def a_usual_round(self, actions: list[Action], meanwhile: dict[int, Action]) -> None:
+        """Work, then all looks in turn, and nothing goes wrong."""
+        self.work(actions)
+        self.look({}, meanwhile, None)
+        self.sweep({}, {}, None)
 
-    @rule(data=st.data())
-    def delete(self, data: st.DataObject) -> None:
-        ident = self._some(data)
-        if ident and len(self.world.kingdee.documents) > 1:
-            self.world.kingdee.hidden.add(ident)
-
-    @rule(seconds=st.sampled_from([1, 30, 600, 100_000]))
-    def let_time_pass(self, seconds: float) -> None:
-        self.world.clock.advance(seconds)
-
-    @rule(data=st.data())
-    def date_in_the_future(self, data: st.DataObject) -> None:
-        ident = self._some(data)
-        if ident:
-            self.world.kingdee.write_back(ident, FModifyDate="2099-01-01T00:00:00")
-
-    # --- what kdsync does
-
-    @rule(fail=st.sampled_from([None, None, 1, 2, 3]), crash=CRASHES)
-    def look(self, fail: int | None, crash: int | None) -> None:
-        """One round of looks; something may break in the middle."""
-        with self._trouble(fail, crash):
-            self.world.clock.advance(1)
-            self.world.watcher.condition.pause_until = 0.0
-            self.world.watcher.tick()
-            self.world.watcher.sweep()
-
-    @rule(
-        outcomes=st.lists(st.sampled_from(["ok", "lost", "transient", "slow down", "refused"]), max_size=4),
-        crash=CRASHES,
-    )
+    @rule(outcomes=OUTCOMES, crash=CRASHES)
     def send(self, outcomes: list[str], crash: int | None) -> None:
-        self.world.dingtalk.outcomes = [*outcomes]
-        with self._trouble(None, crash):
-            self.world.clock.advance(1)
+        self.chat.outcomes = [*outcomes]
+        self.fate.draw(crash)
+        try:
             self.world.deliver()
-        self.world.dingtalk.outcomes = []
+        except Crash:
+            self._begin_process()
+        self.fate.draw(None)
+        self.chat.outcomes = []
 
-    @rule(crash=CRASHES)
-    def look_in_passing(self, crash: int | None) -> None:
-        """Looks are what mostly happens."""
-        self.look(None, crash)
+    @rule(chosen=RULES, open_where=OPEN)
+    def reload(self, chosen: set[str], open_where: str | None) -> None:
+        """An operator writes other rules; those of stock stay."""
+        self.rules = [one for one in TELLINGS if one.name in chosen or one.form == STOCK]
+        self.open = open_where
+        for form, watcher in self.watchers.items():
+            watcher.reload(self.world.matcher(*self._written(form)), self._section(form))
 
     @rule()
     def restart(self) -> None:
-        self._restart()
+        self._begin_process()
 
-    def look_at_everything_and_send_everything(self) -> None:
-        """Complete looks and complete delivery, then the comparison."""
-        self._settle()
-        self._nothing_is_missed()
+    @precondition(lambda self: len(self.witness.told) > 3)
+    @rule()
+    def calm(self) -> None:
+        """Now and then nothing goes wrong for a while."""
+        self._calm()
+
+    @invariant()
+    def nothing_was_wrong(self) -> None:
+        """Also where kdsync's own code caught the error of a check."""
+        assert not self.witness.wrong
+        assert not self.chat.wrong
+
+    # --- looks
+
+    def _run(self, form: str, name: str, crash: int | None) -> None:
+        """One look and what must be known after it, if it came to its end."""
+        watcher, meter = self.watchers[form], self.world.meter
+        watcher.condition.pause_until = 0.0
+        self.witness.began = began = self.office.moment
+        missed, found = meter.counters.get("missed_changes", 0), self.witness.found_by_keys
+        was_open = self._open_now(began) | {name for name in self.open_ids if self._believed_open(name)}
+        self.fate.draw(crash)
+        try:
+            report: Report | None = getattr(watcher, name)()
+        except Crash:
+            self._begin_process()
+            return
+        finally:
+            self.fate.draw(None)
+            self.office.expect({}, {})
+        if report is not None:
+            event(f"{report.look} look")
+            assert meter.counters.get("missed_changes", 0) - missed == self.witness.found_by_keys - found
+            if form == FORM and (name == "sweep" or report.look == "first"):
+                self._open_is_known(began, was_open, report)
+            self._after(form, report, began)
+
+    def _after(self, form: str, report: Report, began: int) -> None:
+        if report.alarm:
+            self._alarm_is_right(form, began)
+        if form == STOCK and report.look == "full":
+            self._known(form, began, None, deletions=not report.alarm)
+        if form == FORM and report.look in ("dates", "full"):
+            self.witness.dates_looked_at()
+        if form == FORM and report.look in ("full", "keys"):
+            self._known(form, began, [*KEYS], deletions=not report.alarm)
+            self.witness.unpromised.clear()
+            self._also_unpromised(began)
+
+    def _open_is_known(self, began: int, was_open: set[Name], report: Report) -> None:
+        """What was open, or was thought to be, is what it was found to be."""
+        for name in was_open:
+            states = self.office.states(name, began)
+            if None not in states[1:] and (states[0] or not report.alarm):  # deleted meanwhile: for the next look
+                self.witness.expect_fresh(name, began, report.look, light(self._of(FORM)))
+        self.open_ids = {name for name in self._open_now(began) if None not in self.office.states(name, began)}
+
+    def _known(self, form: str, began: int, keys: list[str] | None, *, deletions: bool) -> None:
+        for name in self.office.history:
+            if name[0] == form and (deletions or None not in self.office.states(name, began)):
+                self.witness.expect_fresh(name, began, "all", keys)
+
+    def _alarm_is_right(self, form: str, began: int) -> None:
+        """Only a form that lost all it had, or many at once, is taken for one that cannot be seen."""
+        known = [name for name, found in self.witness.believed.items() if name[0] == form and found.state is not None]
+        gone = [name for name in known if None in self.office.states(name, began)]
+        assert len(gone) == len(known) or len(gone) > 10
+
+    def _open_now(self, began: int) -> set[Name]:
+        return {name for name in self.office.history if self._is_open(self.office.states(name, began)[0], name)}
+
+    def _is_open(self, state: State, name: Name) -> bool:
+        if state is None or name[0] != FORM:
+            return False
+        return bool(state["FDocumentStatus"] != "C" or (self.open and state["FAlive"] == "yes"))
+
+    def _believed_open(self, name: Name) -> bool:
+        """A document that was open, unless another look has found it approved since."""
+        found = self.witness.believed.get(name)
+        return bool(self.open or (found and found.state and found.state["FDocumentStatus"] != "C"))
+
+    def _changed(self, name: Name, was: State, now: State) -> None:
+        horizon = self.office._ago(LOOKBACK - 1)
+        self.witness.changed(name, was, now, horizon=horizon, is_open=self._is_open(now, name))
+
+    def _also_unpromised(self, began: int) -> None:
+        """What changed during a look at all keys may still be for the next one to find."""
+        for name in self.office.history:
+            if name[0] == FORM and len(self.office.states(name, began)) > 1:
+                self.witness.unpromised.add(name)
+
+    # --- the process
+
+    def _begin_process(self) -> None:
+        """Nothing of an earlier process is left but its store."""
+        self.fate.draw(None)
+        self.chat.forget_unwritten()
+        self.world.db.close()
+        self.world = World(self.folder, lambda _clock: self.office, lambda: self.chat, self.world.clock)
+        self.world.looks = replace(self.world.looks, lookback=lambda: LOOKBACK)
+        self.fate.watch(self.world.db)
+        self.watchers = {
+            form: self.world.watch(*self._written(form), section=self._section(form), form=form)
+            for form in (FORM, STOCK)
+        }
+
+    def _of(self, form: str) -> list[Telling]:
+        return [one for one in self.rules if one.form == form]
+
+    def _written(self, form: str) -> Any:
+        return rules(*(one.written for one in self._of(form)))
+
+    def _section(self, form: str) -> FormSection:
+        return FormSection(mode="full") if form == STOCK else FormSection(open=self.open)
+
+    # --- when all is quiet
+
+    def _calm(self) -> None:
+        self.world.clock.advance(400)
+        for form, look in ((FORM, "tick"), (FORM, "tick"), (FORM, "sweep"), (FORM, "reconcile"), (STOCK, "tick")):
+            self._run(form, look, None)
+            assert not self.watchers[form].condition.failures
+        for _ in range(14):
+            self.world.clock.advance(2000)
+            self.world.deliver(200)
+            while self.world.receipts.step():
+                pass
         self._everything_was_told_once()
 
-    # --- what must hold at any moment
-
-    @invariant()
-    def the_cursor_is_never_ahead_of_kingdees_clock(self) -> None:
-        with self.world.db.read() as tx:
-            for cursor in forms.everything(tx, "acct"):
-                assert cursor.newest <= cursors.server_local(self.world.clock.now() + timedelta(seconds=1), ZONE)
-
-    @invariant()
-    def no_event_of_a_document_is_left_out(self) -> None:
-        with self.world.db.read() as tx:
-            versions = dict(tx.execute(select(documents.c.doc_id, documents.c.version)).fetchall())
-            found = Counter(tx.execute(select(events.c.doc_id)).scalars())
-        for doc_id, version in versions.items():
-            assert found[doc_id] == version - (doc_id in self.baseline)
-
-    @invariant()
-    def the_look_at_all_keys_finds_nothing_that_others_missed(self) -> None:
-        assert self.world.meter.counters.get("missed_changes", 0) == 0
-
-    @invariant()
-    def nobody_sees_anything_twice(self) -> None:
-        seen = Counter((user, message) for users, message in self.world.dingtalk.shown for user in users)
-        assert not [key for key, count in seen.items() if count > 1]
-
-    def _settle(self) -> None:
-        """Complete looks and complete delivery, without trouble; the dead are told."""
-        self.world.watcher.condition.pause_until = 0.0
-        self.world.poll(1)
-        self.world.watcher.sweep()
-        self.world.watcher.reconcile()
-        for _ in range(12):
-            self.world.clock.advance(4000)
-            self.world.deliver(200)
-
-    def _nothing_is_missed(self) -> None:
-        """What kdsync believes is what Kingdee shows."""
-        there = {str(i): d for i, d in self.world.kingdee.documents.items() if i not in self.world.kingdee.hidden}
-        with self.world.db.read() as tx:
-            rows = tx.execute(select(documents.c.doc_id, documents.c.is_gone, documents.c.row)).fetchall()
-            alarm = forms.by_id(tx, 1).alarm
-        layout = self.world.watcher._prepared()[0].layout
-        believed = {doc_id: self.world.seal.open(row) for doc_id, is_gone, row in rows if not is_gone}
-        if not alarm:
-            assert believed.keys() == there.keys()
-        for doc_id, document in there.items():
-            row = dict(zip(layout.heads, believed[doc_id], strict=True))
-            assert row["FDocumentStatus"] == document["FDocumentStatus"]
-            assert float(row["FAmount"]) == float(document["FAmount"])
-
     def _everything_was_told_once(self) -> None:
-        """Each kind of each event reached each recipient of each rule once, or is dead and `fallback` knows."""
-        with self.world.db.read() as tx:
-            expected: Counter[tuple[str, str]] = Counter()
-            for kinds in tx.execute(select(events.c.kinds)).scalars():
-                for kind in kinds.split():
-                    for name, people in LISTENS.get(kind, {}).items():
-                        expected.update((name, person) for person in people)
-            joined = select(notifications.c.rule, letters.c.target, letters.c.state).join_from(
-                letters, notifications, letters.c.notification_id == notifications.c.id
-            )
-            rows = tx.execute(joined.where(notifications.c.rule != "kdsync")).fetchall()
-        event(f"told {min(len(rows), 5)} or more")
-        assert Counter((name, target) for name, target, _ in rows) == expected
-        assert {state for _, _, state in rows} <= {outbox.ACCEPTED, outbox.DEAD}
-        accepted = sum(state == outbox.ACCEPTED for _, _, state in rows)
-        shown = sum(len([u for u in users if u != "ops"]) for users, _ in self.world.dingtalk.shown)
-        dead = sum(state == outbox.DEAD for _, _, state in rows)
-        assert shown - dead <= accepted <= shown  # one that is dead may have been shown before its answer was lost
-        assert len([1 for users, _ in self.world.dingtalk.shown if "ops" in users]) >= dead
-
-    def _some(self, data: st.DataObject) -> int | None:
-        there = [i for i in self.world.kingdee.documents if i not in self.world.kingdee.hidden]
-        return data.draw(st.sampled_from(there)) if there else None
-
-    @contextmanager
-    def _trouble(self, fail: int | None, crash: int | None) -> Iterator[None]:
-        """Kingdee fails at its n-th answer; the process ends before or after its n-th commit."""
-        if fail:
-            self.world.kingdee.fail_in = fail
-        write, count = Database.write, [0]
-
-        @contextmanager
-        def fatal(db: Database) -> Iterator[Any]:
-            count[0] += 1
-            if crash and count[0] == crash:
-                raise Crash
-            with write(db) as tx:
-                yield tx
-            if crash and count[0] + 1 == crash:
-                raise Crash
-
-        Database.write = fatal  # type: ignore[assignment,method-assign]
-        try:
-            yield
-        except Crash:
-            self._restart()
-        finally:
-            Database.write = write  # type: ignore[method-assign]
-            self.world.kingdee.fail_in = 0
-
-    def _restart(self) -> None:
-        world = self.world
-        world.watch(*rules(*RULES))
-        world.dispatch = Dispatch(
-            world.db, world.seal, world.dingtalk, world.clock, world.random, world.meter, world.notices
+        """Each notification reached each recipient once, or is dead and `fallback` knows."""
+        people = {one.name: one.people for one in TELLINGS}
+        due = Counter[tuple[str, ...]]()
+        for told, count in self.witness.told.items():
+            due.update({(*told, person): count for person in people[told[2]]})
+        rows = self.witness.ask(
+            "SELECT n.form, n.doc_id, n.rule, n.kind, o.target, o.state, o.id FROM outbox o "
+            "JOIN notifications n ON n.id = o.notification_id WHERE n.rule <> 'kdsync'"
         )
-        world.clock.advance(61)
+        written = Counter(tuple(row[:5]) for row in rows)
+        assert not due - written
+        assert not written - due
+        assert {row[5] for row in rows} <= {"accepted", "dead"}
+        shown = Counter(sight.letter for sight in self.chat.sights)
+        assert all(shown[row[6]] >= 1 for row in rows if row[5] == "accepted")
+        dead = [row for row in rows if row[5] == "dead"]
+        notices = self.witness.ask("SELECT count(*) FROM notifications WHERE rule = 'kdsync' AND kind = 'dead'")
+        assert notices == [(len(dead),)]
+        self._nobody_saw_anything_twice()
+        event(f"told {min(len(rows) // 10 * 10, 50)} or more")
+
+    def _nobody_saw_anything_twice(self) -> None:
+        """Unless nobody knew at midnight whether it had been shown."""
+        shown = Counter(sight.letter for sight in self.chat.sights)
+        for letter in (letter for letter, count in shown.items() if count > 1):
+            tries = self.witness.ask("SELECT at, outcome FROM attempts WHERE outbox_id = ? ORDER BY id", letter)
+            days = {sight.day for sight in self.chat.sights if sight.letter == letter}
+            assert len(days) == shown[letter], f"twice on one day: {tries}"
 
 
 TestPromises = Promises.TestCase
 TestPromises.settings = settings(
-    max_examples=EXPLORE or 60,
-    stateful_step_count=30,
+    max_examples=EXPLORE or EXAMPLES,
+    stateful_step_count=25,
     deadline=None,
     derandomize=not EXPLORE,
     suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate] if HUNT else [Phase.generate, Phase.shrink],
 )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -282,11 +282,17 @@ class Counts:
 
 
 class World:
-    """The services around the two fakes."""
+    """The services around the two fakes, or around more elaborate ones."""
 
-    def __init__(self, folder: Path) -> None:
-        self.clock = FakeClock(START)
-        self.kingdee, self.dingtalk, self.meter = FakeKingdee(self.clock), FakeDingTalk(), Counts()
+    def __init__(
+        self,
+        folder: Path,
+        kingdee: Callable[[FakeClock], FakeKingdee] = FakeKingdee,
+        dingtalk: Callable[[], FakeDingTalk] = FakeDingTalk,
+        clock: FakeClock | None = None,
+    ) -> None:
+        self.clock = clock or FakeClock(START)
+        self.kingdee, self.dingtalk, self.meter = kingdee(self.clock), dingtalk(), Counts()
         self.db, self.seal = Database(f"sqlite:///{folder}/kdsync.db"), Seal()
         self.db.migrate()
         self.settings = _settings()
@@ -303,10 +309,10 @@ class World:
         self.receipts = Receipts(self.db, self.seal, self.dingtalk, self.clock, self.meter, self.notices)
         self.watcher = self.watch(rule())
 
-    def watch(self, *rules: RuleSection, section: FormSection | None = None) -> Watcher:
+    def watch(self, *rules: RuleSection, section: FormSection | None = None, form: str = FORM) -> Watcher:
         """A new watcher on the same store, as after a restart."""
         self.watcher = Watcher(
-            form=FORM,
+            form=form,
             db=self.db,
             seal=self.seal,
             source=self.kingdee,
