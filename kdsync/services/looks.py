@@ -5,7 +5,7 @@ A look pages through Kingdee and hands each page to `Ingest`; the network is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -24,7 +24,7 @@ from kdsync.store import forms, moments
 from kdsync.store.database import Database
 from kdsync.store.forms import FormCursor
 from kdsync.sync import cursor as cursors
-from kdsync.sync.diff import UNREADABLE, Snapshot, changed_keys, differing_heads
+from kdsync.sync.diff import Snapshot, agree, differs
 
 log = logs.get("looks")
 TOGETHER = 4_000  # documents of a first look in one transaction
@@ -135,7 +135,7 @@ class Looks:
             known = self._known(watch, page)
             ids = [str(row[0]) for row in page.rows]
             seen.update(ids)
-            moved = [i for i, row in zip(ids, page.rows, strict=True) if _differs(known.get(i), row, watch.light)]
+            moved = [i for i, row in zip(ids, page.rows, strict=True) if differs(known.get(i), row, watch.light)]
             again.extend(moved)
             entered = {i for i in ids if i not in open_before} - set(moved)
             self._mark(watch, entered, is_open=True)
@@ -161,27 +161,32 @@ class Looks:
             if not found and not ends:
                 return  # the rest has its turn at the next sweeps: a form that shows nothing is not to be hammered
 
-    def by_keys(self, watch: Watch, cursor: FormCursor, matcher: Matcher, looks: Callable[[], object]) -> Report:
-        """All keys: finds deletions and whatever the other looks missed.
+    def by_keys(
+        self, watch: Watch, cursor: FormCursor, matcher: Matcher, looks: Callable[[], object], report: Report
+    ) -> None:
+        """All keys: finds deletions and whatever the other looks missed. `report` tells also where it is cut off.
 
         A document that differs may merely be newer than the last look, so `looks` (the other looks) run first; only
-        what differs even then was missed.
+        what differs even then, and is still what it was, was missed.
         """
-        report, census, suspects, began = Report("keys"), Census(), list[str](), ""
+        census, suspects, began = Census(), dict[str, Row](), ""
         for page in report.watched(self.source.pages(watch.keys, "", sure=_always)):
             began = began or self._local(page.server_now)
             census.newest = self._newest(watch.keys, page.rows, census.newest, began)
-            known = self._known(watch, page)
             report.documents += len(page.rows)
-            suspects.extend(str(row[0]) for row in page.rows if _differs(known.get(str(row[0])), row, watch.keys))
+            suspects |= self._differing(watch, {str(row[0]): row for row in page.rows})
             census.add(page.rows, watch.keys)
         if suspects:
             looks()
-            before = report.events
-            self._reread(watch, suspects, matcher, report, is_open=None)
-            report.missed = report.events - before
+            found = self._differing(watch, suspects)
+            self._reread(watch, found, matcher, report, is_open=None, missed=found)
         self._judge(watch, cursor, census, matcher, report)
-        return report
+
+    def _differing(self, watch: Watch, rows: Mapping[str, Row]) -> dict[str, Row]:
+        """Those rows of the key look that are not what is known of their documents."""
+        with self.db.read() as tx:
+            known = watch.snapshots.get(tx, list(rows))
+        return {doc_id: row for doc_id, row in rows.items() if differs(known.get(doc_id), row, watch.keys)}
 
     def _reread(
         self,
@@ -192,8 +197,12 @@ class Looks:
         *,
         is_open: bool | None,
         ends: bool = False,
+        missed: Mapping[str, Row] | None = None,
     ) -> dict[str, Row]:
-        """Read documents in full and take them; returns those that were there. `ends`: nothing more is to come."""
+        """Read documents in full and take them; returns those that were there. `ends`: nothing more is to come.
+
+        `missed` are rows of the key look: what happened to documents that are still the same was missed so far.
+        """
         found: dict[str, Row] = {}
         wanted = list(dict.fromkeys(ids))
         horizon = cursors.horizon(self._cursor(watch).newest, self.lookback()) if wanted else ""
@@ -203,7 +212,10 @@ class Looks:
                 watch, page.rows, matcher, found_by=report.look, is_open=is_open, last=last, horizon=horizon
             )
             report.add(step, 0)
-            found.update((str(row[0]), row) for row in page.rows)
+            rows = {str(row[0]): row for row in page.rows}
+            same = {i for i in missed or {} if i in rows and agree(rows[i], watch.layout, missed[i], watch.keys)}
+            report.missed += sum(doc_id in same for _form, doc_id, *_ in step.events)
+            found |= rows
         return found
 
     def _judge(self, watch: Watch, cursor: FormCursor, census: Census, matcher: Matcher, report: Report) -> None:
@@ -267,13 +279,6 @@ def _gathered(pages: Iterable[Page]) -> Iterator[tuple[list[Row], datetime]]:
         if rows and server_now:
             yield rows, server_now
         raise
-
-
-def _differs(old: Snapshot | None, row: list[object], layout: Layout) -> bool:
-    """Whether a light row differs from the snapshot in content; True for a document never seen or deleted."""
-    if old is None or old.is_gone or old.layout is UNREADABLE:
-        return True
-    return bool(differing_heads(old, row, layout) or changed_keys(old, row, layout))
 
 
 def _key(stored: str | None) -> str | int | None:

@@ -132,7 +132,12 @@ class Watcher:
             if watch.open_where:
                 self._count(self.looks.open(watch, self._usable()))
 
-        report = self.looks.by_keys(watch, cursor, self._usable(), others)
+        report = Report("keys")
+        try:
+            self.looks.by_keys(watch, cursor, self._usable(), others, report)
+        except EdgeError:
+            self._count_missed(report)
+            raise
         self._keys_wanted = False  # not before: where the look failed it is still wanted
         return report
 
@@ -197,7 +202,7 @@ class Watcher:
         labels = {"form": self.form, "look": report.look}
         self.meter.count("looks", labels=labels)
         self.meter.count("events", report.events, labels={"form": self.form})
-        self.meter.count("missed_changes", report.missed, labels={"form": self.form})
+        self._count_missed(report)
         if report.alarm:
             self.notices.raise_(f"vanished {self.form}", "vanished", form=self.form, alarm=report.alarm)
         elif report.look in ("keys", "full"):
@@ -210,6 +215,9 @@ class Watcher:
             self.on_told()
         level = log.info if report.events else log.debug
         level("poll.finished", form=self.form, look=report.look, documents=report.documents, events=report.events)
+
+    def _count_missed(self, report: Report) -> None:
+        self.meter.count("missed_changes", report.missed, labels={"form": self.form})
 
     def _failed(self, error: EdgeError) -> None:
         condition = self.condition

@@ -109,6 +109,18 @@ def differing_heads(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:
     return frozenset(heads[at] for was, at in places if not same(old.row[was], row[at]))
 
 
+def differs(old: Snapshot | None, row: Row, layout: Layout) -> bool:
+    """Whether a row with fewer columns differs from the snapshot; True for a document never seen or deleted."""
+    if old is None or old.is_gone or old.layout is UNREADABLE:
+        return True
+    return bool(differing_heads(old, row, layout) or changed_keys(old, row, layout))
+
+
+def agree(row: Row, layout: Layout, other: Row, other_layout: Layout) -> bool:
+    """Whether two rows of one document, read with different columns, say the same where both say something."""
+    return not differing_heads(Snapshot(0, layout, row), other, other_layout)
+
+
 @lru_cache(maxsize=256)
 def _common(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[tuple[int, int], ...]:
     place = {key: at for at, key in enumerate(old)}

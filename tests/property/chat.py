@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from kdsync.clock import FakeClock
@@ -49,7 +50,7 @@ class Chat(FakeDingTalk):
         self.point: Callable[[], None] = lambda: None
         self.during: Callable[[], None] = lambda: None  # somebody does something while a call is under way
         self.sights: list[Sight] = []
-        self.taken: dict[str, str] = {}  # letters whose acceptance was answered and must have been noted
+        self.taken: set[str] = set()  # letters whose acceptance was answered and must have been noted
         self.strangers: frozenset[str] = frozenset({"x1"})  # outside the app's visible range
         self.refuses: frozenset[str] = frozenset()  # for whom a call is refused as a whole
         self.a_day = 500
@@ -83,14 +84,14 @@ class Chat(FakeDingTalk):
         self.point()
         if outcome != "ok":
             raise EdgeError("dingtalk", OUTCOMES[outcome], outcome, outcome, retry_after=PAUSES.get(outcome))
-        self.taken |= {letter: "ok" for letter in letters.values()}
+        self.taken.update(letters.values())
         return f"task{self.calls}"
 
     def forget_unwritten(self) -> None:
         """The process ended: what it was answered and did not write down is unknown to it."""
         for letter in list(self.taken):
             if self._ask("SELECT state FROM outbox WHERE id = ?", letter) != [("accepted",)]:
-                del self.taken[letter]
+                self.taken.remove(letter)
 
     def _leased(self, channel: str, targets: Sequence[str], message: bytes) -> dict[str, str]:
         """The letters that a call is for, by target; each must be leased, in a commit before the call."""
@@ -110,7 +111,7 @@ class Chat(FakeDingTalk):
             if user not in self.strangers and not same and len(had) < self.a_day:
                 self.sights.append(Sight(letter, user, today, message))
 
-    def _ask(self, query: str, *values: object) -> list[tuple[object, ...]]:
+    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         file = sqlite3.connect(self.path)
         try:
             return file.execute(query, values).fetchall()

@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Any
 
 from kdsync.clock import FakeClock
+from kdsync.clock import FakeClock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Facts, Layout, Page
 from kdsync.services.ports import Known
@@ -20,7 +21,7 @@ from tests.unit.services.world import FORM, ZONE, FakeKingdee, _row
 
 STOCK = "STK_Inventory"
 DATES = ("FCreateDate", "FModifyDate", "FApproveDate")
-NO_PARTS: dict[str, None] = dict.fromkeys(
+NO_PARTS: dict[str, Any] = dict.fromkeys(
     ("number", "status", "cancel", "close", "created", "modified", "approved", "creator", "modifier", "approver")
 )
 State = dict[str, Any] | None  # None: it is not there
@@ -67,19 +68,22 @@ class Office(FakeKingdee):
     def _act_on(self, verb: str, pick: int, amount: int) -> None:
         form = STOCK if verb in ("count", "used up") else FORM
         there = sorted(self.forms[form])
-        if not there:
-            return
-        ident = there[pick % len(there)]
-        old = self.forms[form][ident]
         if verb in ("remove", "used up"):
             if len(there) > 1:
-                self._save(form, ident, None)
-        elif verb == "late new":
-            self._late_new(ident, amount)
-        else:
-            values = WORK[verb](old, self.now(), self._ago(LATE[amount % len(LATE)]), amount)
-            if values is not None:
-                self._save(form, ident, {**old, **values})
+                self._save(form, there[pick % len(there)], None)
+        elif verb == "late new" and there:
+            self._late_new(there[pick % len(there)], amount)
+        elif verb in WORK:
+            self._work(form, verb, pick, amount)
+
+    def _work(self, form: str, verb: str, pick: int, amount: int) -> None:
+        """To one of those documents to which that can be done."""
+        now, then = self.now(), self._ago(LATE[amount % len(LATE)])
+        after = {i: WORK[verb](document, now, then, amount) for i, document in self.forms[form].items()}
+        able = [ident for ident, values in sorted(after.items()) if values is not None]
+        if able:
+            ident = able[pick % len(able)]
+            self._save(form, ident, {**self.forms[form][ident], **(after[ident] or {})})
 
     def _late_new(self, ident: int, amount: int) -> None:
         """Begun before others that have been read, with a lower id; committed only now."""
@@ -233,4 +237,3 @@ def _matching(where: str) -> Callable[[Mapping[str, Any]], bool]:
     text = re.sub(r"(F\w+)( in )", r"d['\1']\2", text)
     code = compile(re.sub(r"(F\w+)=", r"d['\1']==", text), where, "eval")
     return lambda document: bool(eval(code, {}, {"d": document}))  # noqa: S307  # the test's own text
-

@@ -54,8 +54,7 @@ class Telling:
         return [str(one).partition(":")[2] for one in self.written["to"]]
 
 
-def _told(name: str, on: Any, *to: str, form: str = FORM, when: str = "") -> dict[str, Any]:
-    asks = {"when": when} if when else {}
+def _told(name: str, on: Any, *to: str, form: str = FORM, **asks: Any) -> dict[str, Any]:
     body = "{{ doc.FAmount }}" if form == FORM else "{{ doc.FBaseQty }}"
     message = {"title": f"{name} {{{{ event.number }}}}", "body": body}
     return {"id": name, "form": form, "on": on, "to": list(to), "message": message, **asks}
@@ -69,10 +68,11 @@ TELLINGS = (
     _kinds("approved", "approved", "user:u1", "user:u2"),
     _kinds("sent", "submitted rejected", "user:u1"),
     _kinds("gone", "deleted voided closed unapproved", "user:u1", "group:g"),
-    Telling(_told("amount", [{"changed": ["FAmount"]}], "user:u2"), keys=frozenset({"FAmount"})),
+    Telling(_told("amount", [{"changed": ["FAmount"]}], "user:u2", storm=2), keys=frozenset({"FAmount"})),
     Telling(_told("rows", [{"changed": ["entries.FQty"]}], "user:u3"), keys=frozenset({"entries"})),
     Telling(
-        _told("large", [{"becomes": "doc.FAmount >= 5"}], "user:u3"), becomes=lambda values: amount(values) >= Decimal(5)
+        _told("large", [{"becomes": "doc.FAmount >= 5"}], "user:u3"),
+        becomes=lambda values: amount(values) >= Decimal(5),
     ),
     Telling(
         _told("noted", ["created", {"changed": ["FNote"]}], "user:u2", when="doc.FAmount > 3"),
@@ -81,7 +81,7 @@ TELLINGS = (
         when=lambda values: amount(values) > Decimal(3),
     ),
     Telling(
-        _told("stock", ["created", "deleted", {"changed": ["FBaseQty"]}], "user:u1", form=STOCK),
+        _told("stock", ["created", "deleted", {"changed": ["FBaseQty"]}], "user:u1", form=STOCK, storm=1),
         frozenset({"created", "deleted"}),
         frozenset({"FBaseQty"}),
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -9,6 +10,8 @@ from typing import Any
 import pytest
 
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind
+from kdsync.model import Layout, Page
+from kdsync.services.looks import Looks, Report
 from kdsync.settings.schema import FormSection
 from kdsync.store import documents, forms, notifications
 from tests.unit.services.world import World, rules
@@ -21,6 +24,14 @@ def told(world: World) -> list[tuple[str, str]]:
     with world.db.read() as tx:
         due = notifications.due(tx, world.seal, world.clock.now() + timedelta(seconds=1))
         return [(notification.rule, notification.number) for notification in due]
+
+
+def out_of_reach(world: World) -> None:
+    """Look, and let a later document move the cursor, so that no look by dates sees the others again."""
+    world.poll()
+    world.clock.advance(1_000)
+    world.kingdee.create("C", "LATER")
+    world.poll()
 
 
 def test_the_first_look_notifies_nobody(world: World) -> None:
@@ -244,6 +255,65 @@ def test_a_change_newer_than_the_last_look_is_not_counted_as_missed(world: World
     world.watcher.reconcile()
     assert told(world) == [("approved", "FRESH")]
     assert world.meter.counters["missed_changes"] == 0
+
+
+def test_a_change_during_the_look_at_all_keys_is_not_counted_as_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It was edited before the look, and approved when the look had just taken the edit."""
+    ident = world.kingdee.create("B", "BUSY")
+    world.poll()
+    world.kingdee.edit(ident, FAmount=2)
+    looked = world.looks.open
+
+    def then_approve(*args: Any, **named: Any) -> Report:
+        report = looked(*args, **named)
+        world.kingdee.move(ident, "C")
+        return report
+
+    monkeypatch.setattr(Looks, "open", lambda _looks, *args, **named: then_approve(*args, **named))
+    world.watcher.reconcile()
+    world.poll()
+    assert told(world) == [("approved", "BUSY")]
+    assert world.meter.counters["missed_changes"] == 0
+
+
+def test_what_changes_again_while_it_is_found_missing_would_have_been_found_anyway(world: World) -> None:
+    world.watch(*rules({"on": ["voided", "closed"]}))
+    ident = world.kingdee.create("C", "TWICE")
+    out_of_reach(world)
+    world.kingdee.write_back(ident, FCancelStatus="B")
+    by_ids = world.kingdee.by_ids
+
+    def edited_first(layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
+        world.clock.advance(1)
+        world.kingdee.edit(ident, FCloseStatus="B")
+        yield from by_ids(layout, ids)
+
+    world.kingdee.by_ids = edited_first  # type: ignore[method-assign]
+    world.watcher.reconcile()
+    assert told(world) == [("approved", "TWICE")] * 2
+    assert world.meter.counters["missed_changes"] == 0
+
+
+def test_what_was_missed_is_counted_also_where_the_look_is_cut_off(world: World) -> None:
+    ident = world.kingdee.create("C", "MISSED")
+    gone = world.kingdee.create("C", "GONE")
+    world.watch(*rules({"id": "voided", "on": ["voided"]}))
+    out_of_reach(world)
+    world.kingdee.write_back(ident, FCancelStatus="B")
+    world.kingdee.hidden.add(gone)
+    by_ids = world.kingdee.by_ids
+
+    def no_second_time(layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
+        if str(gone) in ids:
+            world.kingdee.failures.append(EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "cut"))
+        yield from by_ids(layout, ids)
+
+    world.kingdee.by_ids = no_second_time  # type: ignore[method-assign]
+    assert world.watcher.reconcile() is None
+    assert told(world) == [("voided", "MISSED")]
+    assert world.meter.counters["missed_changes"] == 1
 
 
 def test_a_field_that_kingdee_does_not_have_rests_its_rule_only(world: World) -> None:

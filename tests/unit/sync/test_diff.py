@@ -46,7 +46,12 @@ def test_every_transition_between_two_statuses_is_named_in_order(old: str, new: 
 
 @pytest.mark.parametrize(
     ("status", "passed"),
-    [("Z", (T.CREATED,)), ("A", (T.CREATED,)), ("B", (T.CREATED, T.SUBMITTED))],
+    [
+        ("Z", (T.CREATED,)),
+        ("A", (T.CREATED,)),
+        ("B", (T.CREATED, T.SUBMITTED)),
+        ("D", (T.CREATED, T.SUBMITTED, T.REJECTED)),
+    ],
 )
 def test_a_new_document_has_passed_what_its_status_needs(status: str, passed: tuple[T, ...]) -> None:
     assert kinds(None, row(status)) == passed
