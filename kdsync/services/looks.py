@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from types import MappingProxyType
 from zoneinfo import ZoneInfo
 
 from kdsync import logs
@@ -197,7 +198,7 @@ class Looks:
         *,
         is_open: bool | None,
         ends: bool = False,
-        missed: Mapping[str, Row] | None = None,
+        missed: Mapping[str, Row] = MappingProxyType({}),
     ) -> dict[str, Row]:
         """Read documents in full and take them; returns those that were there. `ends`: nothing more is to come.
 
@@ -213,7 +214,7 @@ class Looks:
             )
             report.add(step, 0)
             rows = {str(row[0]): row for row in page.rows}
-            same = {i for i in missed or {} if i in rows and agree(rows[i], watch.layout, missed[i], watch.keys)}
+            same = {i for i in missed if i in rows and agree(rows[i], watch.layout, missed[i], watch.keys)}
             report.missed += sum(doc_id in same for _form, doc_id, *_ in step.events)
             found |= rows
         return found

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kdsync.clock import FakeClock
+from kdsync.clock import Clock, FakeClock
 from kdsync.errors import EdgeError, FailureKind
 from tests.unit.services.world import START, FakeDingTalk
 
@@ -45,7 +45,7 @@ class Chat(FakeDingTalk):
 
     def __init__(self) -> None:
         super().__init__()
-        self.clock = FakeClock(START)
+        self.clock: Clock = FakeClock(START)
         self.path = Path()
         self.point: Callable[[], None] = lambda: None
         self.during: Callable[[], None] = lambda: None  # somebody does something while a call is under way

@@ -13,10 +13,9 @@ from functools import lru_cache
 from typing import Any
 
 from kdsync.clock import FakeClock
-from kdsync.clock import FakeClock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Facts, Layout, Page
-from kdsync.services.ports import Known
+from kdsync.services.ports import Known, Sure
 from tests.unit.services.world import FORM, ZONE, FakeKingdee, _row
 
 STOCK = "STK_Inventory"
@@ -36,6 +35,7 @@ class Office(FakeKingdee):
 
     def __init__(self, clock: FakeClock) -> None:
         super().__init__(clock)
+        self.time = clock
         self.forms: dict[str, dict[int, dict[str, Any]]] = {FORM: {}, STOCK: {}}
         self.history: dict[Name, list[tuple[int, State]]] = {}
         self.moment = 0  # counts the changes
@@ -57,7 +57,7 @@ class Office(FakeKingdee):
         """One thing that somebody does; nothing where it cannot be done to that document."""
         verb, pick, amount = action
         if verb == "wait":
-            self.clock.advance((0.003, 1, 5, 12, 40, 700, 90_000)[amount % 7])
+            self.time.advance((0.003, 1, 5, 12, 40, 700, 90_000)[amount % 7])
         elif verb == "new":
             self._save(FORM, self._free(FORM), _bill(self.now(), amount))
         elif verb == "arrive":
@@ -127,7 +127,15 @@ class Office(FakeKingdee):
             return Known(Facts(STOCK, pk="FID", **NO_PARTS))
         return Known(Facts(FORM, entry="FEntry" if list(rows) else None))
 
-    def pages(self, layout: Layout, where: str, *, after: Any = None, ahead: bool = False) -> Iterator[Page]:
+    def pages(
+        self,
+        layout: Layout,
+        where: str,
+        *,
+        after: Any = None,
+        ahead: bool = False,
+        sure: Sure | None = None,  # noqa: ARG002  # no page is cut short here
+    ) -> Iterator[Page]:
         assert ahead or after is None, "only a first look goes on somewhere"
         last, matches, first = int(after or 0), _matching(where), True
         while True:

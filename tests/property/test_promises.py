@@ -20,7 +20,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kdsync.errors import FailureKind
 from kdsync.rules.compile import CompiledRule, compile_rule
 from kdsync.rules.ruleset import Ruleset
-from kdsync.services.looks import Report
+from kdsync.services.report import Report
 from kdsync.services.match import Matcher
 from kdsync.services.watcher import Watcher
 from kdsync.settings.schema import FormSection

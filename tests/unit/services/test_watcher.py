@@ -11,7 +11,8 @@ import pytest
 
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind
 from kdsync.model import Layout, Page
-from kdsync.services.looks import Looks, Report
+from kdsync.services.looks import Looks
+from kdsync.services.report import Report
 from kdsync.settings.schema import FormSection
 from kdsync.store import documents, forms, notifications
 from tests.unit.services.world import World, rules
