@@ -20,8 +20,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kdsync.errors import FailureKind
 from kdsync.rules.compile import CompiledRule, compile_rule
 from kdsync.rules.ruleset import Ruleset
-from kdsync.services.report import Report
 from kdsync.services.match import Matcher
+from kdsync.services.report import Report
 from kdsync.services.watcher import Watcher
 from kdsync.settings.schema import FormSection
 from tests.property.chat import Chat
