@@ -15,7 +15,7 @@ from kdsync.errors import KdsyncError
 from kdsync.model import Content, Priority
 from kdsync.store import ledger, notifications
 from kdsync.store.database import Database
-from kdsync.store.notifications import HELD, Notification, Wanted
+from kdsync.store.notifications import GATHERED, HELD, Notification, Wanted
 from kdsync.store.sealing import Seal
 from tests.integration.company import FORM, Company
 
@@ -139,3 +139,14 @@ def test_what_is_held_is_given_up(held: Company, capsys: pytest.CaptureFixture[s
 def test_what_is_neither_a_storm_nor_a_form_with_held_messages(held: Company) -> None:
     with pytest.raises(KdsyncError, match="nothing of a form STK_Inventory is held"):
         outbox.release(held.config, ["STK_Inventory"], json_output=True)
+
+
+def test_what_a_crash_left_of_a_form_no_longer_watched_is_told_at_the_next_start(company: Company) -> None:
+    database = Database(f"sqlite:///{company.folder}/kdsync.db")
+    database.migrate()
+    left = replace(HELD_ONE, id="left", form="AP_Other", number="LEFT1", state=GATHERED, reason="", strange="")
+    with database.write() as tx:
+        notifications.add(tx, Seal(), [replace(left, contents={"zh": Content("LEFT1", "body")})])
+    database.close()
+    company.start()
+    company.until(lambda: company.shown("user1", "LEFT1"))
