@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import orjson
 
@@ -26,7 +26,7 @@ from kdsync.store import ledger
 from kdsync.store.database import Database
 from kdsync.store.outbox import WORK
 
-BOOK_FRESH = timedelta(hours=12)
+BOOK_FRESH = 12 * 3600.0  # seconds
 
 
 @dataclass
@@ -88,7 +88,7 @@ class DingTalkBook:
     contacts: Contacts
     clock: Clock
     _by_number: dict[str, list[str]] = field(default_factory=dict)
-    _read_at: datetime | None = None
+    _read_at: float | None = None  # monotonic
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def by_mobile(self, mobile: str) -> str | None:
@@ -98,9 +98,9 @@ class DingTalkBook:
     def by_job_number(self, number: str) -> str | None:
         """The userid of a job number; None where nobody or more than one person has it."""
         with self._lock:
-            if self._read_at is None or self.clock.now() - self._read_at > BOOK_FRESH:
+            if self._read_at is None or self.clock.monotonic() - self._read_at > BOOK_FRESH:
                 self._by_number = _by_job_number(self.contacts.everybody())
-                self._read_at = self.clock.now()
+                self._read_at = self.clock.monotonic()
         found = self._by_number.get(number, [])
         return found[0] if len(found) == 1 else None
 

@@ -6,16 +6,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
-
-from apscheduler.executors.pool import ThreadPoolExecutor
-from apscheduler.schedulers.background import BackgroundScheduler
-from apscheduler.triggers.interval import IntervalTrigger
 
 from kdsync import logs
 from kdsync.errors import ConfigurationError
 from kdsync.health import HealthServer
+from kdsync.schedule import Schedule
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.wiring import Wired, tune_interpreter
@@ -39,11 +36,7 @@ class Daemon:
         self._wake = threading.Event()
         self._reload = threading.Event()
         self._poke = threading.Event()
-        self._scheduler = BackgroundScheduler(
-            timezone=UTC,
-            executors={"default": ThreadPoolExecutor(LOOK_THREADS)},
-            job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
-        )
+        self._jobs = Schedule(LOOK_THREADS)
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatch", daemon=True)
         self._health: HealthServer | None = None
         self._turned = wired.clock.monotonic()
@@ -64,7 +57,7 @@ class Daemon:
             )
         self._dispatcher.start()
         self._schedule()
-        self._scheduler.start()
+        self._jobs.start()
         log.info("started", forms=sorted(wired.watchers), rules=len(wired.ruleset.rules), port=self.port)
 
     def run(self) -> int:
@@ -102,8 +95,8 @@ class Daemon:
         notify("STOPPING=1")
         self.stopping.set()
         self._wake.set()
-        self._scheduler.remove_all_jobs()
-        finished = threading.Thread(target=self._scheduler.shutdown, name="shutdown", daemon=True)
+        self._jobs.clear()
+        finished = threading.Thread(target=self._jobs.close, name="shutdown", daemon=True)
         finished.start()
         self._dispatcher.join(DRAIN)
         finished.join(DRAIN / 2)
@@ -132,7 +125,7 @@ class Daemon:
         return True
 
     def _schedule(self) -> None:
-        self._scheduler.remove_all_jobs()
+        self._jobs.clear()
         poll = self.wired.settings.main.poll
         for place, (form, watcher) in enumerate(sorted(self.wired.watchers.items())):
             start = 0.05 * place  # not all forms in the same instant
@@ -141,14 +134,12 @@ class Daemon:
             self._every(poll.reconcile, watcher.reconcile, f"keys {form}", min(poll.reconcile, FIRST_RECONCILE) + start)
             self.wired.meter.count("missed_changes", 0, {"form": form})
         self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0)
+        self._every(5.0, self.wired.timekeeper.report, "clocks", 1.0)
         self._every(30.0, self.wired.receipts.step, "receipts", 10.0)
         self._every(600.0, self.wired.upkeep.refresh_people, "people", 600.0)
 
     def _every(self, seconds: float, work: Callable[[], object], name: str, start: float) -> None:
-        first = datetime.now(UTC) + timedelta(seconds=start)
-        self._scheduler.add_job(
-            self._surely, IntervalTrigger(seconds=seconds, timezone=UTC), (name, work), id=name, next_run_time=first
-        )
+        self._jobs.every(seconds, name, partial(self._surely, name, work), start)
 
     def _surely(self, name: str, work: Callable[[], object]) -> None:
         """Run a job; an error of ours is logged whole and counted, and the job comes round again."""
@@ -176,6 +167,9 @@ class Daemon:
             pass
 
     def _turn(self) -> int:
+        jump = self.wired.timekeeper.step()
+        if jump:
+            self._jobs.move(jump)
         return self.wired.address.step() + self.wired.dispatch.step()
 
     def _surely_drain(self) -> None:

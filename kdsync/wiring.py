@@ -10,7 +10,7 @@ from random import Random
 
 from kdsync import logs
 from kdsync.bridges import CallLedger, DingTalkBook, DingTalkCourier, KingdeeSource, KnownAccount, RefusedLogins
-from kdsync.clock import Clock
+from kdsync.clock import Clock, KeptClock
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.dingtalk.groups import GroupRobots
@@ -27,6 +27,7 @@ from kdsync.services.notices import Notices
 from kdsync.services.people import People
 from kdsync.services.receipts import Receipts
 from kdsync.services.settle import Settle
+from kdsync.services.timekeeping import Timekeeper, first_time
 from kdsync.services.upkeep import Upkeep, month_of
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
@@ -59,11 +60,10 @@ class Wired:
     def __init__(self, loaded: Loaded, clock: Clock, random: Random) -> None:
         self.settings: Settings = loaded.settings
         self.ruleset: Ruleset = loaded.ruleset
-        self.clock = clock
         self.meter = Metrics()
         self.on_told: Callable[[], None] = lambda: None
         self._random = random
-        self._open_store()
+        self._open_store(clock)
         self._connect_kingdee()
         self._connect_dingtalk()
         self._build_services()
@@ -99,13 +99,14 @@ class Wired:
         """The languages that somebody reads; Chinese where nothing else is said."""
         return tuple(sorted({"zh", *self.settings.directory.locales.values()}))
 
-    def _open_store(self) -> None:
+    def _open_store(self, clock: Clock) -> None:
         store = self.settings.main.store
         self.db = Database(store.url)
         self._lock = hold_lock(self.db.path)
         self.db.migrate()
         self.seal = Seal(store.key.get_secret_value() if store.key else None)
         with self.db.write() as tx:
+            self.clock = KeptClock(clock, first_time(clock.now(), ledger.sign_of_life(tx)))
             ledger.prove_key(tx, self.seal, self.clock.now())
 
     def _connect_kingdee(self) -> None:
@@ -157,13 +158,18 @@ class Wired:
             people=self.people,
             watchers=lambda: self.watchers,
             monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
-            offsets=self._offsets,
             flush=self.calls.flush,
         )
-
-    def _offsets(self) -> dict[str, float | None]:
-        clocks = {"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock}
-        return {system: clock.offset() if clock.measured else None for system, clock in clocks.items()}
+        self.timekeeper = Timekeeper(
+            db=db,
+            clock=clock,
+            meter=self.meter,
+            notices=self.notices,
+            settings=lambda: self.settings,
+            watchers=lambda: self.watchers,
+            clocks={"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock},
+            ask=self.dingtalk.ask_time,
+        )
 
     def _progress(self, form: str, documents: int) -> None:
         self.watchers[form].condition.progress = documents

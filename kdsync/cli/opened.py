@@ -5,16 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import orjson
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
 from kdsync.errors import StoreError
 from kdsync.settings.load import Loaded, load
+from kdsync.store import ledger
 from kdsync.store.database import Database
 from kdsync.store.sealing import Seal
 
@@ -51,11 +53,17 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     Console(highlight=False).print(table)
 
 
-def ago(stored: str | None, now: datetime | None = None) -> str:
+def now_of(tx: Connection) -> datetime:
+    """The time as the daemon keeps it, which is not this machine's where that clock is plainly wrong."""
+    sign = ledger.sign_of_life(tx)
+    return datetime.now(UTC) + (sign[0] - sign[1] if sign else timedelta())
+
+
+def ago(stored: str | None, now: datetime) -> str:
     """How long ago a stored moment was, in words."""
     if not stored:
         return "never"
-    seconds = ((now or datetime.now(UTC)) - datetime.fromisoformat(stored)).total_seconds()
+    seconds = (now - datetime.fromisoformat(stored)).total_seconds()
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= size:
             return f"{seconds / size:.0f} {unit} ago"

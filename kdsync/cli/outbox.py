@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,7 @@ from rich.console import Console
 from sqlalchemy import Connection
 
 from kdsync.cli import storm
-from kdsync.cli.opened import SHORT, clock_time, opened, print_json, print_table
+from kdsync.cli.opened import SHORT, clock_time, now_of, opened, print_json, print_table
 from kdsync.errors import KdsyncError
 from kdsync.services.dispatch import HOLD
 from kdsync.store import ledger, outbox
@@ -25,7 +24,7 @@ def listing(config: Path, states: Sequence[str], limit: int, *, json_output: boo
     """What waits and what is dead, or the states asked for."""
     with opened(config) as (_loaded, database, seal), database.read() as tx:
         found = outbox.listing(tx, seal, states=states or (WAITING, LEASED, DEAD), limit=limit)
-        together = storm.listed(tx, datetime.now(UTC), limit, states)
+        together = storm.listed(tx, now_of(tx), limit, states)
     if json_output:
         print_json([_plain(letter, rule, number) for letter, rule, number in found] + together)
         return 0
@@ -69,7 +68,7 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
             if ids == ["all"]
             else [_one(tx, seal, ident)[0] for ident in ids]
         )
-        count = outbox.revive(tx, [letter.id for letter in letters], datetime.now(UTC))
+        count = outbox.revive(tx, [letter.id for letter in letters], now_of(tx))
         for channel in {letter.channel for letter in letters}:
             ledger.forget_fact(tx, HOLD + channel)
     return _told("sent again", count, json_output=json_output)
@@ -78,7 +77,7 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
 def release(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
     """Send one by one what a storm summed up, or what is held of a form."""
     with opened(config) as (_loaded, database, _seal), database.write() as tx:
-        count = sum(storm.release(tx, ident, datetime.now(UTC)) for ident in ids)
+        count = sum(storm.release(tx, ident, now_of(tx)) for ident in ids)
     return _told("released", count, json_output=json_output)
 
 
@@ -88,7 +87,7 @@ def drop(config: Path, ids: Sequence[str], reason: str, *, json_output: bool) ->
         forms = [ident for ident in ids if storm.is_held(tx, ident)]
         letters = [_one(tx, seal, ident)[0].id for ident in ids if ident not in forms]
         count = sum(storm.drop_held(tx, form, reason) for form in forms)
-        count += outbox.drop(tx, letters, datetime.now(UTC), reason)
+        count += outbox.drop(tx, letters, now_of(tx), reason)
     return _told("dropped", count, json_output=json_output)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
 from kdsync.cli import storm
-from kdsync.cli.opened import SHORT, ago, opened, print_json, print_table
+from kdsync.cli.opened import SHORT, ago, now_of, opened, print_json, print_table
 from kdsync.services.dispatch import HOLD
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
@@ -24,11 +24,13 @@ FRESH = 60.0  # seconds; the heartbeat is written every five
 def status(config: Path, *, json_output: bool) -> int:
     """Print it; 0 if the daemon runs and nothing is wrong, else 1 (with --json always 0)."""
     with opened(config) as (loaded, database, _seal):
-        found = gather(loaded, database, datetime.now(UTC))
+        with database.read() as tx:
+            now = now_of(tx)
+        found = gather(loaded, database, now)
     if json_output:
         print_json(found)
         return 0
-    _print(found)
+    _print(found, now)
     return 0 if found["running"] and not found["alarms"] and not found["outbox"].get("dead") else 1
 
 
@@ -46,7 +48,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         together = storm.listed(tx, now, limit=10)
     watched = set(loaded.ruleset.forms)
     return {
-        "running": bool(heartbeat) and (now - datetime.fromisoformat(heartbeat or "")).total_seconds() < FRESH,
+        "running": heartbeat is not None and abs((now - datetime.fromisoformat(heartbeat)).total_seconds()) < FRESH,
         "heartbeat": heartbeat,
         "forms": [_form(cursor, watched, now) for cursor in cursors],
         "outbox": {**counts, "oldest_waiting": oldest},
@@ -81,13 +83,14 @@ def _hold(channel: str, text: str) -> dict[str, str]:
     return {"channel": channel, "until": until, "kind": kind, "reason": reason}
 
 
-def _print(found: dict[str, Any]) -> None:
+def _print(found: dict[str, Any], now: datetime) -> None:
     console = Console(highlight=False)
     console.print(
-        "kdsync is running" if found["running"] else f"kdsync is not running (last sign {ago(found['heartbeat'])})"
+        "kdsync is running" if found["running"] else f"kdsync is not running (last sign {ago(found['heartbeat'], now)})"
     )
     rows = [
-        (f["form"], f["state"], ago(f["last_ok_at"]), f["alarm"] or f["last_error"] or "ok") for f in found["forms"]
+        (f["form"], f["state"], ago(f["last_ok_at"], now), f["alarm"] or f["last_error"] or "ok")
+        for f in found["forms"]
     ]
     print_table("\nForms", ("form", "state", "last look", "condition"), rows)
     states = [(state, count) for state, count in found["outbox"].items() if state != "oldest_waiting"]

@@ -27,6 +27,7 @@ from kdsync.settings.schema import DingTalkSection
 ACCESS_TOKEN = "v1.0/oauth2/accessToken"  # noqa: S105  # a path
 NOT_COUNTED = (FailureKind.RATE_LIMITED, FailureKind.QUOTA)  # "Calls refused for their rate are not counted"
 NEVER_SENT = ("address", "certificate", "connect", "proxy")
+NO_CACHE = {"Cache-Control": "no-cache"}
 IN_QUERY = re.compile(r"((?:access_token|sign|appsecret|appkey)=)[^&\s\"']+", re.IGNORECASE)
 
 
@@ -117,6 +118,16 @@ class DingTalkClient:
     def check_token(self) -> None:
         """Get a token, or raise the EdgeError that says why there is none."""
         self._tokens.get()
+
+    def ask_time(self) -> None:
+        """Have DingTalk answer something, so that its clock is measured: nothing is signed or counted.
+
+        Raises EdgeError where no answer comes.
+        """
+        try:
+            self._transport.exchange(Request(self.settings.api_url, b"", "GET", headers=NO_CACHE))
+        except ConnectionTroubleError as trouble:
+            raise self.failure(trouble.code, "the time", trouble.detail) from None
 
     def now(self) -> datetime:
         """The time by DingTalk's clock, as far as it is known."""

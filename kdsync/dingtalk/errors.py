@@ -159,6 +159,7 @@ MEANINGS: dict[str, Meaning] = {
     "http 413": Meaning(REFUSED, "the message is too long", RULE),
     "address": Meaning(CONFIGURATION, "the address cannot be used", HOSTS),
     "certificate": Meaning(CONFIGURATION, "DingTalk's certificate cannot be verified", AUTHORITY),
+    "too large": Meaning(TRANSIENT, "the answer is larger than any of DingTalk's", NETWORK, maybe_done=True),
     "connect": Meaning(TRANSIENT, "no connection to DingTalk", NETWORK),
     "proxy": Meaning(TRANSIENT, "no connection to DingTalk through the proxy", NETWORK),
     "tls": Meaning(TRANSIENT, "the encrypted connection broke", NETWORK, maybe_done=True),

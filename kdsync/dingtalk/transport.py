@@ -17,10 +17,22 @@ import urllib3.exceptions
 
 from kdsync.clock import Clock
 from kdsync.dingtalk.answers import Answer
+from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending
 from kdsync.server_clock import ServerClock
 
+LARGEST = 4 * 1024 * 1024  # bytes; no answer that kdsync asks for comes near it
+PATIENCE = 3  # an answer that trickles in is given up after so many time-outs
 CONNECT = 5.0  # seconds for each address of a host, which may have several
 NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
+PROXY = requests.exceptions.ProxyError
+TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
+    ((PROXY,), "proxy"),
+    ((requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError), "tls"),
+    ((requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError), "timeout"),
+    ((requests.exceptions.InvalidHeader,), "broken"),  # of the answer
+    ((ValueError,), "address"),  # requests' errors of the URL
+)
+"""What an error means, by the first of these that it is; else `broken`."""
 
 logging.getLogger("urllib3.connectionpool").setLevel(logging.INFO)  # its debug lines show the query, and so the token
 
@@ -51,6 +63,7 @@ class Transport:
     def __init__(self, clock: Clock, timeout: float) -> None:
         self._clock = clock
         self._timeouts = (min(CONNECT, timeout), timeout)
+        self._pools = ending(clock, PATIENCE * timeout)
         self._local = threading.local()
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
         self._lock = threading.Lock()
@@ -58,24 +71,25 @@ class Transport:
 
     def exchange(self, request: Request) -> Answer:
         """Send once, follow nothing. Raises ConnectionTroubleError."""
-        sent = self._clock.monotonic()
         try:
-            response = self._session(request.url).request(
-                request.method,
-                request.url,
-                params=request.query,
-                data=request.body,
-                headers={"Content-Type": "application/json; charset=utf-8", **request.headers},
-                timeout=self._timeouts,
-                allow_redirects=False,
-                verify=True,
-            )
-        except requests.RequestException as error:
+            return self._answer(request)
+        except TooLargeError as error:
+            trouble = ConnectionTroubleError("too large", str(error))
+        except NETWORK as error:
             trouble = connection_trouble(error)
-        else:
-            self.server_clock.hear(response.headers, sent)
-            return Answer(response.status_code, response.content)
         raise trouble  # outside of the except clause, so that the error with the URL is not chained to it
+
+    def _answer(self, request: Request) -> Answer:
+        """The session's adapter is asked itself: a session looks at where a redirect leads even if it does not go."""
+        session = self._session(request.url)
+        headers = {"Content-Type": "application/json; charset=utf-8", **request.headers}
+        asked = requests.Request(request.method, request.url, params=request.query, data=request.body, headers=headers)
+        prepared = session.prepare_request(asked)
+        adapter, sent = session.get_adapter(request.url), self._clock.monotonic()
+        proxies, verify = session.proxies, session.verify or True
+        with adapter.send(prepared, True, self._timeouts, verify, None, proxies) as response:
+            self.server_clock.hear(response.headers, sent)
+            return Answer(response.status_code, body_of(response, LARGEST))
 
     def close(self) -> None:
         """Close the connections of all threads."""
@@ -88,31 +102,35 @@ class Transport:
         sessions: dict[str, requests.Session] = self._local.__dict__
         host = "/".join(url.split("/", 3)[:3])  # with the scheme; the address may be no good, which requests will say
         if host not in sessions:
-            sessions[host] = requests.Session()
+            sessions[host] = self._new_session(host)
             with self._lock:
                 self._sessions.add(sessions[host])
         return sessions[host]
 
+    def _new_session(self, host: str) -> requests.Session:
+        """Proxies and certificate bundle are read from the environment once; a .netrc is nobody's business here."""
+        session = requests.Session()
+        found = session.merge_environment_settings(host, {}, None, None, None)
+        session.proxies, session.verify = dict(found["proxies"]), found["verify"] or True
+        session.trust_env = False
+        for scheme in ("http://", "https://"):
+            session.mount(scheme, Adapter(self._pools))
+        return session
 
-def connection_trouble(error: requests.RequestException) -> ConnectionTroubleError:
+
+def connection_trouble(error: Exception) -> ConnectionTroubleError:
     """What happened to the connection, without the URL."""
     chain = list(_chain(error))
     detail = next((cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror), "")
     return ConnectionTroubleError(_trouble_code(error, chain), detail)
 
 
-def _trouble_code(error: requests.RequestException, chain: list[BaseException]) -> str:
+def _trouble_code(error: Exception, chain: list[BaseException]) -> str:
     if any(isinstance(cause, ssl.SSLCertVerificationError) for cause in chain):
         return "certificate"
-    if isinstance(error, requests.exceptions.ProxyError):
-        return "proxy"
-    if isinstance(error, requests.exceptions.SSLError):
-        return "tls"
-    if any(isinstance(cause, NO_CONNECTION) for cause in chain):
+    if any(isinstance(cause, NO_CONNECTION) for cause in chain) and not isinstance(error, PROXY):
         return "connect"
-    if isinstance(error, requests.exceptions.Timeout):
-        return "timeout"
-    return "address" if isinstance(error, ValueError) else "broken"  # requests' errors of the URL are ValueErrors
+    return next((code for kinds, code in TROUBLES if isinstance(error, kinds)), "broken")
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:

@@ -6,6 +6,7 @@ and the headers of the session change, which keeps an idle poll cheap.
 
 from __future__ import annotations
 
+import re
 import socket
 import ssl
 import threading
@@ -13,7 +14,7 @@ import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, cast
+from typing import Any
 
 import requests
 import urllib3
@@ -21,18 +22,20 @@ import urllib3
 from kdsync import __version__
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending
 from kdsync.kingdee.answer import read_answer
 from kdsync.kingdee.errors import Symptom, failure
 from kdsync.server_clock import ServerClock
 from kdsync.settings.schema import KingdeeSection
 
-LARGEST = 64 * 1024 * 1024
-"""Bytes; a longer answer is refused before it is read."""
-PIECE = 256 * 1024
-NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
-"""All that `requests` and what lies under it raise."""
+LARGEST = 32 * 1024 * 1024
+"""Bytes; a longer answer is refused before it is read. Parsed, it may take twenty times as much memory."""
 PATIENCE = 10
 """An answer that trickles in is given up after so many time-outs."""
+LONGEST_PAUSE = 3600.0
+"""Seconds: no server is obeyed that asks for a longer pause."""
+COOKIE = re.compile(r"[ -~]{1,4096}")
+"""Names and values of cookies that can be sent back."""
 HEADERS = {
     "Content-Type": "application/json; charset=utf-8",
     "Accept": "application/json",
@@ -85,6 +88,7 @@ class Transport:
         self._on_call = on_call
         self._local = threading.local()
         self._sessions: weakref.WeakSet[requests.Session] = weakref.WeakSet()
+        self._pools = ending(clock, PATIENCE * settings.timeout)
         self._environment = self._from_environment(str(settings.ca_file) if settings.ca_file else None)
 
     def _from_environment(self, ca_file: str | None) -> dict[str, Any]:
@@ -116,6 +120,8 @@ class Transport:
         if session is None:
             session = self._local.session = requests.Session()
             session.trust_env = False  # read once, see above; and no .netrc
+            for scheme in ("http://", "https://"):
+                session.mount(scheme, Adapter(self._pools))
             self._local.prepared = {}
             self._sessions.add(session)
         return session
@@ -149,36 +155,24 @@ class Transport:
             response, date = self._send(request)
             with response:
                 exchange.status = response.status_code
-                body = self._body(response, read)
+                body = body_of(response, LARGEST)
+        except TooLargeError as error:
+            raise failure(Symptom(fault="too-large", detail=str(error)), read=read) from None
         except NETWORK as error:
             raise failure(symptom_of(error), read=read) from None
         exchange.size = len(body)
         pause = _retry_after(response.headers.get("Retry-After"))
         value = read_answer(response.status_code, body, read=read, retry_after=pause)
-        cookies = response.cookies.get_dict() if "Set-Cookie" in response.headers else {}
+        cookies = _cookies(response) if "Set-Cookie" in response.headers else {}
         now = self._server_clock.now()
         # The earlier of the two: a cursor may stay behind Kingdee's clock, and must never run ahead of it.
-        return Reply(value, min(date or now, now), cast("Mapping[str, str]", cookies))
+        return Reply(value, min(date or now, now), cookies)
 
     def _send(self, request: requests.PreparedRequest) -> tuple[requests.Response, datetime | None]:
         sent = self._clock.monotonic()
         adapter = self._session().get_adapter(request.url or "")
         response = adapter.send(request, stream=True, timeout=self._timeout, **self._environment)
         return response, self._server_clock.hear(response.headers, sent)
-
-    def _body(self, response: requests.Response, read: bool) -> bytes:
-        announced = response.headers.get("Content-Length", "")
-        if announced.isdecimal() and int(announced) > LARGEST:
-            raise failure(Symptom(fault="too-large", detail=f"{announced} bytes"), read=read)
-        pieces, size, started = [], 0, self._clock.monotonic()
-        while piece := response.raw.read1(PIECE, decode_content=True):
-            pieces.append(piece)
-            size += len(piece)
-            if size > LARGEST:
-                raise failure(Symptom(fault="too-large", detail=f"more than {LARGEST} bytes"), read=read)
-            if self._since(started) > PATIENCE * self._timeout:
-                raise failure(Symptom(fault="timeout", detail="the answer trickles in"), read=read)
-        return b"".join(pieces)
 
     def _since(self, started: float) -> float:
         return self._clock.monotonic() - started
@@ -196,7 +190,13 @@ def _prepare(session: requests.Session, url: str) -> requests.PreparedRequest:
 
 
 def _retry_after(header: str | None) -> float | None:
-    return float(header) if header and header.isdecimal() else None
+    return min(float(header), LONGEST_PAUSE) if header and header.isdecimal() else None
+
+
+def _cookies(response: requests.Response) -> dict[str, str]:
+    """The cookies of an answer, as far as a header can hold them: any other would spoil every call from now on."""
+    found = response.cookies.get_dict().items()
+    return {name: text for name, text in found if COOKIE.fullmatch(name) and text and COOKIE.fullmatch(text)}
 
 
 _FAULTS: tuple[tuple[type[BaseException], str], ...] = (

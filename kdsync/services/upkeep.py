@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from kdsync import logs
-from kdsync.clock import Clock
+from kdsync.clock import KeptClock
 from kdsync.delivery.limits import SHANGHAI
 from kdsync.errors import EdgeError
 from kdsync.services.notices import Notices
@@ -19,7 +19,6 @@ from kdsync.store.database import Database
 
 log = logs.get("upkeep")
 WARN_AT = (0.8, 1.0)
-OFFSET_NOTICE = 60.0  # seconds
 
 
 def month_of(moment: datetime) -> str:
@@ -32,23 +31,21 @@ class Upkeep:
     """One `step` every few seconds."""
 
     db: Database
-    clock: Clock
+    clock: KeptClock
     meter: Meter
     notices: Notices
     people: People
     watchers: Callable[[], Mapping[str, Watcher]]
     monthly_calls: Callable[[], int]
-    offsets: Callable[[], Mapping[str, float | None]]
     flush: Callable[[], None]  # writes down the calls counted in memory
 
     def step(self) -> None:
-        """Write the heartbeat, set the gauges, mind the quota and the clocks."""
+        """Write the heartbeat, set the gauges, mind the quota."""
         now = self.clock.now()
         self.flush()
         self._heartbeat(now)
         self._outbox()
         self._quota(now)
-        self._clocks(now)
 
     def refresh_people(self) -> None:
         """Ask anew for people last asked for more than a day ago."""
@@ -63,7 +60,7 @@ class Upkeep:
         with self.db.read() as tx:
             ids = {cursor.form: cursor for cursor in forms.of_forms(tx, list(self.watchers()))}
         with self.db.write() as tx:
-            ledger.put_fact(tx, "heartbeat", moments.text(now), now)
+            ledger.put_fact(tx, ledger.SIGN, moments.text(now), self.clock.machine.now())
             for form, watcher in self.watchers().items():
                 ok, cursor = watcher.condition.last_ok, ids.get(form)
                 if cursor:
@@ -91,12 +88,3 @@ class Upkeep:
             if used >= share * limit:
                 percent = f"{share:.0%}"
                 self.notices.raise_(f"quota {month} {percent}", "quota", used=used, limit=limit, percent=percent)
-
-    def _clocks(self, now: datetime) -> None:
-        day = now.astimezone(SHANGHAI).date().isoformat()
-        for system, offset in self.offsets().items():
-            if offset is not None:
-                self.meter.gauge("clock_offset_seconds", offset, {"system": system})
-                if abs(offset) > OFFSET_NOTICE:
-                    seconds = round(offset)
-                    self.notices.raise_(f"clock {system} {day}", "clock", system=system.capitalize(), seconds=seconds)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from kdsync import logs
@@ -46,6 +46,11 @@ class Condition:
     baselined: bool = False
     given_up: bool = False  # an operator must act: the form does not hold up readiness
     progress: int = 0
+
+    def move(self, by: timedelta) -> None:
+        """The clock was set."""
+        self.last_ok = self.last_ok + by if self.last_ok else None
+        self.last_end = self.last_end + by if self.last_end else None
 
 
 @dataclass

@@ -16,6 +16,8 @@ KEY = "store.key"
 ACCOUNT = "account:"
 """Facts about the account set behind an id: JSON [id, name] as a login named it."""
 
+SIGN = "heartbeat"
+
 
 ACCEPTED = "accepted:"
 """Facts by form: what it shows now is the truth, says an operator; the moment it was said."""
@@ -83,6 +85,12 @@ def facts_like(tx: Connection, prefix: str) -> dict[str, str]:
     """Everything remembered under names that begin so."""
     query = select(facts.c.key, facts.c.value).where(facts.c.key.startswith(prefix, autoescape=True))
     return {str(key): str(value) for key, value in tx.execute(query)}
+
+
+def sign_of_life(tx: Connection) -> tuple[datetime, datetime] | None:
+    """When the daemon last said that it lives: by kdsync's time, and by the machine's clock."""
+    row = tx.execute(select(facts.c.value, facts.c.at).where(facts.c.key == SIGN)).first()
+    return (moments.parse(row[0]), moments.parse(row[1])) if row else None
 
 
 def forget_fact(tx: Connection, key: str) -> bool:

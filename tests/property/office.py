@@ -12,11 +12,10 @@ from datetime import timedelta
 from functools import lru_cache
 from typing import Any
 
-from kdsync.clock import FakeClock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Facts, Layout, Page
 from kdsync.services.ports import Known, Sure
-from tests.unit.services.world import FORM, ZONE, FakeKingdee, _row
+from tests.unit.services.world import FORM, ZONE, FakeKingdee, Time, _row
 
 STOCK = "STK_Inventory"
 DATES = ("FCreateDate", "FModifyDate", "FApproveDate")
@@ -33,7 +32,7 @@ LATE = (1, 4, 9, 30)  # seconds that a transaction took; the last is longer than
 class Office(FakeKingdee):
     """Every answer is a step at which it may fail (`failing`), or somebody may do something (`meanwhile`)."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: Time) -> None:
         super().__init__(clock)
         self.time = clock
         self.forms: dict[str, dict[int, dict[str, Any]]] = {FORM: {}, STOCK: {}}

@@ -12,11 +12,11 @@ import pytest
 ROOT = Path(__file__).parents[2] / "kdsync"
 LAYERS = (
     ("model", "errors", "clock", "logs", "exact"),
-    ("server_clock",),
+    ("server_clock", "exchange"),
     ("sync", "rules", "delivery"),
     ("settings",),
     ("kingdee", "dingtalk", "store", "simulator"),
-    ("services", "metrics", "health"),
+    ("services", "metrics", "health", "schedule"),
     ("bridges",),
     ("wiring", "probes"),
     ("doctor", "daemon"),

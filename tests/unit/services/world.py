@@ -11,7 +11,7 @@ from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kdsync.clock import FakeClock
+from kdsync.clock import Clock, FakeClock, KeptClock
 from kdsync.dingtalk.messages import group_message, work_message
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
 from kdsync.model import Content, Facts, Layout, Page, Priority, Row
@@ -63,10 +63,22 @@ def rules(*changes: dict[str, Any]) -> list[RuleSection]:
     return [rule(**change) for change in changes]
 
 
+class Time(KeptClock):
+    """kdsync's time on a machine whose clock is turned by hand."""
+
+    def __init__(self, start: datetime) -> None:
+        self.fake = FakeClock(start)
+        super().__init__(self.fake)
+
+    def advance(self, seconds: float) -> None:
+        """Let `seconds` pass."""
+        self.fake.advance(seconds)
+
+
 class FakeKingdee:
     """Documents of one form as dictionaries; looks are answered in pages of `page_size`."""
 
-    def __init__(self, clock: FakeClock) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.clock = clock
         self.documents: dict[int, dict[str, Any]] = {}
         self.known = Facts(FORM, entry="FEntry")
@@ -287,11 +299,11 @@ class World:
     def __init__(
         self,
         folder: Path,
-        kingdee: Callable[[FakeClock], FakeKingdee] = FakeKingdee,
+        kingdee: Callable[[Time], FakeKingdee] = FakeKingdee,
         dingtalk: Callable[[], FakeDingTalk] = FakeDingTalk,
-        clock: FakeClock | None = None,
+        clock: Time | None = None,
     ) -> None:
-        self.clock = clock or FakeClock(START)
+        self.clock = clock or Time(START)
         self.kingdee, self.dingtalk, self.meter = kingdee(self.clock), dingtalk(), Counts()
         self.db, self.seal = Database(f"sqlite:///{folder}/kdsync.db"), Seal()
         self.db.migrate()
