@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from kdsync.model import Facts, Layout
 from kdsync.rules.recipients import Recipient
@@ -78,3 +79,14 @@ def person_key(recipient: Recipient, facts: Facts) -> str | None:
         return recipient.value
     keys = {"creator": facts.creator, "modifier": facts.modifier, "approver": facts.approver}
     return keys.get(recipient.kind)
+
+
+PARTS = ("number", "status", "cancel", "close", "created", "modified", "approved", "creator", "modifier", "approver")
+
+
+def without(facts: Facts, keys: frozenset[str]) -> Facts:
+    """The facts of a form that lacks some standard keys, because Kingdee said so."""
+    lacking = {key.casefold() for key in keys}
+    gone: dict[str, Any] = {part: None for part in PARTS if str(getattr(facts, part)).casefold() in lacking}
+    dates = tuple(key for key in facts.other_dates if key.casefold() not in lacking)
+    return replace(facts, other_dates=dates, **gone)

@@ -6,12 +6,10 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any
 
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, UnknownFieldError
-from kdsync.model import Facts
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
@@ -19,7 +17,7 @@ from kdsync.services.notices import Notices
 from kdsync.services.ports import Meter, Source
 from kdsync.services.report import Report
 from kdsync.services.standing import Standing
-from kdsync.services.watch import Watch, prepare
+from kdsync.services.watch import Watch, prepare, without
 from kdsync.settings.schema import FormSection
 from kdsync.store import forms, ledger
 from kdsync.store.database import Database
@@ -291,14 +289,3 @@ class Watcher:
 
 def _mistake(error: Exception) -> str:
     return f"kdsync could not look at it ({type(error).__name__})"
-
-
-PARTS = ("number", "status", "cancel", "close", "created", "modified", "approved", "creator", "modifier", "approver")
-
-
-def without(facts: Facts, keys: frozenset[str]) -> Facts:
-    """The facts of a form that lacks some standard keys, because Kingdee said so."""
-    lacking = {key.casefold() for key in keys}
-    gone: dict[str, Any] = {part: None for part in PARTS if str(getattr(facts, part)).casefold() in lacking}
-    dates = tuple(key for key in facts.other_dates if key.casefold() not in lacking)
-    return replace(facts, other_dates=dates, **gone)
