@@ -9,6 +9,9 @@ from typing import Protocol
 
 SLEEPLESS = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # only Linux has the former
 
+TOGETHER = 0.1  # seconds within which two readings of clocks are of one moment
+TRIES = 20
+
 
 class Clock(Protocol):
     """Wall time for dates, monotonic seconds for durations, and a wait that can be cut short."""
@@ -36,6 +39,19 @@ class SystemClock:
         return event.wait(seconds)
 
 
+def read_together(clock: Clock) -> tuple[datetime, float]:
+    """The wall time and the monotonic seconds of one moment.
+
+    A thread may be held up between two readings for seconds, which would look like a clock that was set.
+    """
+    best = clock.monotonic(), clock.now(), clock.monotonic()
+    for _ in range(TRIES):
+        if best[2] - best[0] < TOGETHER:
+            break
+        best = min(best, (clock.monotonic(), clock.now(), clock.monotonic()), key=lambda three: three[2] - three[0])
+    return best[1], (best[0] + best[2]) / 2
+
+
 class KeptClock:
     """kdsync's own time: it begins somewhere, and then only what passes is added.
 
@@ -44,7 +60,8 @@ class KeptClock:
 
     def __init__(self, machine: Clock, start: datetime | None = None) -> None:
         self.machine = machine
-        self._zero = (start or machine.now()) - timedelta(seconds=machine.monotonic())
+        now, monotonic = read_together(machine)
+        self._zero = (start or now) - timedelta(seconds=monotonic)
 
     def now(self) -> datetime:
         return self._zero + timedelta(seconds=self.machine.monotonic())
@@ -57,7 +74,8 @@ class KeptClock:
 
     def behind(self) -> float:
         """Seconds that the machine's clock is ahead of this one."""
-        return (self.machine.now() - self.now()).total_seconds()
+        now, monotonic = read_together(self.machine)
+        return (now - self._zero).total_seconds() - monotonic
 
     def move(self, seconds: float) -> None:
         """Set this clock: what is written down in its time should be moved with it."""

@@ -125,7 +125,7 @@ class DingTalkClient:
         Raises EdgeError where no answer comes.
         """
         try:
-            self._transport.exchange(Request(self.settings.api_url, b"", "GET", headers=NO_CACHE))
+            self._transport.exchange(Request(f"{self.settings.api_url.rstrip('/')}/", b"", "GET", headers=NO_CACHE))
         except ConnectionTroubleError as trouble:
             raise self.failure(trouble.code, "the time", trouble.detail) from None
 
