@@ -259,15 +259,17 @@ def test_a_step_of_some_minutes_is_followed(office: Office, jump: float) -> None
 
 
 def test_minutes_apart_do_not_make_the_time_flicker(office: Office) -> None:
-    office.wrong(299.9)
+    """Five minutes, give or take a second of the machine's."""
+    office.wrong(300.0)
     office.know()
     moved = 0
-    for turn in range(60):
+    for turn in range(30):
         before = office.off()
-        office.answer("dingtalk", 0.4 * (turn % 2))
+        office.jump(1.5 * (-1) ** turn)
+        office.answer("dingtalk")
         office.run(10, step=10)
-        moved += abs(office.off() - before) > 1
-    assert moved <= 1
+        moved += abs(office.off() - before) > 2
+    assert moved == 1
 
 
 @pytest.mark.parametrize("jump", [-HOUR, HOUR])
