@@ -101,12 +101,11 @@ class ServerClock:
         with self._lock:
             self._span, self._doubt = self._doubt or self._span, None
 
-    def hear(self, headers: Mapping[str, str], sent: float) -> datetime | None:
-        """Take in the headers of an answer that is coming in now; returns its `Date`. `sent`: monotonic seconds."""
+    def hear(self, headers: Mapping[str, str], sent: float) -> None:
+        """Take in the headers of an answer that is coming in now. `sent`: monotonic seconds."""
         date = date_of(headers)
         if date is not None:
             self.measure(date, sent, self._clock.monotonic())
-        return date
 
     def measure(self, date: datetime, sent: float, received: float) -> None:
         """Take in one answer: its `Date`, and the monotonic seconds before and after the exchange."""

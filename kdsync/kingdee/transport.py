@@ -152,7 +152,7 @@ class Transport:
 
     def _answer(self, request: requests.PreparedRequest, read: bool, exchange: _Exchange) -> Reply:
         try:
-            response, date = self._send(request)
+            response, server_now = self._send(request)
             with response:
                 exchange.status = response.status_code
                 body = body_of(response, LARGEST)
@@ -164,15 +164,15 @@ class Transport:
         pause = _retry_after(response.headers.get("Retry-After"))
         value = read_answer(response.status_code, body, read=read, retry_after=pause)
         cookies = _cookies(response) if "Set-Cookie" in response.headers else {}
-        now = self._server_clock.now()
-        # The earlier of the two: a cursor may stay behind Kingdee's clock, and must never run ahead of it.
-        return Reply(value, min(date or now, now), cookies)
+        return Reply(value, server_now, cookies)
 
-    def _send(self, request: requests.PreparedRequest) -> tuple[requests.Response, datetime | None]:
+    def _send(self, request: requests.PreparedRequest) -> tuple[requests.Response, datetime]:
+        """The answer as it begins, and Kingdee's time, which is not the `Date` of this answer where that is odd."""
         sent = self._clock.monotonic()
         adapter = self._session().get_adapter(request.url or "")
         response = adapter.send(request, stream=True, timeout=self._timeout, **self._environment)
-        return response, self._server_clock.hear(response.headers, sent)
+        self._server_clock.hear(response.headers, sent)
+        return response, self._server_clock.now()
 
     def _since(self, started: float) -> float:
         return self._clock.monotonic() - started

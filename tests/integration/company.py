@@ -7,6 +7,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -33,14 +34,25 @@ APPROVED: dict[str, Any] = {
 }
 
 
+class SetClock(SystemClock):
+    """A machine's clock that can be set while everything runs."""
+
+    ahead = 0.0  # seconds
+
+    def now(self) -> datetime:
+        return super().now() + timedelta(seconds=self.ahead)
+
+
 class Company:
     """Both systems run from the start; the daemon when it is told to."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.clock = SystemClock()
-        self.kingdee = SimulatedKingdee(self.clock).start()
-        self.dingtalk = SimulatedDingTalk(self.clock, client_id="ding", client_secret=DT_SECRET, agent_id=77).start()
+        self.clock, self.dingtalk_clock = SetClock(), SetClock()
+        self.kingdee = SimulatedKingdee(SystemClock()).start()
+        self.dingtalk = SimulatedDingTalk(
+            self.dingtalk_clock, client_id="ding", client_secret=DT_SECRET, agent_id=77
+        ).start()
         self.people = {}
         for n in range(1, 6):
             self.people[n] = self.kingdee.add_user(f"kd{n}", f"Person {n}", f"1380000000{n}")

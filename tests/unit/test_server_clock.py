@@ -182,7 +182,7 @@ def test_forgetting_starts_afresh() -> None:
 def test_a_date_that_is_nonsense_is_left_alone(header: str | None) -> None:
     assert parse_date(header) is None
     server, _ = known()
-    assert server.hear({"Date": header} if header is not None else {}, 0.0) is None
+    server.hear({"Date": header} if header is not None else {}, 0.0)
     assert abs(server.offset()) < 0.5
 
 

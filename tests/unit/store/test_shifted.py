@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
@@ -157,6 +157,7 @@ def test_what_a_slow_look_wrote_by_the_old_clock_is_due_at_once(database: Databa
 
 
 @settings(max_examples=25, deadline=None)
+@example(ages=[60.0, 101.0], by=-100.0, ran=1000.0)
 @given(
     ages=st.lists(st.floats(0, 1e6), min_size=2, max_size=6),
     by=st.floats(-1e9, 1e9),
