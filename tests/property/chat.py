@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -48,6 +49,8 @@ class Chat(FakeDingTalk):
         self.clock: Clock = FakeClock(START)
         self.path = Path()
         self.point: Callable[[], None] = lambda: None
+        self.on_call: Callable[[Sequence[str]], None] = lambda _letters: None
+        self.on_outcome: Callable[[Sequence[str], str, str], None] = lambda _letters, _channel, _outcome: None
         self.during: Callable[[], None] = lambda: None  # somebody does something while a call is under way
         self.sights: list[Sight] = []
         self.taken: set[str] = set()  # letters whose acceptance was answered and must have been noted
@@ -61,18 +64,19 @@ class Chat(FakeDingTalk):
 
     def send_group(self, name: str, message: bytes, ident: str) -> str:
         letters = self._leased(f"group:{name}", [name], message)
-        self._expect(list(letters.values()) == [ident], f"{ident} is not the letter to {name}")
+        self.expect(list(letters.values()) == [ident], f"{ident} is not the letter to {name}")
         return self._call(f"group:{name}", [name], message)
 
     def exists(self, userid: str) -> bool:
         return userid not in self.strangers
 
     def _call(self, channel: str, targets: Sequence[str], message: bytes) -> str:
-        self._expect(0 < len(targets) <= 100, f"{len(targets)} people in one call")
-        self._expect(len(set(targets)) == len(targets), f"twice the same person in {targets}")
+        self.expect(0 < len(targets) <= 100, f"{len(targets)} people in one call")
+        self.expect(len(set(targets)) == len(targets), f"twice the same person in {targets}")
         letters = self._leased(channel, targets, message)
         again = [letter for letter in letters.values() if letter in self.taken]
-        self._expect(not again, f"called again for {again}")
+        self.expect(not again, f"called again for {again}")
+        self.on_call([*letters.values()])
         self.calls += 1
         self.point()
         self.during()
@@ -82,6 +86,7 @@ class Chat(FakeDingTalk):
         if outcome in ("ok", "lost"):
             self._see(letters, message)
         self.point()
+        self.on_outcome([*letters.values()], channel, outcome)
         if outcome != "ok":
             raise EdgeError("dingtalk", OUTCOMES[outcome], outcome, outcome, retry_after=PAUSES.get(outcome))
         self.taken.update(letters.values())
@@ -90,16 +95,16 @@ class Chat(FakeDingTalk):
     def forget_unwritten(self) -> None:
         """The process ended: what it was answered and did not write down is unknown to it."""
         for letter in list(self.taken):
-            if self._ask("SELECT state FROM outbox WHERE id = ?", letter) != [("accepted",)]:
+            if self.ask("SELECT state FROM outbox WHERE id = ?", letter) != [("accepted",)]:
                 self.taken.remove(letter)
 
     def _leased(self, channel: str, targets: Sequence[str], message: bytes) -> dict[str, str]:
         """The letters that a call is for, by target; each must be leased, in a commit before the call."""
         now = self.clock.now().isoformat(timespec="microseconds")
         query = "SELECT target, id, state, lease_until > ? FROM outbox WHERE content = ? AND channel = ?"
-        rows = [row for row in self._ask(query, now, message, channel) if row[0] in targets]
-        self._expect({row[0] for row in rows} == set(targets), f"a call for {targets} and letters {rows}")
-        self._expect(all(row[2:] == ("leased", 1) for row in rows), f"a call for letters that are not leased: {rows}")
+        rows = [row for row in self.ask(query, now, message, channel) if row[0] in targets]
+        self.expect({row[0] for row in rows} == set(targets), f"a call for {targets} and letters {rows}")
+        self.expect(all(row[2:] == ("leased", 1) for row in rows), f"a call for letters that are not leased: {rows}")
         return {row[0]: row[1] for row in rows}
 
     def _see(self, letters: dict[str, str], message: bytes) -> None:
@@ -111,14 +116,26 @@ class Chat(FakeDingTalk):
             if user not in self.strangers and not same and len(had) < self.a_day:
                 self.sights.append(Sight(letter, user, today, message))
 
-    def _ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+    def count(self) -> Counter[str]:
+        """How often each letter was shown to its recipient."""
+        return Counter(sight.letter for sight in self.sights)
+
+    def each_once_a_day(self) -> None:
+        """Nobody saw anything twice, unless nobody knew at midnight whether it had been shown."""
+        for letter, times in self.count().items():
+            days = {sight.day for sight in self.sights if sight.letter == letter}
+            assert len(days) == times, f"{letter} was shown {times} times on {days}"
+
+    def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
+        """Rows of the store, as another process sees them."""
         file = sqlite3.connect(self.path)
         try:
             return file.execute(query, values).fetchall()
         finally:
             file.close()
 
-    def _expect(self, holds: bool, otherwise: str) -> None:
+    def expect(self, holds: bool, otherwise: str) -> None:
+        """Note what is wrong: whoever called may catch the error."""
         if not holds:
             self.wrong.append(otherwise)
             raise AssertionError(otherwise)
