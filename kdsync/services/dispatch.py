@@ -16,13 +16,15 @@ from sqlalchemy import Connection
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.limits import A_DAY, A_MINUTE, day_began, day_ends, had_enough, too_many
+from kdsync.delivery.quiet import not_before
 from kdsync.delivery.retry import RetryAt, decide
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.services.address import URGENCY
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Courier, Meter
 from kdsync.store import claims, ledger, moments, outbox
 from kdsync.store.database import Database
-from kdsync.store.outbox import WORK, Letter
+from kdsync.store.outbox import ASKED_FOR, WORK, Letter
 from kdsync.store.sealing import Seal
 
 log = logs.get("dispatch")
@@ -30,6 +32,7 @@ PEOPLE_A_CALL = 100
 LEASE = timedelta(seconds=60)
 MINUTE = timedelta(minutes=1)
 HOLD = "hold:"
+PRIORITY = {urgency: priority for priority, urgency in URGENCY.items()}
 MOST_MISTAKES = 5  # tries of a letter that kdsync itself stumbles over
 
 
@@ -54,7 +57,7 @@ class Dispatch:
             )
         if not letters:
             return 0
-        letters = self._within_limits(self._readable(letters, now), now)
+        letters = self._within_limits(self._by_day(self._readable(letters, now), now), now)
         if not letters:
             return 1
         try:
@@ -85,6 +88,20 @@ class Dispatch:
             if letter.damaged:
                 self._bury(letter, EdgeError("kdsync", FailureKind.REFUSED, "damaged", letter.damaged), now)
         return [letter for letter in letters if not letter.damaged]
+
+    def _by_day(self, letters: list[Letter], now: datetime) -> list[Letter]:
+        """Those of a claim that need not wait for the end of quiet hours; what was held up until then has to as well.
+
+        An operator who asks for one does not want to wait.
+        """
+        main = self.notices.settings().main
+        if not letters or main.calendar.quiet is None:
+            return letters
+        until = not_before(now, PRIORITY[letters[0].urgency], main.calendar.quiet, main.kingdee.timezone)
+        late = [letter.id for letter in letters if letter.reason != ASKED_FOR] if until > now else []
+        if late:
+            self._wait(late, now, until, "quiet hours")
+        return [letter for letter in letters if letter.id not in late]
 
     def _within_limits(self, letters: list[Letter], now: datetime) -> list[Letter]:
         """Those of a claim that DingTalk would show to somebody; the others wait."""

@@ -17,6 +17,7 @@ from kdsync.store.sealing import Seal
 
 WAITING, LEASED, ACCEPTED, DEAD, DROPPED = "waiting", "leased", "accepted", "dead", "dropped"
 WORK, GROUP = "work", "group"  # a group's channel is `group:NAME`: each robot is held back by itself
+ASKED_FOR = "an operator asked for it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +91,17 @@ def bury(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason
 def revive(tx: Connection, ids: Sequence[str], now: datetime) -> int:
     """Put dead or waiting rows to be sent at once; returns how many."""
     mine = outbox.c.id.in_(ids) & outbox.c.state.in_((DEAD, WAITING))
-    values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(now)}
+    values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(now), "reason": ASKED_FOR}
     return tx.execute(update(outbox).where(mine).values(attempts=0, **values)).rowcount
 
 
 def drop(tx: Connection, ids: Sequence[str], now: datetime, reason: str) -> int:
     """Give up rows on an operator's word; returns how many."""
     mine = outbox.c.id.in_(ids) & outbox.c.state.in_((DEAD, WAITING))
-    count = tx.execute(update(outbox).where(mine).values(state=DROPPED, reason=reason)).rowcount
-    note_attempt(tx, ids, now, DROPPED, reason)
-    return count
+    dropped = tx.execute(select(outbox.c.id).where(mine)).scalars().all()
+    tx.execute(update(outbox).where(outbox.c.id.in_(dropped)).values(state=DROPPED, reason=reason))
+    note_attempt(tx, dropped, now, DROPPED, reason)
+    return len(dropped)
 
 
 def listing(

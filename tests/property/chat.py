@@ -84,7 +84,7 @@ class Chat(FakeDingTalk):
         if set(targets) & self.refuses:
             outcome = "refused"
         if outcome in ("ok", "lost"):
-            self._see(letters, message)
+            self._see(channel, letters, message)
         self.point()
         self.on_outcome([*letters.values()], channel, outcome)
         if outcome != "ok":
@@ -107,13 +107,14 @@ class Chat(FakeDingTalk):
         self.expect(all(row[2:] == ("leased", 1) for row in rows), f"a call for letters that are not leased: {rows}")
         return {row[0]: row[1] for row in rows}
 
-    def _see(self, letters: dict[str, str], message: bytes) -> None:
-        """The same content is shown to the same person once a day, and only so much of it."""
+    def _see(self, channel: str, letters: dict[str, str], message: bytes) -> None:
+        """The same content is shown to a person once a day, and only so many messages; a group takes them all."""
         today = self.clock.now().astimezone(SHANGHAI).date()
         for user, letter in letters.items():
             had = [sight for sight in self.sights if sight.user == user and sight.day == today]
             same = any(sight.content == message for sight in had)
-            if user not in self.strangers and not same and len(had) < self.a_day:
+            full = channel == "work" and len(had) >= self.a_day
+            if user not in self.strangers and not same and not full:
                 self.sights.append(Sight(letter, user, today, message))
 
     def count(self) -> Counter[str]:

@@ -32,7 +32,7 @@ from tests.unit.services.world import FORM, World, failure
 
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
 HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
-EXAMPLES = 120
+EXAMPLES = 80
 A_DAY = 8  # messages that one person is shown
 LEASE = timedelta(seconds=60)
 QUIET = (21, 8)  # hours
@@ -53,6 +53,10 @@ PEOPLE = st.lists(
     max_size=3,
     unique=True,
 ).map(tuple)
+Told = tuple[str, tuple[str, ...], Priority]
+TOLD = st.lists(
+    st.tuples(st.sampled_from("123"), PEOPLE, st.sampled_from([*Priority, Priority.NORMAL])), min_size=1, max_size=3
+)
 CRASHES = st.one_of(st.none(), st.none(), st.integers(1, 8))  # at which point the process ends
 TRIES = st.lists(st.sampled_from(["ok", "ok", *OUTCOMES]), max_size=5)
 PICKS = st.integers(0, 30)
@@ -106,15 +110,18 @@ class Letters(RuleBasedStateMachine):
 
     # --- what happens
 
-    @initialize(crowd=st.booleans(), hours=st.integers(0, 23))
-    def begin(self, crowd: bool, hours: int) -> None:
+    @initialize(crowd=st.sampled_from([False, False, False, True]), hours=st.integers(0, 23), told=TOLD)
+    def begin(self, crowd: bool, hours: int, told: list[Told]) -> None:
         self.world.clock.advance(hours * 3600)
         if crowd:
             self._tell("1", CROWD, Priority.HIGH)
+        self.tell(told)
+        self._run(self.world.address.step, None)
 
-    @rule(document=st.sampled_from("123"), people=PEOPLE, priority=st.sampled_from([*Priority, Priority.NORMAL]))
-    def tell(self, document: str, people: tuple[str, ...], priority: Priority) -> None:
-        self._tell(document, people, priority)
+    @rule(told=TOLD)
+    def tell(self, told: list[Told]) -> None:
+        for document, people, priority in told:
+            self._tell(document, people, priority)
 
     @rule(unknown=st.booleans(), crash=CRASHES)
     def address(self, unknown: bool, crash: int | None) -> None:

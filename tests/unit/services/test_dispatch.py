@@ -54,6 +54,58 @@ def test_a_repeat_is_byte_identical(world: World, kind: FailureKind) -> None:
     assert [message for _, message in world.dingtalk.sent] == [first[0]]
 
 
+def quiet_hours(world: World) -> None:
+    """From nine in the evening to eight in the morning."""
+    main = world.settings.main
+    calendar = main.calendar.model_copy(update={"quiet": (21 * 60, 8 * 60)})
+    world.settings = world.settings.model_copy(update={"main": main.model_copy(update={"calendar": calendar})})
+
+
+@pytest.mark.parametrize("trouble", [FailureKind.TRANSIENT, FailureKind.QUOTA])
+def test_what_was_held_up_until_quiet_hours_waits_for_their_end(world: World, trouble: FailureKind) -> None:
+    quiet_hours(world)
+    approve(world, "K1")
+    world.clock.advance(10 * 3600)  # eight in the evening
+    world.dingtalk.failures = [failure(trouble, retry_after=2 * 3600)]
+    world.deliver()
+    world.clock.advance(3 * 3600)
+    world.deliver()
+    assert world.dingtalk.sent == []
+    assert [letter.reason for letter in world.letters()] == ["quiet hours"] * 2
+    world.clock.advance(10 * 3600)
+    world.deliver()
+    assert len(world.dingtalk.sent) == 1
+
+
+def test_what_an_operator_asks_for_does_not_wait_for_the_morning(world: World) -> None:
+    quiet_hours(world)
+    approve(world, "K1")
+    world.clock.advance(13 * 3600)
+    world.deliver()
+    first, second = world.letters()
+    with world.db.write() as tx:
+        outbox.revive(tx, [first.id], world.clock.now())
+    world.deliver()
+    assert [users for users, _ in world.dingtalk.sent] == [(first.target,)]
+    assert [letter.id for letter in world.letters(outbox.WAITING)] == [second.id]
+
+
+def test_a_letter_that_is_on_its_way_cannot_be_dropped(world: World) -> None:
+    approve(world, "K1")
+    world.address.step()
+    ids = [letter.id for letter in world.letters()]
+
+    def drop() -> None:
+        with world.db.write() as tx:
+            assert outbox.drop(tx, ids, world.clock.now(), "no") == 0
+
+    world.dingtalk._turn = drop  # type: ignore[method-assign]
+    world.deliver()
+    with world.db.read() as tx:
+        outcomes = [outcome for ident in ids for _at, outcome, _detail in outbox.attempts_of(tx, ident)]
+    assert outcomes == ["started", "accepted"] * 2
+
+
 def test_nothing_is_tried_before_its_time(world: World) -> None:
     approve(world, "K1")
     world.dingtalk.failures = [failure(FailureKind.TRANSIENT)] * 3
