@@ -94,6 +94,7 @@ class Letters(RuleBasedStateMachine):
         self.chat.clock = self.world.clock
         self.made = 0
         self.rests: dict[str, datetime] = {}  # channels and letters, and until when nothing is called for them
+        self.calling: Sequence[str] = ()  # what the last call was for
         self.touched: set[str] = set()  # what an operator wanted sent
         self._begin_process()
 
@@ -187,7 +188,7 @@ class Letters(RuleBasedStateMachine):
 
     def _called(self, letters: Sequence[str]) -> None:
         """Nothing is called for before its time, at night, or before what comes first."""
-        now = self.world.clock.now()
+        now, self.calling = self.world.clock.now(), letters
         rows = {row.id: row for row in self._rows()}
         for row in (rows[letter] for letter in letters):
             for what in (row.channel, row.id):
@@ -217,11 +218,14 @@ class Letters(RuleBasedStateMachine):
             self.rests |= dict.fromkeys(letters, now + timedelta(seconds=1))
 
     def _run(self, step: Callable[[], object], crash: int | None) -> None:
+        """A process that ends knows nothing of an outcome that it did not write down, but its lease stands."""
         self.fate.draw(crash)
+        rests, self.calling = {**self.rests}, ()
         try:
             step()
         except Crash:
-            self.rests |= {row.id: self.world.clock.now() + LEASE for row in self._rows() if row.state == "leased"}
+            leased = {row.id for row in self._rows() if row.state == "leased"} & {*self.calling}
+            self.rests = rests | dict.fromkeys(leased, self.world.clock.now() + LEASE)
             self._begin_process()
         finally:
             self.fate.draw(None)
