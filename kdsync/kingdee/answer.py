@@ -15,12 +15,10 @@ from kdsync import exact
 from kdsync.errors import EdgeError
 from kdsync.kingdee.errors import MOST_WORDS, Symptom, failure
 
+DEEPEST_ANSWER = 100
 DEEPEST = 3
 """Lists that have been seen around an error; one more than the official samples show."""
 
-_HALF_CHARACTER = re.compile(
-    rb"\\ud[89ab][0-9a-f]{2}(?!\\ud[c-f][0-9a-f]{2})|(?<!\\ud[89ab][0-9a-f]{2})\\ud[c-f][0-9a-f]{2}", re.IGNORECASE
-)
 _WEB_PAGE = re.compile(r"\s*<(!doctype|html|head|body|\?xml)", re.IGNORECASE)
 
 
@@ -32,7 +30,7 @@ def read_answer(status: int, body: bytes, *, read: bool, retry_after: float | No
     body = body.removeprefix(b"\xef\xbb\xbf").strip()
     http = "" if status in (200, 206) else str(status)
     try:
-        value = parse(body)
+        value = exact.loads(body)
     except ValueError:
         raise failure(_not_json(body, http), read=read, retry_after=retry_after) from None
     symptom = symptom_of(value)
@@ -41,14 +39,6 @@ def read_answer(status: int, body: bytes, *, read: bool, retry_after: float | No
     words = symptom or Symptom()
     seen = Symptom(words.text, words.msgcode, words.gateway, words.login, words.fault, http)
     raise failure(seen, read=read, retry_after=retry_after)
-
-
-def parse(body: bytes) -> Any:
-    """JSON; fractions are `Decimal` where a float would lose digits. ValueError where it is none."""
-    if b"\\ud" in body or b"\\uD" in body:
-        # .NET cuts text between the two halves of a character; no database takes the half that is left.
-        body = _HALF_CHARACTER.sub(rb"\\ufffd", body)
-    return exact.loads(body)
 
 
 def symptom_of(value: Any) -> Symptom | None:
@@ -61,6 +51,8 @@ def symptom_of(value: Any) -> Symptom | None:
         value = value[0]
     if not isinstance(value, Mapping):
         return None
+    if exact.deeper_than(value, DEEPEST_ANSWER):
+        return Symptom(fault="shape", detail="the answer is nested too deeply")
     if "actionname" in value:
         return Symptom(text=json.dumps(value, ensure_ascii=False, default=str))
     if "errcode" in value:
