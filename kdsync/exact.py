@@ -19,12 +19,9 @@ LARGEST = 2**63
 MOST_DIGITS = 400
 """Of a number; one that is longer, or beyond a float, stays the text it was: it is no amount, and no reason to stop."""
 
-_HALF_CHARACTER = re.compile(
-    rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE
-)
+_HALF_CHARACTER = re.compile(rb"\\\\|\\ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|\\ud[89a-f][0-9a-f]{2}", re.IGNORECASE)
 """An escaped backslash, a whole character of two halves, or a half."""
 HALF = len(rb"\ud800")
-BEYOND = "infinity"  # what orjson says of a number that no float can hold
 _ZEROS = bytes(ord("0") if chr(byte) in "0123456789." else ord(" ") for byte in range(256))
 _LONG = b"0" * 17
 
@@ -32,18 +29,18 @@ _LONG = b"0" * 17
 def loads(data: bytes) -> Any:
     """Parse JSON; where a number has too many digits for a float or 64 bits, such numbers come as `Decimal`.
 
-    Half a character in a text becomes U+FFFD, because no database and no message takes it. Raises ValueError.
+    What no database and no message takes (half a character, bytes that are none, a number beyond a float) becomes
+    U+FFFD or text: one odd value must not make a whole answer unreadable. Raises ValueError.
     """
     if b"\\ud" in data or b"\\uD" in data:
         data = whole_characters(data)
     if not (_has_long_number(data) and INEXACT.search(data)):
         try:
             return orjson.loads(data)
-        except orjson.JSONDecodeError as error:
-            if BEYOND not in error.msg:
-                raise
+        except orjson.JSONDecodeError:  # the slower parser can read a few odd things that are no reason to stop
+            pass
     try:
-        return json.loads(data.decode(), parse_float=_fraction, parse_int=_integer, parse_constant=str)
+        return json.loads(data.decode(errors="replace"), parse_float=_fraction, parse_int=_integer, parse_constant=str)
     except RecursionError as error:
         raise ValueError(str(error)) from error
 

@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 import orjson
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError, model_validator
 
+from kdsync import exact
 from kdsync.dingtalk.errors import MEANINGS, failure, is_known
+
+DEEPEST = 100  # lists and mappings within each other; DingTalk's are five deep
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +79,10 @@ def shaped(shape: type[AnyShape], data: Any, api: str, *, now: datetime) -> AnyS
 
 def _object(body: bytes) -> dict[str, Any] | None:
     try:
-        payload = orjson.loads(body)
+        payload = exact.loads(body)
     except ValueError:
         return None
-    return payload if isinstance(payload, dict) else None
+    return payload if isinstance(payload, dict) and not exact.deeper_than(payload, DEEPEST) else None
 
 
 def _code(answer: Answer, payload: Mapping[str, Any] | None, *, old: bool) -> str | None:

@@ -25,6 +25,7 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.settings.schema import DingTalkSection
 
 ACCESS_TOKEN = "v1.0/oauth2/accessToken"  # noqa: S105  # a path
+LIFETIME, SHORTEST, DAY = 7200.0, 60.0, 86_400.0  # seconds
 NOT_COUNTED = (FailureKind.RATE_LIMITED, FailureKind.QUOTA)  # "Calls refused for their rate are not counted"
 NEVER_SENT = ("address", "certificate", "connect", "proxy")
 NO_CACHE = {"Cache-Control": "no-cache"}
@@ -33,7 +34,12 @@ IN_QUERY = re.compile(r"((?:access_token|sign|appsecret|appkey)=)[^&\s\"']+", re
 
 class _Token(Shape):
     accessToken: str  # noqa: N815  # DingTalk's name
-    expireIn: float = 7200  # noqa: N815  # DingTalk's name
+    expireIn: float = LIFETIME  # noqa: N815  # DingTalk's name
+
+    @property
+    def lifetime(self) -> float:
+        """Seconds; what cannot be one is taken for the usual, lest each call fetches a token, or none ever does."""
+        return self.expireIn if SHORTEST <= self.expireIn <= DAY else LIFETIME
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,6 +173,6 @@ class DingTalkClient:
         body = orjson.dumps({"appKey": self.settings.client_id, "appSecret": secret})
         answer = self._once(Call(ACCESS_TOKEN, body, host="new", metered=False))
         token = shaped(_Token, answer, ACCESS_TOKEN, now=self.now())
-        if not re.fullmatch(r"[!-~]+", token.accessToken):  # it goes into a header
+        if not re.fullmatch(r"[!-~]{1,4096}", token.accessToken):  # it goes into a header
             raise self.failure("malformed", ACCESS_TOKEN, "the token is no token")
-        return token.accessToken, token.expireIn
+        return token.accessToken, token.lifetime

@@ -19,6 +19,10 @@ from kdsync.errors import EdgeError
 
 ROOT = 1
 PAGE = 100
+MOST_PAGES = 1_000  # of one department; an answer that always promises more must not be followed for ever
+MOST_DEPARTMENTS = 20_000
+END_OF_CURSORS = 2**63
+LIST_SUB = "topapi/v2/department/listsub"
 NOBODY = {"60121", "33012", "40104", "50002"}  # no such user, id or mobile number; a person outside the scope
 
 
@@ -116,14 +120,16 @@ class Contacts:
 
     def department_members(self, dept_id: int) -> Iterator[Contact]:
         """The direct members of one department; people of departments below it are not among them."""
-        api, cursor, more = "topapi/v2/user/list", 0, True
+        api, cursor, more, count = "topapi/v2/user/list", 0, True, 0
         while more:
             page = self._ask(api, {"dept_id": dept_id, "cursor": cursor, "size": PAGE}, _Members)
             yield from (user.contact(dept_id) for user in page.list)
             more = page.has_more
-            if more and page.next_cursor <= cursor:
+            if more and not cursor < page.next_cursor < END_OF_CURSORS:
                 raise self._client.failure("malformed", api, "the cursor does not move")
-            cursor = page.next_cursor
+            cursor, count = page.next_cursor, count + 1
+            if count > MOST_PAGES:
+                raise self._client.failure("malformed", api, f"a department of more than {MOST_PAGES} pages")
 
     def members_below(self, dept_id: int) -> list[str]:
         """The userids of a department and of all departments below it, each once."""
@@ -138,12 +144,13 @@ class Contacts:
             yield dept_id
             below = [found for found in self._departments_below(dept_id) if found not in seen]
             seen.update(below)
+            if len(seen) > MOST_DEPARTMENTS:
+                raise self._client.failure("malformed", LIST_SUB, f"more than {MOST_DEPARTMENTS} departments")
             waiting.extend(below)
 
     def _departments_below(self, dept_id: int) -> list[int]:
-        api = "topapi/v2/department/listsub"
-        answer = self._client.ask(api, {"dept_id": dept_id}, metered=False)
-        found = self._shape(_Departments, {"departments": answer.get("result") or ()}, api)
+        answer = self._client.ask(LIST_SUB, {"dept_id": dept_id}, metered=False)
+        found = self._shape(_Departments, {"departments": answer.get("result") or ()}, LIST_SUB)
         return [department.dept_id for department in found.departments]
 
     def everybody(self) -> Iterator[Contact]:

@@ -34,6 +34,7 @@ REASONS = {
     "forbidden": "DingTalk held it back over a limit",
     "department": "there is no such department in the app's scope",
 }
+LONGEST_TASK = 40
 ALREADY_GOT = "143106"
 
 
@@ -111,7 +112,8 @@ class WorkNotices:
             }
         )
         answer = self._client.call(Call(SEND, body, writes=True))
-        return Receipt(str(answer.get("task_id") or ""))
+        task = answer.get("task_id")
+        return Receipt(str(task)[:LONGEST_TASK] if isinstance(task, int | str) and task else "")
 
     def send_result(self, task_id: str) -> SendResult:
         """What became of a send of the last 24 hours to at most 100 people. One metered call.

@@ -5,6 +5,7 @@ Sources: V6.0 WebAPI manual (AuthService), official Python SDK 8.2.0 (signed hea
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -14,12 +15,14 @@ from pydantic import SecretStr
 
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.account import Account
-from kdsync.kingdee.errors import Symptom, failure
+from kdsync.kingdee.errors import MOST_WORDS, Symptom, failure
 from kdsync.kingdee.signing import Algorithm, login_signature
 from kdsync.settings.schema import KingdeeSection
 
 AUTH = "Kingdee.BOS.WebApi.ServicesStub.AuthService."
 SESSION_COOKIE = "kdservice-sessionid"
+IN_A_HEADER = re.compile(r"[!-~]+")
+LONGEST_ID = 4096  # characters of a session's id, and of any name
 TOLERABLE = ("-2", "-4", "-5")
 """LoginResultTypes that let the user in: password may be changed, a warning, a form to be seen."""
 
@@ -89,7 +92,8 @@ def session_of(answer: Any, cookies: Mapping[str, str], generation: int) -> King
     """The session that a login answered with, in its body or its cookies; EdgeError where it was refused."""
     if not isinstance(answer, Mapping) or "LoginResultType" not in answer:
         raise failure(Symptom(fault="shape", detail="the login was not answered with LoginResultType"))
-    in_body = str(answer.get("KDSVCSessionId") or "")
+    told = _text(answer.get("KDSVCSessionId"))
+    in_body = told if IN_A_HEADER.fullmatch(told) else ""
     session_id = in_body or cookies.get(SESSION_COOKIE, "")
     if not _accepted(answer, in_body) or not session_id:
         raise failure(Symptom(text=_words(answer), login=_result_type(answer)))
@@ -98,15 +102,15 @@ def session_of(answer: Any, cookies: Mapping[str, str], generation: int) -> King
     return KingdeeSession(
         generation=generation,
         cookies={**cookies, SESSION_COOKIE: session_id},
-        user_id=str(context.get("UserId") or ""),
-        user_name=str(context.get("UserName") or ""),
+        user_id=_text(context.get("UserId") or ""),
+        user_name=_text(context.get("UserName")),
         account=Account(_text(context.get("DBid")), _text(context.get("DataCenterName"))),
-        warning=_warning(answer),
+        warning=_warning(answer)[:MOST_WORDS],
     )
 
 
 def _text(value: Any) -> str:
-    return str(value).strip() if isinstance(value, (str, int)) else ""
+    return str(value).strip()[:LONGEST_ID] if isinstance(value, (str, int)) else ""
 
 
 def _accepted(answer: Mapping[str, Any], in_body: str) -> bool:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
 from kdsync.kingdee.traps import TRAPS, Trap
 
 MOST_WORDS = 300
 """So much of Kingdee's own text is quoted in an error."""
+LONGEST_TEXT = 10_000
+"""So much of it is looked at: what it is about stands at its beginning."""
+LONGEST_CODE = 80
 RATE_PAUSE = 60.0
 """Seconds to wait where Kingdee says "too many calls" without a time."""
 
@@ -34,6 +37,7 @@ _UNKNOWN_FIELD = re.compile(r"元数据中标识为[“\"'‘]?(.{1,100}?)[”\"
 
 def failure(symptom: Symptom, *, read: bool = True, retry_after: float | None = None) -> EdgeError:
     """The error for what is to be seen; `read` tells that the request changed nothing."""
+    symptom = replace(symptom, text=symptom.text[:LONGEST_TEXT])
     missing = _UNKNOWN_FIELD.search(symptom.text)
     if missing:
         unknown = UnknownFieldError(missing[1], f"the form does not have the field {missing[1]}")
@@ -44,7 +48,7 @@ def failure(symptom: Symptom, *, read: bool = True, retry_after: float | None = 
     return EdgeError(
         "kingdee",
         kind,
-        trap.code or _named(trap.on, value),
+        (trap.code or _named(trap.on, value))[:LONGEST_CODE],
         _with_words(trap.message, symptom.text or symptom.detail),
         cure="kdsync reads the document before it writes again" if kind is FailureKind.UNKNOWN_OUTCOME else trap.cure,
         retry_after=(retry_after or RATE_PAUSE) if kind is FailureKind.RATE_LIMITED else retry_after,

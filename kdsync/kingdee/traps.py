@@ -73,7 +73,7 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
          "the form does not exist or its module is not installed", "correct the form id in the rules"),
     Trap("text", r"GetRealExpress", R, "bad-filter",
          "Kingdee cannot read the filter", "correct the form's open filter"),
-    Trap("text", r"业务操作.*冲突|稍候再使用|稍后再使用|正在使用|单据已被锁定", T, "edit-lock",
+    Trap("text", r"业务操作.{0,200}冲突|稍候再使用|稍后再使用|正在使用|单据已被锁定", T, "edit-lock",
          "somebody has the document open", TRY_LATER),
     Trap("text", r"没有任务处理权限|不是待办任务的处理人", R, "not-assignee", "the task waits for somebody else"),
     Trap("text", r"已关联工作流实例", R, "in-workflow", "the document is in a workflow", "approve the task instead"),
@@ -138,6 +138,6 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
          "a web page came instead of an answer", CHECK_URL + "; a proxy's login page looks like this too", write=U),
     Trap("fault", "empty", T, "", "the answer is empty", TRY_LATER, write=U),
     Trap("fault", "not-json", T, "", "the answer is not JSON or is cut off", TRY_LATER, write=U),
-    Trap("fault", "shape", T, "", "the answer has an unexpected shape", "please report this", write=U),
+    Trap("fault", "shape", R, "", "the answer has an unexpected shape", "please report this", write=U),
 )
 # fmt: on
