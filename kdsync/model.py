@@ -135,6 +135,7 @@ class Page:
     last: bool  # nothing follows
     short: bool = False  # a page was shorter than asked for while more followed
     doubled: tuple[str, ...] = ()  # ids that came twice with different heads; one of the heads was chosen
+    unreadable: tuple[str, ...] = ()  # keys of rows that were left out, "" where not even the key can be told
 
 
 @dataclass(frozen=True, slots=True)

@@ -24,8 +24,9 @@ from operator import itemgetter, ne
 from typing import Any
 
 from kdsync import exact
-from kdsync.kingdee.answer import expect_list, unexpected
+from kdsync.kingdee.answer import unexpected
 from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.rows import checked
 from kdsync.model import Layout, Page, Row
 
 CAP = 100
@@ -49,6 +50,7 @@ class _Answer:
     server_now: datetime
     last: bool
     short: bool  # the page before was
+    unreadable: tuple[str, ...]  # keys of rows that were left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,15 +114,17 @@ def pages(
 
     `after` is the primary key to start behind, as a tuple. With `ahead` the next pages are fetched by another
     thread while this one is worked on. A document is only handed out once all its entry rows have come.
+    A row that cannot be read is left out and named; with `ahead` (a first look, which must not miss what would then
+    seem new) or entry rows (whose document would be torn) the page fails instead.
     """
     query = _Query.of(layout, where, page_size)
-    answers = _answers(client, query, after, sure)
+    answers = _answers(client, query, after, sure, strictly=ahead or bool(query.entry_pk))
     documents = _Documents(query)
     short = False
     for answer in _ahead(answers) if ahead else answers:
         rows, short = documents.complete(answer.rows, last=answer.last), short or answer.short
         if rows or answer.last:
-            yield Page(rows, answer.server_now, answer.last, short, documents.take_doubled())
+            yield Page(rows, answer.server_now, answer.last, short, documents.take_doubled(), answer.unreadable)
             short = False
 
 
@@ -146,7 +150,8 @@ def select(
     """Up to `limit` rows of a small form, by key, in no order."""
     data = _request(form, keys, where, "", limit)
     value = client.call("ExecuteBillQuery", {"data": data}, read=True)
-    return [dict(zip(keys, row, strict=True)) for row in _checked(value, len(keys))]
+    rows, _ = checked(value, len(keys), strictly=False)
+    return [dict(zip(keys, row, strict=True)) for row in rows]
 
 
 def literal(value: Any) -> str:
@@ -158,16 +163,19 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 
 
-def _answers(client: KingdeeClient, query: _Query, after: Cursor | None, sure: Sure | None) -> Iterator[_Answer]:
+def _answers(
+    client: KingdeeClient, query: _Query, after: Cursor | None, sure: Sure | None, *, strictly: bool
+) -> Iterator[_Answer]:
     last, before = False, query.limit
     while not last:
         reply = client.ask("ExecuteBillQuery", {"data": query.data(after)}, read=True)
-        rows = _checked(reply.value, len(query.keys))
-        last = len(rows) < min(CAP, query.limit) and not (rows and _unsure(query, rows, reply.server_now, sure))
+        rows, unreadable = checked(reply.value, len(query.keys), strictly=strictly)
+        count = len(rows) + len(unreadable)
+        last = not rows or (count < min(CAP, query.limit) and not _unsure(query, rows, reply.server_now, sure))
         start, after = after, query.cursor(rows[-1]) if rows else after
         _check_progress(start, after, rows)
-        yield _Answer(rows, reply.server_now, last, short=bool(rows) and before < query.limit)
-        before = len(rows)
+        yield _Answer(rows, reply.server_now, last, bool(rows) and before < query.limit, unreadable)
+        before = count
 
 
 def _unsure(query: _Query, rows: list[list[Any]], server_now: datetime, sure: Sure | None) -> bool:
@@ -199,14 +207,6 @@ def _request(form: str, keys: Sequence[str], where: str, order: str, limit: int)
         "Limit": limit,
         "SubSystemId": "",
     }
-
-
-def _checked(value: Any, width: int) -> list[list[Any]]:
-    rows = expect_list(value, "the answer to a query")
-    for row in rows:
-        if not isinstance(row, list) or len(row) != width or row[0] is None:
-            raise unexpected(f"a row of a query should be a list of {width} values, the first being its key")
-    return rows
 
 
 def _check_progress(start: Cursor | None, end: Cursor | None, rows: list[list[Any]]) -> None:
