@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -107,7 +108,7 @@ def read(path: Path, limit: int = 0) -> list[Row]:
     try:
         with _opened(path) as file:
             rows = sorted(_rows(csv.DictReader(file)), key=attrgetter("time"))
-    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+    except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
         raise LogError(f"cannot read {path}: {error}") from error
     if not rows:
         raise LogError(f"{path} has no rows: there is nothing to play")

@@ -10,7 +10,7 @@ import yaml
 from yaml.nodes import Node
 
 from kdsync.errors import Problem
-from kdsync.settings.nodes import DEEPEST, Builder, UnusableError, problem_at
+from kdsync.settings.nodes import DEEPEST, MOST_VALUES, Builder, UnusableError, problem_at
 from kdsync.settings.places import YamlFile
 
 Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
@@ -55,10 +55,12 @@ def parse_yaml(content: bytes, name: str) -> tuple[YamlFile, list[Problem]]:
 
 
 def _composed(text: str, name: str) -> Node | None:
-    """The file's only document; its depth is looked at first, because composing recurses."""
+    """The file's only document; its depth is looked at first, because composing recurses, and its size as well."""
     try:
         depth = 0
-        for event in yaml.parse(text, Loader):
+        for count, event in enumerate(yaml.parse(text, Loader)):
+            if count > 2 * MOST_VALUES:  # a value has one event, a list or mapping two
+                raise UnusableError(problem_at(event.start_mark, name, f"holds more than {MOST_VALUES:,} values"))
             opens = isinstance(event, yaml.CollectionStartEvent)
             depth += opens - isinstance(event, yaml.CollectionEndEvent)
             if depth > DEEPEST:
