@@ -69,6 +69,16 @@ UNUSUAL: dict[str, tuple[str, str, str]] = {
         "{form} answered the same id with different values ({numbers}): a field that rules use may belong to rows.",
         "{form} trả về cùng một mã ({numbers}) với giá trị khác nhau: có thể trường trong quy tắc thuộc dòng chi tiết.",
     ),
+    "unreadable_title": (
+        "{form} 的部分数据无法读取",
+        "Rows of {form} cannot be read",
+        "Không đọc được dòng của {form}",
+    ),
+    "unreadable_body": (
+        "金蝶对 {form} 返回的部分行格式错误（{numbers}），这些单据暂时无法监控，其余单据不受影响。",
+        "Kingdee answered for {form} with rows that are none ({numbers}); all others are watched meanwhile.",
+        "Kingdee trả về dòng sai định dạng cho {form} ({numbers}): tạm thời không theo dõi được các chứng từ này.",
+    ),
     "short_title": ("{form} 返回的页不完整", "Short pages of {form}", "{form} trả về trang thiếu"),
     "short_body": (
         "金蝶对 {form} 返回的行数少于请求的行数，而后面还有数据。没有遗漏，但请检查服务器的行数限制。",

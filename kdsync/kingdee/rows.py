@@ -50,7 +50,7 @@ def _whole(rows: Sequence[Any], width: int) -> bool:
     if not SINGLE.issuperset(map(type, chain.from_iterable(rows))):
         return False
     keys = [row[0] for row in rows]
-    return KEYS.issuperset(map(type, keys)) and NO_KEYS.isdisjoint(keys)
+    return (set(map(type, keys)) == {int} and 0 not in keys) or all(map(_is_key, keys))
 
 
 def _readable(row: Any, width: int) -> list[Any] | None:

@@ -63,6 +63,8 @@ class Missing:
             accepted = ledger.is_accepted(tx, watch.form, self.ingest.clock.now())
         there = reread(vanished) if accepted or len(vanished) <= ASK_AGAIN else ()
         report.short = report.short or bool(there)
+        if report.unreadable:
+            return  # a row that was left out may be any of these
         missing = [doc_id for doc_id in vanished if doc_id not in there]
         lost = [] if accepted else self._lost(watch, missing, known, census.visible)
         rest = [doc_id for doc_id in missing if doc_id not in set(lost)] if lost else missing

@@ -24,6 +24,7 @@ class Report:
     damaged: list[str] = field(default_factory=list)  # numbers of documents whose snapshot could not be read
     short: bool = False  # a page was shorter than asked for while more existed
     doubled: list[str] = field(default_factory=list)  # ids that came twice with different heads
+    unreadable: list[str] = field(default_factory=list)  # keys of rows that were left out, "?" where there is none
     future: list[str] = field(default_factory=list)  # numbers of documents that are dated in the future
 
     def add(self, step: Step, documents: int) -> None:
@@ -38,4 +39,5 @@ class Report:
         for page in pages:
             self.short = self.short or page.short
             self.doubled += page.doubled
+            self.unreadable += [key or "?" for key in page.unreadable]
             yield page

@@ -27,6 +27,7 @@ class Standing:
         looked_ahead = report.look in ("dates", "full")  # these meet every document that is dated in the future
         self._note("future", "date.in_the_future", report.future, over=looked_ahead)
         self._note("doubled", "id.doubled", report.doubled, over=report.look in WHOLE)
+        self._note("unreadable", "row.unreadable", report.unreadable, over=report.look in WHOLE)
         self._note("short", "page.short", [report.look] if report.short else [], over=report.look in WHOLE)
 
     def _note(self, kind: str, event: str, found: Sequence[str], *, over: bool) -> None:

@@ -310,7 +310,7 @@ def test_an_answer_that_is_no_table(value: Any) -> None:
             return Reply(value, NOW)
 
     with pytest.raises(EdgeError) as caught:
-        read(Odd([]), HEADS)
+        read(Odd([]), HEADS, ahead=True)
     assert caught.value.code == "shape"
 
 

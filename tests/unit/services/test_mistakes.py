@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,6 +12,7 @@ from sqlalchemy import select, update
 
 from kdsync.delivery.render import render
 from kdsync.errors import FailureKind, StoreError
+from kdsync.model import Page
 from kdsync.services import match
 from kdsync.services.dispatch import MOST_MISTAKES
 from kdsync.services.people import Resolution
@@ -252,3 +254,48 @@ def test_a_mistake_is_an_unknown_outcome_until_it_is_given_up() -> None:
     assert set(kinds[:-1]) == {FailureKind.UNKNOWN_OUTCOME}
     assert kinds[-1] is FailureKind.REFUSED
     assert FORM not in str(own_mistake(ValueError(FORM), 1))
+
+
+def garble(world: World, monkeypatch: pytest.MonkeyPatch, *idents: int) -> None:
+    """Kingdee answers for these documents with rows that are none."""
+    pages, by_ids = world.kingdee.pages, world.kingdee.by_ids
+
+    def spoiled(found: Iterator[Page]) -> Iterator[Page]:
+        for page in found:
+            good = [row for row in page.rows if row[0] not in idents]
+            bad = tuple(str(row[0]) for row in page.rows if row[0] in idents)
+            yield replace(page, rows=good, unreadable=bad)
+
+    monkeypatch.setattr(world.kingdee, "pages", lambda *args, **options: spoiled(pages(*args, **options)))
+    monkeypatch.setattr(world.kingdee, "by_ids", lambda *args: spoiled(by_ids(*args)))
+
+
+def test_a_row_that_cannot_be_read_hides_no_other_and_is_no_deletion(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.watch(rule(on=["approved", "deleted"]))
+    for _ in range(20):
+        world.kingdee.create("B")
+    world.poll()
+    garble(world, monkeypatch, 100_003)
+    world.kingdee.move(100_003, "C")
+    world.kingdee.move(100_004, "C")
+    for look in (world.watcher.tick, world.watcher.sweep, world.watcher.reconcile, world.watcher.reconcile):
+        world.clock.advance(10)
+        look()
+        world.deliver()
+    assert ["K100004" in message for message in world.dingtalk.seen("u1")] == [True]
+    told = world.dingtalk.seen("ops")
+    assert len(told) == 1
+    assert "100003" in told[0]
+    monkeypatch.undo()
+    for look in (world.watcher.sweep, world.watcher.reconcile):
+        world.clock.advance(10)
+        look()
+        world.deliver()
+    assert ["K100003" in message for message in world.dingtalk.seen("u1")] == [False, True]
+    world.kingdee.hidden.add(100_005)
+    world.clock.advance(10)
+    world.watcher.reconcile()
+    world.deliver()
+    assert "K100005" in world.dingtalk.seen("u1")[-1]
