@@ -25,6 +25,7 @@ FORM_TITLE = 50
 HEADING = 120
 BUTTON = 20
 LINK_BYTES = 500
+MOST_READ = 100_000  # characters of a text; what follows could not be shown anyway
 ROWS = 6  # more are not shown
 FOOTER = 120  # characters; what kdsync writes is a fraction of it
 HOME = "https://www.dingtalk.com/"  # a form must lead somewhere
@@ -179,7 +180,7 @@ def _footer(footer: str) -> str:
 
 def _clean(text: str) -> str:
     """`text` in characters that survive UTF-8, newlines its only controls."""
-    return CONTROLS.sub(" ", NEWLINES.sub("\n", text.encode("utf-8", "replace").decode()))
+    return CONTROLS.sub(" ", NEWLINES.sub("\n", text[:MOST_READ].encode("utf-8", "replace").decode()))
 
 
 def _line(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from jinja2 import Template as JinjaTemplate
 from jinja2 import TemplateSyntaxError, nodes
@@ -64,7 +64,7 @@ class Text:
     def render(self, names: Names, style: language.Style) -> str:
         """The text, its values printed by `style`; ExpressionError where the values do not go together."""
         try:
-            return self._compiled.render({**names, language.STYLE: style})
+            return self._compiled.render({**names, language.STYLE: style, language.TURNS: [0]})
         except Exception as error:
             raise ExpressionError(explain(error)) from error
 
@@ -143,7 +143,16 @@ def _unreadable(error: Exception) -> TextError:
 
 
 class _Exact(NodeTransformer):
-    """Numbers with a point are exact, so that 0.1 + 0.2 is 0.3."""
+    """Numbers with a point are exact, so that 0.1 + 0.2 is 0.3; what joins texts and goes round in loops is bounded."""
+
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        return _filter(nodes.List(node.nodes, lineno=node.lineno, environment=node.environment), language.TOGETHER)
+
+    def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        node.iter = _filter(cast("nodes.Expr", node.iter), language.COUNTED)
+        return node
 
     def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802  # the visitor's protocol
         if not isinstance(node.value, float):

@@ -8,10 +8,10 @@ from itertools import groupby
 from typing import Any, NamedTuple
 
 from jinja2 import Environment, pass_environment
-from jinja2.filters import make_attrgetter, make_multi_attrgetter
+from jinja2.filters import do_int, make_attrgetter, make_multi_attrgetter
 
 from kdsync.rules.values import MISSING, Amount, Missing
-from kdsync.rules.vocabulary import LONGEST_TEXT
+from kdsync.rules.vocabulary import LONGEST_JOINED, LONGEST_TEXT, MOST_DIGITS
 
 _ROUNDING = {"common": ROUND_HALF_UP, "ceil": ROUND_CEILING, "floor": ROUND_FLOOR}
 
@@ -68,11 +68,42 @@ def _extreme(choose: Callable[..., Any]) -> Callable[..., Any]:
 
 
 def amount(value: Any, default: Any = MISSING) -> Any:
-    """Text or number as an Amount; `default` where it is neither."""
+    """Text or number as an Amount; `default` where it is neither, or beyond all amounts."""
+    text = repr(value) if isinstance(value, float) else str(value).strip().replace(",", "")
     try:
-        return Amount(repr(value) if isinstance(value, float) else str(value).strip().replace(",", ""))
+        number = Amount(text[: MOST_DIGITS * 2])
     except InvalidOperation:
         return default
+    if len(text) > MOST_DIGITS * 2 or not number.is_finite():
+        return default
+    return number if abs(number.adjusted()) <= MOST_DIGITS or number == 0 else default
+
+
+def whole(value: Any, default: Any = 0, base: int = 10) -> Any:
+    """A whole number; one of a million digits would take minutes to print."""
+    if isinstance(value, Decimal) and value.is_finite() and value.adjusted() > MOST_DIGITS:
+        raise OverflowError("a number is too large")
+    return do_int(value, default, base)
+
+
+def together(parts: Iterable[Any]) -> str:
+    """Texts joined, as `~` does."""
+    return _joined(parts, "")
+
+
+@pass_environment
+def join(environment: Environment, parts: Iterable[Any], d: Any = "", attribute: str | None = None) -> str:
+    return _joined(map(make_attrgetter(environment, attribute), parts), str(d))
+
+
+def _joined(parts: Iterable[Any], between: str) -> str:
+    texts, length = [], 0
+    for text in map(str, parts):
+        length += len(text) + len(between)
+        if length > LONGEST_JOINED:
+            raise ValueError("joining would make the text too long")
+        texts.append(text)
+    return between.join(texts)
 
 
 def rounded(value: Any, precision: int = 0, method: str = "common") -> Any:
@@ -94,6 +125,8 @@ def replaced(value: Any, old: str, new: str) -> str:
 OWN: dict[str, Callable[..., Any]] = {
     "float": amount,
     "groupby": group_by,
+    "int": whole,
+    "join": join,
     "max": _extreme(max),
     "min": _extreme(min),
     "replace": replaced,

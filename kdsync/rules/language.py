@@ -5,7 +5,8 @@ Jinja2 is documented at https://jinja.palletsprojects.com/, its sandbox under "S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from itertools import islice
 from typing import Any, Protocol
 
 from jinja2 import pass_context
@@ -15,11 +16,14 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from kdsync.rules import vocabulary
-from kdsync.rules.filters import OWN, amount
+from kdsync.rules.filters import OWN, amount, together
 from kdsync.rules.values import Amount, Missing, Record, Reference
 
 STYLE = "style"  # where the context holds the Style; no rule can name it
-EXACT = "exact number"  # the blanks keep operators from writing these two filters themselves
+TURNS = "turns"  # and where it counts the turns of loops
+EXACT = "exact number"  # the blanks keep operators from writing these filters themselves
+TOGETHER = "put together"
+COUNTED = "counted turns"
 AS_WRITTEN = "as written"
 
 _MOST_BITS = 10_000  # of a whole number that multiplying gives
@@ -38,12 +42,16 @@ class Style(Protocol):
 class Language(ImmutableSandboxedEnvironment):
     """The environment of conditions; messages add their filters."""
 
-    intercepted_binops = frozenset({"*", "/", "//", "%", "**"})
+    intercepted_binops = frozenset({"+", "*", "/", "//", "%", "**"})
 
     def __init__(self, **options: Any) -> None:
         super().__init__(undefined=Missing, trim_blocks=True, lstrip_blocks=True, **options)
         self.globals = {"range": _short_range}
-        self.filters = {name: JINJA_FILTERS[name] for name in vocabulary.BUILTIN_FILTERS} | OWN | {EXACT: amount}
+        self.filters = (
+            {name: JINJA_FILTERS[name] for name in vocabulary.BUILTIN_FILTERS}
+            | OWN
+            | {EXACT: amount, TOGETHER: together}
+        )
         self.tests = {name: JINJA_TESTS[name] for name in vocabulary.TESTS}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
@@ -71,6 +79,10 @@ def _check_size(operator: str, left: Any, right: Any) -> None:
         raise ValueError("text cannot be filled in with %; join texts with ~")
     if operator == "**" and _bits(left) * abs(right if isinstance(right, int) else 1) > _MOST_BITS:
         raise ValueError("the power is too large")
+    if operator == "+" and isinstance(left, Sequence) and isinstance(right, Sequence):
+        if len(left) + len(right) > vocabulary.LONGEST_JOINED:
+            raise ValueError("joining would make it too long")
+        return
     if operator != "*":
         return
     for one, times in ((left, right), (right, left)):
@@ -97,6 +109,17 @@ def _show(context: Context, value: Any) -> str:
     return style.show(value)
 
 
+@pass_context
+def _counted(context: Context, items: Iterable[Any]) -> list[Any]:
+    """What a loop goes over, if all loops together do not take too many turns."""
+    turns: list[int] = context[TURNS]
+    taken = list(islice(items, vocabulary.MOST_TURNS + 1))
+    turns[0] += len(taken)
+    if turns[0] > vocabulary.MOST_TURNS:
+        raise ValueError(f"its loops take more than {vocabulary.MOST_TURNS:,} turns")
+    return taken
+
+
 def _styled(name: str) -> Callable[..., Any]:
     """A filter or function that the message's Style works out, as it depends on language and place."""
 
@@ -110,7 +133,7 @@ def _styled(name: str) -> Callable[..., Any]:
 def _messages() -> Language:
     language = Language(finalize=_show)
     language.filters |= {name: _styled(name) for name in vocabulary.MESSAGE_FILTERS}
-    language.filters[AS_WRITTEN] = _styled("as_written")
+    language.filters |= {AS_WRITTEN: _styled("as_written"), COUNTED: _counted}
     language.globals |= {name: _styled(name) for name in vocabulary.MESSAGE_FUNCTIONS}
     return language
 

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from jinja2 import ChainableUndefined
 
 from kdsync.model import Document, Raw
+from kdsync.rules.vocabulary import LONGEST_VALUE, MOST_FIELDS
 
 ENTRIES = "entries"
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d{1,3})?", re.ASCII)
@@ -161,11 +162,17 @@ class MissingReference(Missing, Reference):
 class Record:
     """A document or an entry row, its values by field key; found first as written, then in any case."""
 
-    __slots__ = ("_entries", "_index", "_label", "_rows", "_values", "_zone")
+    __slots__ = ("_entries", "_index", "_label", "_left", "_rows", "_values", "_zone")
 
     def __init__(
-        self, values: Mapping[str, Raw], zone: ZoneInfo, rows: Sequence[Mapping[str, Raw]] = (), label: str = ""
+        self,
+        values: Mapping[str, Raw],
+        zone: ZoneInfo,
+        rows: Sequence[Mapping[str, Raw]] = (),
+        label: str = "",
+        left: list[int] | None = None,
     ) -> None:
+        self._left = left or [MOST_FIELDS]  # looks at fields; a document and its rows share them
         self._values = values
         self._zone = zone
         self._rows = rows
@@ -184,6 +191,9 @@ class Record:
             return self.entries
         if not isinstance(key, str):
             return MISSING
+        self._left[0] -= 1
+        if self._left[0] < 0:
+            raise ValueError(f"it looks at more than {MOST_FIELDS:,} fields")
         index = self._index = self._index or _index(tuple(self._values))
         if key not in self._values:
             key = index.spelling.get(key.lower(), key)
@@ -193,7 +203,7 @@ class Record:
     @property
     def entries(self) -> list[Record]:
         if self._entries is None:
-            self._entries = [Record(row, self._zone) for row in self._rows]
+            self._entries = [Record(row, self._zone, left=self._left) for row in self._rows]
         return self._entries
 
     def __str__(self) -> str:
@@ -236,7 +246,7 @@ def value_of(raw: Raw, zone: ZoneInfo) -> Any:
 
 
 def _text(raw: str, zone: ZoneInfo) -> Any:
-    text = raw.rstrip()
+    text = raw.rstrip()[:LONGEST_VALUE]
     if not text.lstrip():
         return MISSING
     if text[10:11] != "T" or not _DATE.fullmatch(text):

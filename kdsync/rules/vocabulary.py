@@ -67,5 +67,15 @@ STATEMENTS: tuple[type[nodes.Node], ...] = (
 )
 DEEPEST_LOOP = 2
 LONGEST_RANGE = 100
+LONGEST_VALUE = 100_000
+"""Characters of a document's value that rules get to see."""
+LONGEST_JOINED = 200_000
+"""Characters, or items of a list, that joining may give."""
+MOST_TURNS = 20_000
+"""Of all loops of a message together."""
+MOST_FIELDS = 300_000
+"""Fields that one evaluation may look at, whatever it loops over."""
+MOST_DIGITS = 400
+"""Before the point of a number."""
 LONGEST_TEXT = 10_000
 """Characters of a template or expression, and of anything that repeating or replacing text may give."""
