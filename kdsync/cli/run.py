@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
 from pathlib import Path
 from random import SystemRandom
 
@@ -19,6 +21,8 @@ log = logs.get("run")
 
 def run(config: Path, level: str) -> int:
     """Run the daemon until it is told to stop; returns the exit code."""
+    asked = threading.Event()
+    signal.signal(signal.SIGHUP, lambda *_: asked.set())  # by default it ends whoever is still starting
     redactor = logs.Redactor()
     logs.configure(redactor, level=level)
 
@@ -38,4 +42,8 @@ def run(config: Path, level: str) -> int:
     except KdsyncError as error:
         log.error("start.failed", error=str(error))
         return 1
-    return Daemon(wired, read).run()
+    daemon = Daemon(wired, read)
+    signal.signal(signal.SIGHUP, lambda *_: daemon.request_reload())
+    if asked.is_set():
+        daemon.request_reload()
+    return daemon.run()

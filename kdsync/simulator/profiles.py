@@ -74,10 +74,7 @@ BAD_DAY = (
     *(_kingdee(name, 0.01) for name in ("http500", "http502", "http503", "http504", "chinese_page", "html", "empty")),
     *(_kingdee(name, 0.01) for name in ("reset", "lost_reply", "truncated_json", "cut", "cut_chunks", "wider_rows")),
     *(_kingdee(name, 0.01) for name in ("response_error", "database", "database_deep", "short_page")),
-    *(
-        _kingdee(name, 0.003)
-        for name in ("request_filter", "licence", "permission", "redirect", "login_page", "exception")
-    ),
+    *(_kingdee(name, 0.003) for name in ("request_filter", "licence", "redirect", "login_page", "exception")),
     _kingdee("http429", 0.003),
     _kingdee("call_limit", 0.002, gap=300.0),
     _kingdee("slow", 0.01, 1.0),
@@ -100,6 +97,7 @@ HOLDS = (
     _dingtalk("json_ban", 0.001, gap=1800.0, place=SEND),
     _dingtalk("permission", 0.001, gap=1800.0, place=SEND),
     _dingtalk("ip_not_listed", 0.001, gap=1800.0, place=SEND),
+    _kingdee("permission", 0.001, gap=600.0, place="ExecuteBillQuery"),
     _kingdee("wrong_password", 0.02, gap=3600.0),
     _kingdee("authorisation_lost", 0.02, gap=1800.0),
 )

@@ -110,9 +110,9 @@ class Soak:
                     self.lives.kill()
                     self.lives.start(patience=0.0)
                 if reloads and now >= reloads[0]:
-                    reloads.pop(0)
                     company.write_rules(self.folder, len(reloads))
-                    self.lives.daemon.reload()
+                    if self.lives.daemon.reload():
+                        reloads.pop(0)
             if now - told >= self.options.every:
                 told = now
                 self._say(f"{now - start:5.0f} s")
@@ -153,7 +153,7 @@ class Soak:
             self.oracle.notice(place, kinds)
 
     def _missing(self) -> int:
-        return self.oracle.open - len(list(self.store.dead()))
+        return self.oracle.open - len(list(self.store.dead())) - len(list(self.store.diverted()))
 
     def _say(self, when: str) -> None:
         if self.options.json:

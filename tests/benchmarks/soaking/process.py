@@ -29,9 +29,11 @@ class Killable(RunningDaemon):
         self._process.kill()
         self._process.wait()
 
-    def reload(self) -> None:
-        """SIGHUP."""
-        self._process.send_signal(signal.SIGHUP)
+    def reload(self) -> bool:
+        """SIGHUP, unless it is still starting: whether."""
+        if self._port():
+            self._process.send_signal(signal.SIGHUP)
+        return bool(self._port())
 
     def cpu_seconds(self) -> float:
         """Processor time so far (`proc(5)`, stat)."""

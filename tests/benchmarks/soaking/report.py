@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.soaking.oracle import percentile
+from tests.benchmarks.soaking.oracle import Tell, percentile
 
 if TYPE_CHECKING:
     from tests.benchmarks.soak import Soak
@@ -100,8 +100,7 @@ def gather(soak: Soak, seconds: float) -> Report:
     oracle, lives = soak.oracle, soak.lives
     dead, diverted = list(soak.store.dead()), list(soak.store.diverted())
     explained = Counter((one.who, one.number, one.kind) for one in dead)
-    unseen = oracle.unseen()
-    missed = unseen - explained
+    missed = _but(oracle.unseen() - explained, Counter((one.number, one.kind) for one in diverted))
     struck = {
         f"{system}.{name}": count
         for system, faults in (("kingdee", soak.kingdee.faults), ("dingtalk", soak.dingtalk.faults))
@@ -136,7 +135,17 @@ def gather(soak: Soak, seconds: float) -> Report:
     )
 
 
-def _each(counted: Counter[tuple[str, str, str]]) -> list[str]:
+def _but(unseen: Counter[Tell], diverted: Counter[tuple[str, str]]) -> Counter[Tell]:
+    """Without those that the operators were told in place of whoever was not to be found."""
+    left: Counter[Tell] = Counter()
+    for tell, count in unseen.items():
+        told = min(count, diverted[tell[1:]])
+        diverted[tell[1:]] -= told
+        left[tell] = count - told
+    return +left
+
+
+def _each(counted: Counter[Tell]) -> list[str]:
     return [" ".join(tell) for tell, count in sorted(counted.items()) for _ in range(count)]
 
 
