@@ -1,4 +1,4 @@
-"""A short soak: the real daemon, killed once, on a bad day. `python -m tests.benchmarks.soak` makes a long one."""
+"""A short soak: the real daemon, killed once, while things go wrong. `tests.benchmarks.soak` makes a long one."""
 
 from __future__ import annotations
 
@@ -12,6 +12,10 @@ import pytest
 
 pytestmark = pytest.mark.e2e
 ROOT = Path(__file__).parents[2]
+BRIEF = (  # faults that are over in seconds
+    "reset=0.02,lost_reply=0.03,cut=0.02,truncated_json=0.02,slow=1,http502=0.02,short_page=0.05,session_lost=2,"
+    "token_expired=2,done504=0.03,busy88=0.02,qps=2"
+)
 
 
 def soak(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
@@ -22,13 +26,13 @@ def soak(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
-def test_a_bad_day_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
+def test_a_bad_quarter_of_a_minute_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     code, told = soak(
-        tmp_path, "--minutes", "0.17", "--rate", "30", "--faults", "bad-day", "--restarts", "1", "--reloads", "1"
+        tmp_path, "--minutes", "0.17", "--rate", "30", "--faults", BRIEF, "--restarts", "1", "--reloads", "1"
     )
     assert code == 0, told
     assert told["events"] > 250
-    assert told["seen"] == told["expected"] > 40
+    assert told["seen"] == told["expected"] > 15
     assert told["lives"] == 2
     assert sum(told["struck"].values()) > 5
     assert not list(tmp_path.iterdir())
