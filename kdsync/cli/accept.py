@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
 
-from kdsync.cli.opened import opened, print_json
+from kdsync.cli.opened import now_of, opened, print_json
 from kdsync.errors import KdsyncError
 from kdsync.store import ledger
 
@@ -26,7 +25,7 @@ def accept(config: Path, what: str, *, json_output: bool) -> int:
             raise KdsyncError(f"{what} is neither `account` nor a form that rules watch: {watched}")
         with database.write() as tx:
             if form:
-                ledger.accept(tx, form, datetime.now(UTC))
+                ledger.accept(tx, form, now_of(tx))
             else:
                 ledger.forget_fact(tx, ledger.ACCOUNT + loaded.settings.main.kingdee.acct_id)
     if json_output:

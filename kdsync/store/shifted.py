@@ -6,13 +6,14 @@ too late would mean silence. So where it cannot be told by which clock a moment 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, select, true, update
 
 from kdsync.store import moments
-from kdsync.store.ledger import SIGN
+from kdsync.store.ledger import ACCEPTED, SIGN
 from kdsync.store.notifications import GATHERED, HELD, MATCHED
 from kdsync.store.outbox import LEASED, WAITING
 from kdsync.store.schema import facts, logins, notifications, outbox, people
@@ -31,8 +32,9 @@ HISTORY: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], Column
     (people, people.c.key, (people.c.refreshed_at,), true()),
 )
 """Rows that are asked how long ago they were."""
-UNTIL = ("hold:", SIGN)
-"""Facts whose value begins with a moment."""
+FACTS = ("hold:", ACCEPTED, SIGN)
+"""Facts whose value begins with a moment that matters."""
+MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 
 
 def shift(tx: Connection, by: timedelta, *, was: datetime, began: datetime) -> int:
@@ -93,9 +95,10 @@ def _facts(tx: Connection, by: timedelta) -> int:
     rows = tx.execute(select(facts.c.key, facts.c.value)).all()
     moved = []
     for key, value in rows:
-        if str(key).startswith(UNTIL):
-            moment, blank, rest = str(value).partition(" ")
-            moved.append({"row": key, "to": moments.text(moments.parse(moment) + by) + blank + rest})
+        moment = MOMENT.match(str(value))
+        if moment and str(key).startswith(FACTS):
+            later = moments.text(moments.parse(moment[0]) + by)
+            moved.append({"row": key, "to": later + str(value)[moment.end() :]})
     if moved:
         tx.execute(update(facts).where(facts.c.key == bindparam("row")).values(value=bindparam("to")), moved)
     return len(moved)

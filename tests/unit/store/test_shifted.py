@@ -130,12 +130,16 @@ def test_a_hold_lasts_as_long_as_it_had_to(database: Database, by: timedelta) ->
         ledger.put_fact(tx, "hold:work", f"{moments.text(NOW + HOUR)} quota the month is used up", NOW)
         ledger.put_fact(tx, "heartbeat", moments.text(NOW), NOW)
         ledger.put_fact(tx, "account", "acct", NOW)
+        ledger.put_fact(tx, "hold:other", "{}", NOW)
+        ledger.accept(tx, "FORM", NOW - HOUR)
     shift(database, by)
     with database.read() as tx:
         assert {str(key): value for key, value in tx.execute(select(facts.c.key, facts.c.value))} == {
             "hold:work": f"{moments.text(NOW + HOUR + by)} quota the month is used up",
             "heartbeat": moments.text(NOW + by),
             "account": "acct",
+            "hold:other": "{}",
+            f"{ledger.ACCEPTED}FORM": moments.text(NOW - HOUR + by),
         }
 
 
