@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from kdsync.bridges import KingdeeSource
@@ -31,7 +31,7 @@ def unknown_fields(source: KingdeeSource, layout: Layout) -> Iterator[UnknownFie
             next(source.some(layout))
         except UnknownFieldError as error:
             yield error
-            smaller = _without(layout, error.field)
+            smaller = without(layout, [error.field])
             if smaller == layout:
                 return
             layout = smaller
@@ -45,7 +45,7 @@ def named_users(loaded: Loaded) -> dict[str, str]:
     for role, members in loaded.settings.directory.roles.items():
         found.update({one.value: f"roles.{role}" for one in members if one.kind == "user"})
     for rule in loaded.ruleset.rules:
-        found.update({one.value: f"rule {rule.id}" for one in map(_innermost, rule.to) if one.kind == "user"})
+        found.update({one.value: f"rule {rule.id}" for one in map(innermost, rule.to) if one.kind == "user"})
     fallback = loaded.settings.main.fallback
     return {**found, **{one.value: "fallback" for one in fallback if one.kind == "user"}}
 
@@ -62,11 +62,13 @@ def rules_using(loaded: Loaded, form: str, key: str) -> list[str]:
     return [rule.id for rule in loaded.ruleset.of(form) if rule.needs.include(key)]
 
 
-def _innermost(recipient: Recipient) -> Recipient:
-    return _innermost(recipient.inner) if recipient.kind == "manager_of" else recipient
+def innermost(recipient: Recipient) -> Recipient:
+    """Whom a recipient is about, past any `manager_of:`."""
+    return innermost(recipient.inner) if recipient.kind == "manager_of" else recipient
 
 
-def _without(layout: Layout, key: str) -> Layout:
-    folded = key.casefold()
-    heads = tuple(name for name in layout.heads if name.casefold() != folded)
-    return replace(layout, heads=heads, entries=tuple(name for name in layout.entries if name.casefold() != folded))
+def without(layout: Layout, keys: Iterable[str]) -> Layout:
+    """The layout without some of its keys."""
+    gone = {key.casefold() for key in keys}
+    heads = tuple(name for name in layout.heads if name.casefold() not in gone)
+    return replace(layout, heads=heads, entries=tuple(name for name in layout.entries if name.casefold() not in gone))

@@ -7,6 +7,7 @@ by mobile" on open.dingtalk.com, and the pages on permissions and retries of ope
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -23,6 +24,7 @@ CONFIGURATION = FailureKind.CONFIGURATION
 
 LONGEST_TEXT = 300  # characters of DingTalk's own words in an error
 LONGEST_CODE = 80
+ADDRESS = re.compile(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,4 +216,11 @@ def failure(
     words = " ".join(hide(said).split())[:LONGEST_TEXT]
     message = f"{meaning.text} ({api}{': ' if words else ''}{words})"
     pause = 60.0 - now.second if meaning.pause == "minute" else meaning.pause
-    return EdgeError("dingtalk", kind, hide(code)[:LONGEST_CODE], message, cure=meaning.cure, retry_after=pause)
+    cure = _with_address(meaning, words)
+    return EdgeError("dingtalk", kind, hide(code)[:LONGEST_CODE], message, cure=cure, retry_after=pause)
+
+
+def _with_address(meaning: Meaning, words: str) -> str:
+    """The address to add, where DingTalk names the one that it saw."""
+    seen = ADDRESS.search(words) if meaning is BAD_ADDRESS else None
+    return f"{meaning.cure}: {seen[0]}" if seen else meaning.cure

@@ -32,9 +32,10 @@ class Trap(NamedTuple):
 
 
 CHECK_LOGIN = (
-    "compare app_id and app_secret with Kingdee's third-party login authorisation, "
-    "which must be enabled and name this user"
+    "compare app_id and app_secret with Kingdee's third-party login authorisation (第三方系统登录授权), which must be "
+    "enabled and list this user or allow all; after a restore of the account set it has to be granted anew"
 )
+LICENCE = "ask the Kingdee administrator for a licence for this user, or to end sessions that hold one"
 CHECK_URL = "check kingdee.url; it ends with /K3Cloud/"
 TRY_LATER = "kdsync tries again by itself"
 
@@ -45,23 +46,27 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("gateway", "5001", C, "", "the gateway does not know this service", CHECK_URL),
     Trap("msgcode", "1", S, "", "the session is lost", "if this stays, " + CHECK_LOGIN),
     Trap("text", "时间戳验证失败", C, "time-stamp",
-         "the time stamp of the login was refused", "let NTP set the clocks of this machine and of the Kingdee server"),
+         "the time stamp of the login was refused",
+         "let NTP set the clocks of this machine and of the Kingdee server; the authorisation's “link valid time” is "
+         "how many minutes they may differ"),
     Trap("text", r"(?i)fail to verify ?thirty ?passport", C, "third-party",
          "the third-party login authorisation is missing, disabled or does not fit", CHECK_LOGIN + "; check acct_id"),
     Trap("text", r"(?i)fail to RestoreSessionByApi", C, "user",
          "Kingdee cannot open a session for this user",
-         "check kingdee.username, and that the user is in the authorisation's list of users"),
+         "check kingdee.username letter by letter (a Chinese name, in UTF-8), that the user is not disabled, and is in "
+         "the authorisation's list of users"),
     Trap("text", r"(?i)not from API GateWay", C, "forced-gateway",
          "this server only accepts calls through the gateway",
          "ask for the server parameter CDPIsForcedApiGW to be switched off, or set kingdee.url to the gateway"),
     Trap("text", r"(?i)签名|signature|\bsign\b", C, "sign", "the signature was refused", CHECK_LOGIN),
     Trap("text", r"401 Forbidden ByRspRetStatusCode", S, "N001",
-         "Kingdee turns the call away", "an expired password looks like this: change it in Kingdee"),
+         "Kingdee turns the call away",
+         "an expired password looks like this: change it in Kingdee and in the configuration"),
     Trap("text", r"403 Forbidden ByRspRetStatusCode", S, "N001",
          "Kingdee sees no session in the call", "if this stays, check that the user may log in"),
     Trap("text", r"会话信息已丢失", S, "session", "the session is lost", "if this stays, " + CHECK_LOGIN),
     Trap("text", r"(用户|账号|帐号).{0,20}锁定", C, "account-locked",
-         "the Kingdee account is locked", "unlock it in Kingdee"),
+         "the Kingdee account is locked", "unlock it in Kingdee, and correct kingdee.password before the next start"),
     Trap("text", r"CheckPasswordPolicy", C, "password-expired",
          "the password has expired", "change the password in Kingdee"),
     Trap("text", r"showConfirm|拦截规则", R, "request-filter",
@@ -84,7 +89,7 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("text", r"已经审核|已审核", R, "already-approved", "the document is approved already"),
     Trap("text", r"唯一", R, "duplicate", "the number is taken"),
     Trap("text", r"(?i)许可|licen[cs]e", C, "licence",
-         "Kingdee's licence does not allow it", "ask the Kingdee administrator about licences for this user"),
+         "Kingdee's licence does not allow it", LICENCE),
     Trap("text", r"没有.{0,30}权限|无权限|权限不足", C, "permission",
          "the Kingdee user may not do this", "grant the user the right in Kingdee"),
     Trap("text", r"(?i)未将对象引用设置到对象的实例|object reference not set|service method not found",
@@ -95,7 +100,7 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("msgcode", "3|5|8", R, "", "Kingdee misses something in the request", "please report this"),
     Trap("msgcode", "6", T, "", "Kingdee's database failed", TRY_LATER),
     Trap("msgcode", "7", C, "",
-         "Kingdee's licence does not allow it", "ask the Kingdee administrator about licences for this user"),
+         "Kingdee's licence does not allow it", LICENCE),
     Trap("msgcode", "9", R, "", "a field or value does not exist", "compare the keys in the rules with the form"),
     Trap("msgcode", "10", R, "", "nothing matches"),
     Trap("msgcode", "11", R, "", "Kingdee's validation failed"),
@@ -103,7 +108,10 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("msgcode", "13", T, "", "somebody has the document open", TRY_LATER),
     Trap("msgcode", "14", L, "", "Kingdee's call limit is reached", "poll less often or ask for a higher limit"),
     Trap("msgcode", "15", C, "", "an administrator may not use the WebAPI", "give kdsync a user of its own"),
-    Trap("text", r"数据中心", C, "account-set", "there is no such account set", "check kingdee.acct_id"),
+    Trap("text", r"数据中心.{0,10}(停用|停止|禁用|未启用)", C, "account-set-stopped",
+         "the account set is stopped", "have it started in Kingdee's management centre (管理中心)"),
+    Trap("text", r"数据中心", C, "account-set",
+         "there is no such account set", "check kingdee.acct_id against the management centre's list (管理中心)"),
     Trap("login", "0", C, "login-0",
          "user or password is wrong", "correct it; five wrong tries lock the account, so kdsync makes two an hour"),
     Trap("login", "-3", C, "login-3", "the password must be changed first", "change the password in Kingdee"),

@@ -185,7 +185,7 @@ def test_the_doctor_names_what_is_wrong(company: Company, capsys: pytest.Capture
     findings = {finding["what"]: finding for finding in json.loads(capsys.readouterr().out)}
     assert findings["kingdee login"]["result"] == "failed"
     assert findings["kingdee login"]["cure"]
-    assert findings["dingtalk login"]["result"] == "failed"
+    assert findings["dingtalk token"]["result"] == "failed"
     assert findings["kingdee connection"]["result"] == "ok"
 
 

@@ -1,0 +1,21 @@
+"""How far another system's clock is from this machine's."""
+
+from __future__ import annotations
+
+from kdsync.doctor.finding import OK, SKIPPED, WARNING, Finding
+from kdsync.server_clock import ServerClock
+
+SKEW = 60.0
+"""Seconds; beyond that signatures are only right because kdsync corrects them."""
+
+
+def clock_finding(what: str, theirs: ServerClock) -> Finding:
+    """What the answers so far told."""
+    error = theirs.error()
+    if error is None:
+        return Finding(what, SKIPPED, "no answer to read the time from")
+    detail = f"{theirs.offset():+.0f} s against this machine, give or take {max(error, 0.1):.1f} s"
+    if abs(theirs.offset()) <= SKEW:
+        return Finding(what, OK, detail)
+    cure = "set the clock that is wrong by NTP: timedatectl shows this machine's"
+    return Finding(what, WARNING, f"{detail}; signatures are corrected for it", cure)

@@ -1,0 +1,185 @@
+"""Kingdee: the way there, one login, the clock, and the right to every form and field in use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from kdsync import probes
+from kdsync.bridges import KingdeeSource, KnownAccount, RefusedLogins
+from kdsync.clock import Clock
+from kdsync.doctor.clocks import clock_finding
+from kdsync.doctor.finding import FAILED, OK, WARNING, Finding, attempt, failed
+from kdsync.doctor.network import Host, skipped, walk
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.kingdee import metadata
+from kdsync.kingdee.account import Account, AccountBook
+from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.errors import answered, failure
+from kdsync.kingdee.limits import LoginLedger
+from kdsync.kingdee.query import select
+from kdsync.kingdee.transport import symptom_of
+from kdsync.settings.load import Loaded
+from kdsync.settings.schema import KingdeeSection
+from kdsync.store.database import Database
+
+LONGEST = 15.0
+"""Seconds for an answer, where the daemon may wait longer."""
+AFTER_LOGIN = ("kingdee clock", "kingdee forms", "kingdee people")
+PEOPLE = (
+    ("SEC_User", ("FUserID", "FUserAccount", "FName"), "users"),
+    ("BD_Empinfo", ("FID", "FName", "FMobile"), "employees"),
+)
+RIGHTS = "grant the Kingdee user of kdsync the right to view it (查看权限), in each organisation that counts"
+FROM_DOCUMENTS = ("creator", "modifier", "approver", "field")
+
+
+def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator[Finding]:
+    """From the name of the host to the fields of each form; nothing is written, and at most one login is refused."""
+    section = loaded.settings.main.kingdee
+    host = Host("kingdee", section.url, lambda error: failure(symptom_of(error)), section.ca_file)
+    if not (yield from walk(host, clock)):
+        yield from skipped("kingdee login", *AFTER_LOGIN, because="Kingdee is not reached")
+        return
+    client = _client(section, clock, database)
+    try:
+        yield from _inside(client, loaded)
+    finally:
+        client.close()
+
+
+def _client(section: KingdeeSection, clock: Clock, database: Database | None) -> KingdeeClient:
+    hurried = section.model_copy(update={"timeout": min(section.timeout, LONGEST)})
+    ledger: LoginLedger = RefusedLogins(database) if database else NotedLogins.of(section)
+    book = _Known(KnownAccount(database, clock, section.acct_id)) if database else None
+    return KingdeeClient(hurried, clock, ledger=ledger, book=book)
+
+
+def _inside(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
+    login = attempt("kingdee login", lambda: _log_in(client))
+    yield login
+    if login.result != FAILED:
+        login = _session(client, loaded)
+        yield from [login] if login.result == FAILED else []
+    yield clock_finding("kingdee clock", client.server_clock)
+    if login.result == FAILED:
+        yield from skipped(*AFTER_LOGIN[1:], because="there is no session")
+        return
+    source = KingdeeSource(client)
+    for form in loaded.ruleset.forms:
+        yield from _form(source, loaded, form)
+    if _asks_for_people(loaded):
+        yield from _people(client, loaded)
+
+
+def _log_in(client: KingdeeClient) -> str:
+    session = client.log_in()
+    who = f" as {session.user_name}" if session.user_name else ""
+    where = f", account set {session.account}" if any(session.account) else ""
+    warning = f"; Kingdee says: {session.warning}" if session.warning else ""
+    return f"by {client.settings.auth}{who}{where}{warning}"
+
+
+def _session(client: KingdeeClient, loaded: Loaded) -> Finding:
+    """One call: a login with an expired password succeeds, and signed headers are only looked at now."""
+    form = next(iter(loaded.ruleset.forms), "SEC_User")
+    try:
+        metadata.fetch(client, form)
+    except EdgeError as error:
+        if error.kind is not FailureKind.REFUSED and error.code not in ("permission", "2") and _spoils_all(error):
+            return failed("kingdee session", error)
+    return Finding("kingdee session", OK)
+
+
+def _spoils_all(error: EdgeError) -> bool:
+    """Whether every call will fail so: what Kingdee says of one service or form does not tell."""
+    return error.kind in (FailureKind.CONFIGURATION, FailureKind.SESSION_LOST, FailureKind.RATE_LIMITED) or (
+        not answered(error) and error.code not in ("http-404", "http-405")
+    )
+
+
+def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]:
+    what = f"kingdee {form}"
+    try:
+        layout = probes.form_layout(source, loaded, form)
+        unknown = [error.field for error in probes.unknown_fields(source, layout)]
+        used = [key for key in unknown if probes.rules_using(loaded, form, key)]
+        count = sum(len(page.rows) for page in source.some(probes.without(layout, unknown)))
+    except EdgeError as error:
+        finding = failed(what, error)
+        yield Finding(what, FAILED, finding.detail, RIGHTS if error.code in ("permission", "2") else finding.cure)
+        return
+    for key in used:
+        rules = ", ".join(probes.rules_using(loaded, form, key))
+        cure = "correct the rule: the key as BOS or the form's field list (字段列表) shows it"
+        yield Finding(f"{what} {key}", FAILED, f"Kingdee has no such field; used by {rules}", cure)
+    if count == 0:
+        detail = "no document is visible: there is none, or none of them may be seen"
+        yield Finding(what, WARNING, detail, f"if there are some: {RIGHTS}")
+    elif not used:
+        yield Finding(what, OK, f"{len(layout.heads) + len(layout.entries)} fields can be read")
+
+
+def _asks_for_people(loaded: Loaded) -> bool:
+    return any(probes.innermost(one).kind in FROM_DOCUMENTS for rule in loaded.ruleset.rules for one in rule.to)
+
+
+def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
+    """Users and employees, by whom recipients such as `creator` are found."""
+    for form, keys, name in PEOPLE:
+        what = f"kingdee {name}"
+        try:
+            rows = select(client, form, keys, "", 100)
+        except EdgeError as error:
+            cure = f"{RIGHTS}: without, creator, approver and field: reach nobody but fallback"
+            yield Finding(what, FAILED, f"{form} cannot be read: {error.message} [{error.code}]", cure)
+            continue
+        if not rows:
+            yield Finding(what, WARNING, f"{form} shows nobody", RIGHTS)
+            continue
+        phones = sum(bool(str(row.get("FMobile") or "").strip()) for row in rows)
+        if "FMobile" in keys and not phones and "mobile" in loaded.settings.directory.match:
+            cure = "keep mobile numbers in Kingdee, or name people in directory.yaml under users:"
+            yield Finding(what, WARNING, f"none of {len(rows)} employees has a mobile number to be found by", cure)
+        else:
+            yield Finding(what, OK, f"{form} can be read")
+
+
+class _Known:
+    """The account set that the daemon knows; the doctor learns none."""
+
+    def __init__(self, book: AccountBook) -> None:
+        self._book = book
+
+    def known(self) -> Account | None:
+        return self._book.known()
+
+    def remember(self, account: Account) -> None:
+        """Left to the daemon."""
+
+
+class NotedLogins:
+    """Refused passwords before there is a store: about five of them lock the account, doctor or not."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @classmethod
+    def of(cls, section: KingdeeSection) -> NotedLogins:
+        """Those of one Kingdee user, in the cache folder of who asks."""
+        name = "".join(letter if letter.isalnum() else "-" for letter in f"{section.acct_id}-{section.username}")
+        return cls(Path.home() / ".cache" / "kdsync" / f"logins-{name}.json")
+
+    def failures(self, since: datetime) -> int:
+        """How many since then."""
+        return sum(datetime.fromisoformat(at) >= since for at in self._noted())
+
+    def record(self, at: datetime) -> None:
+        """Note one."""
+        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path.write_text(json.dumps([*self._noted()[-9:], at.isoformat()]))
+
+    def _noted(self) -> list[str]:
+        return list(json.loads(self._path.read_text())) if self._path.exists() else []

@@ -1,0 +1,201 @@
+"""The store: room, rights, whether the database is whole, and what the daemon wrote into it last."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import stat
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from urllib.parse import quote
+
+from sqlalchemy.engine import make_url
+
+from kdsync.clock import Clock
+from kdsync.dingtalk.errors import meaning_of
+from kdsync.doctor.finding import CURES, FAILED, OK, REPORT, SKIPPED, WARNING, Finding, Walk
+from kdsync.doctor.service import Service
+from kdsync.errors import FailureKind, StoreError
+from kdsync.services.dispatch import HOLD
+from kdsync.services.upkeep import month_of
+from kdsync.settings.load import Loaded
+from kdsync.store import ledger, moments, outbox
+from kdsync.store.database import HEAD, Database
+from kdsync.store.sealing import Seal
+
+LITTLE, NOTHING = 500 * 2**20, 50 * 2**20  # bytes
+CHECK_SECONDS = 20.0
+ALIVE = timedelta(minutes=1)
+NEARLY = 0.8
+SETTLED = "chown the file to the user of the service; run kdsync's commands as that user, or as root"
+
+
+def path_of(loaded: Loaded) -> Path:
+    """Where the database is, or will be."""
+    return Path(make_url(loaded.settings.main.store.url).database or "")
+
+
+def examine(loaded: Loaded, clock: Clock, service: Service) -> Walk:
+    """Room, rights and state; in the end whether the database can be used."""
+    path = path_of(loaded)
+    if not (yield from _folder(path.parent, service)):
+        return False
+    yield _disk(path.parent)
+    if not path.exists():
+        yield Finding("store", OK, f"{path} will be made at the first start")
+        return False
+    usable = yield from _files(path, service)
+    return usable and (yield from _database(path, clock))
+
+
+def _folder(folder: Path, service: Service) -> Walk:
+    if not folder.is_dir():
+        if service.installed:
+            yield Finding("store", OK, f"{folder} is not there yet; systemd's StateDirectory= makes it")
+        else:
+            cure = f"create {folder} and give it to the user kdsync runs as; systemd's StateDirectory=kdsync does both"
+            yield Finding("store", FAILED, f"there is no folder {folder}", cure)
+        return False
+    reason = service.closed(folder, "rwx")
+    if reason and not (service.installed and service.uid is None):  # systemd gives it to a dynamic user at the start
+        yield Finding("store", FAILED, reason, f"give {folder} to that user, mode 700")
+        return False
+    return True
+
+
+def _disk(folder: Path) -> Finding:
+    free = shutil.disk_usage(folder).free
+    entries = os.statvfs(folder)
+    detail = f"{free // 2**20:,} MiB free in {folder}"
+    if entries.f_files and not entries.f_favail:
+        return Finding("disk", FAILED, f"no file can be made any more in {folder} (no inodes)", "delete files")
+    if free < NOTHING:
+        return Finding("disk", FAILED, detail, "make room: kdsync stops noticing when the disk is full")
+    if free < LITTLE:
+        return Finding("disk", WARNING, detail, "make room")
+    return Finding("disk", OK, detail)
+
+
+def _files(path: Path, service: Service) -> Walk:
+    """The database and what SQLite keeps beside it: another owner there stops the daemon."""
+    usable = True
+    for file in [path, *(Path(f"{path}{end}") for end in ("-wal", "-shm", ".lock"))]:
+        if not file.exists():
+            continue
+        reason = service.closed(file, "rw")
+        if reason and not (service.installed and service.uid is None):
+            usable = False
+            yield Finding("store", FAILED, reason, SETTLED)
+    others = Service(user="others")
+    if not others.closed(path, "r"):
+        mode = stat.S_IMODE(path.stat().st_mode)
+        detail = f"anybody on this machine can read the documents in {path} (mode {mode:03o})"
+        yield Finding("store", WARNING, detail, f"chmod 600 {path}*; chmod 700 {path.parent}")
+    return usable and os.access(path, os.R_OK)
+
+
+def _database(path: Path, clock: Clock) -> Walk:
+    """Read it without changing anything, beside a daemon that writes."""
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=5.0)) as database:
+            version = _version(database)
+            whole, told = _whole(database, clock)
+    except sqlite3.Error as error:
+        cure = "restore a copy of it together with its -wal file, or move it away: kdsync then begins anew"
+        yield Finding("store", FAILED, f"{path} cannot be read: {error}", cure)
+        return False
+    if not whole:
+        cure = "stop kdsync, keep a copy of it, and restore the last good one with its -wal file"
+        yield Finding("store", FAILED, f"{path} is damaged: {told}", cure)
+        return False
+    size = sum(file.stat().st_size for end in ("", "-wal") if (file := Path(f"{path}{end}")).exists())
+    if version > HEAD:
+        cure = "install that version again; this one cannot use the store"
+        yield Finding("store", FAILED, f"{path} was made by a newer kdsync (tables {version}, known {HEAD})", cure)
+        return False
+    yield Finding("store", OK, f"{path}, {size / 2**20:,.1f} MiB, {told}")
+    if version < HEAD:
+        yield Finding("store tables", OK, f"{version or 'none'}; the next start brings them to {HEAD}")
+    return version == HEAD
+
+
+def _version(database: sqlite3.Connection) -> str:
+    there = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
+    row = database.execute("SELECT version_num FROM alembic_version").fetchone() if there else None
+    return str(row[0]) if row else ""
+
+
+def _whole(database: sqlite3.Connection, clock: Clock) -> tuple[bool, str]:
+    end = clock.monotonic() + CHECK_SECONDS
+    database.set_progress_handler(lambda: clock.monotonic() > end, 100_000)
+    try:
+        rows = [str(row[0]) for row in database.execute("PRAGMA quick_check(3)")]
+    except sqlite3.OperationalError as error:
+        if "interrupted" not in str(error):
+            raise
+        return True, f"no damage found in {CHECK_SECONDS:.0f} s"
+    return rows == ["ok"], "undamaged" if rows == ["ok"] else "; ".join(rows)
+
+
+def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]:
+    """What the daemon left in the store: its sign of life, what it holds back, the month's calls."""
+    now = clock.now()
+    key = loaded.settings.main.store.key
+    try:
+        with database.read() as tx:
+            proof = ledger.fact(tx, ledger.KEY)
+            alive = ledger.sign_of_life(tx)
+            holds = ledger.facts_like(tx, HOLD)
+            dead = outbox.counts(tx).get(outbox.DEAD, 0)
+            used = ledger.metered_calls(tx, month_of(now))
+        if proof:
+            Seal(key.get_secret_value() if key else None).open_bytes(bytes.fromhex(proof))
+    except StoreError as error:
+        yield Finding("store key", FAILED, str(error), "set store.key to the key that the store was begun with")
+        return
+    yield _life(alive, now)
+    yield from (_hold(key.removeprefix(HOLD), text) for key, text in holds.items() if _until(text) > now)
+    if dead:
+        yield Finding(
+            "outbox",
+            WARNING,
+            f"{dead} messages could not be delivered",
+            "kdsync outbox list shows them; retry or drop them there",
+        )
+    yield _quota(used, loaded.settings.main.dingtalk.monthly_calls)
+
+
+def _life(alive: tuple[datetime, datetime] | None, now: datetime) -> Finding:
+    if alive is None:
+        return Finding("daemon", SKIPPED, "it has not run yet")
+    last = alive[1]  # by this machine's clock
+    if abs(now - last) < ALIVE:
+        return Finding("daemon", OK, f"it lives; last heard of {last.astimezone():%H:%M:%S}")
+    detail = f"it does not run, or hangs; last heard of {last.astimezone():%Y-%m-%d %H:%M:%S}"
+    return Finding("daemon", WARNING, detail, "systemctl status kdsync; journalctl -u kdsync -n 50 -o cat")
+
+
+def _until(text: str) -> datetime:
+    return moments.parse(text.partition(" ")[0])
+
+
+def _hold(channel: str, text: str) -> Finding:
+    """What the daemon itself met when it sent: `until kind system: message [code]`."""
+    until, kind, reason = (*text.split(" ", 2), "", "")[:3]
+    meaning = meaning_of(reason.rpartition("[")[2].rstrip("]"), "")
+    cure = meaning.cure or CURES.get(FailureKind(kind), REPORT)
+    at = moments.parse(until).astimezone()
+    return Finding(f"daemon {channel}", FAILED, f"sends nothing until {at:%H:%M:%S}: {reason}", cure)
+
+
+def _quota(used: int, limit: int) -> Finding:
+    detail = f"{used:,} of {limit:,} calls used this month, by kdsync's own count"
+    cure = "buy more calls, or send less; dingtalk.monthly_calls should say what the plan allows"
+    if used >= limit:
+        return Finding("dingtalk quota", FAILED, detail, cure)
+    if used >= NEARLY * limit:
+        return Finding("dingtalk quota", WARNING, detail, cure)
+    return Finding("dingtalk quota", OK, detail)
