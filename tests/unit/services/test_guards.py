@@ -84,6 +84,14 @@ def test_a_restored_backup_is_told_once_and_no_deletion_with_it(office: World) -
         assert [gone for _, _, gone, _ in documents.numbered(tx, 1, ["NEW7"])] == [True]
 
 
+def test_the_cursor_goes_back_to_what_a_restore_left(office: World) -> None:
+    oldest = cursor(office).newest
+    restore_to_before(office, lambda: [office.kingdee.create("A", f"NEW{number}") for number in range(30)])
+    assert cursor(office).newest > oldest
+    office.watcher.reconcile()
+    assert cursor(office).newest == oldest
+
+
 def test_what_people_do_after_a_restore_is_told(office: World) -> None:
     restore_to_before(office, lambda: [office.kingdee.create("A", f"NEW{number}") for number in range(30)])
     office.watcher.sweep()
@@ -387,6 +395,17 @@ def test_one_number_in_two_organisations_is_told_once_for_the_form(office: World
     office.kingdee.move(other, "B")
     office.watcher.sweep()
     assert told(office).count(("submitted", "SAME")) == 2
+
+
+def test_the_number_of_a_deleted_document_may_be_given_again(office: World) -> None:
+    ident = office.kingdee.create("A", "AGAIN")
+    office.poll()
+    office.kingdee.hidden.add(ident)
+    office.watcher.sweep()
+    office.kingdee.create("A", "AGAIN")
+    office.poll()
+    assert told(office).count(("created", "AGAIN")) == 2
+    assert notices(office) == []
 
 
 def test_numbers_shared_in_the_first_look_are_no_news(world: World) -> None:
