@@ -15,6 +15,7 @@ from kdsync.dingtalk.contacts import Contact, Contacts
 from kdsync.dingtalk.groups import GroupRobots
 from kdsync.dingtalk.messages import group_message, work_message
 from kdsync.dingtalk.work import WorkNotices
+from kdsync.errors import StoreUnusableError
 from kdsync.kingdee import metadata, query
 from kdsync.kingdee.account import Account
 from kdsync.kingdee.client import KingdeeClient
@@ -158,6 +159,14 @@ class CallLedger:
         """Write down what was counted."""
         with self._lock:
             counts, self._counts = self._counts, Counter()
+        try:
+            self._write(counts)
+        except StoreUnusableError:
+            with self._lock:
+                self._counts += counts  # for the next time
+            raise
+
+    def _write(self, counts: Counter[tuple[str, str, bool]]) -> None:
         if counts:
             with self.db.write() as tx:
                 for (month, api, metered), count in counts.items():

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from kdsync import logs
-from kdsync.errors import ConfigurationError
+from kdsync.errors import ConfigurationError, StoreUnusableError
 from kdsync.health import HealthServer
 from kdsync.schedule import Schedule
 from kdsync.services.watcher import Watcher
@@ -141,24 +141,27 @@ class Daemon:
     def _every(self, seconds: float, work: Callable[[], object], name: str, start: float) -> None:
         self._jobs.every(seconds, name, partial(self._surely, name, work), start)
 
-    def _surely(self, name: str, work: Callable[[], object]) -> None:
-        """Run a job; an error of ours is logged whole and counted, and the job comes round again."""
+    def _surely(self, name: str, work: Callable[[], object]) -> bool:
+        """Run a job and tell whether it went well; an error of ours is logged whole, and the job comes round again."""
         if self.stopping.is_set():
-            return
+            return False
         try:
             work()
-        except Exception:
+        except Exception as error:
             if self.stopping.is_set():
                 log.info("loop.cut_off", loop=name)  # the store was closed under it; its page is looked at again
-                return
-            log.exception("loop.failed", loop=name)
+                return False
+            if not isinstance(error, StoreUnusableError):  # the store has said it
+                log.exception("loop.failed", loop=name)
             self.wired.meter.count("loop_failures", labels={"loop": name.partition(" ")[0]})
+            return False
+        return True
 
     def _dispatch(self) -> None:
         while not self.stopping.is_set():
-            self._surely("dispatch", self._send_what_is_due)
+            well = self._surely("dispatch", self._send_what_is_due)
             self._turned = self.wired.clock.monotonic()
-            self._wake.wait(self._sleep())
+            self._wake.wait(self._sleep() if well else LONGEST_SLEEP)
             self._wake.clear()
         self._surely_drain()
 
@@ -196,7 +199,8 @@ class Daemon:
 
     def _ready(self) -> dict[str, Any]:
         forms = {form: _state(watcher) for form, watcher in self.wired.watchers.items()}
-        return {"ok": all(state in ("watched", "given up") for state in forms.values()), "forms": forms}
+        watched, trouble = all(state in ("watched", "given up") for state in forms.values()), self.wired.db.trouble
+        return {"ok": watched and not trouble, "forms": forms, "store": trouble or "ok"}
 
 
 def _state(watcher: Watcher) -> str:

@@ -81,6 +81,10 @@ class StoreError(KdsyncError):
     """The database cannot be used; the text says why and what to do."""
 
 
+class StoreUnusableError(StoreError):
+    """The database cannot be read or written now: its disk, its file or another program is the reason."""
+
+
 class UnknownFieldError(EdgeError):
     """Kingdee does not know one of the keys of a query; `field` names it."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import datetime
 from random import Random
 
@@ -15,6 +16,7 @@ from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.dingtalk.groups import GroupRobots
 from kdsync.dingtalk.work import WorkNotices
+from kdsync.errors import StoreUnusableError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.metrics import Metrics
 from kdsync.rules.ruleset import Ruleset
@@ -89,7 +91,8 @@ class Wired:
 
     def close(self) -> None:
         """Write down what is only in memory and let go of everything."""
-        self.calls.flush()
+        with suppress(StoreUnusableError):  # which the log has said
+            self.calls.flush()
         self.kingdee.close()
         self.dingtalk.close()
         self.db.close()

@@ -18,7 +18,7 @@ from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter, ne
 from typing import Any
@@ -31,9 +31,10 @@ from kdsync.model import Layout, Page, Row
 
 CAP = 100
 """Some servers silently answer with fewer rows than asked for; a page this long may be such a cut."""
+DOUBT = 2.0
+"""Seconds that Kingdee's time may be known wrong by."""
 MOST_IDS = 200
 """Ids in one filter."""
-
 AHEAD = 5
 """Pages that are fetched before they are wanted."""
 
@@ -166,16 +167,32 @@ def _quoted(text: str) -> str:
 def _answers(
     client: KingdeeClient, query: _Query, after: Cursor | None, sure: Sure | None, *, strictly: bool
 ) -> Iterator[_Answer]:
-    last, before = False, query.limit
+    last, before, asked = False, query.limit, ""
     while not last:
+        now = _local_now(client) if query.modified else ""
         reply = client.ask("ExecuteBillQuery", {"data": query.data(after)}, read=True)
         rows, unreadable = checked(reply.value, len(query.keys), strictly=strictly)
         count = len(rows) + len(unreadable)
         last = not rows or (count < min(CAP, query.limit) and not _unsure(query, rows, reply.server_now, sure))
         start, after = after, query.cursor(rows[-1]) if rows else after
         _check_progress(start, after, rows)
-        yield _Answer(rows, reply.server_now, last, bool(rows) and before < query.limit, unreadable)
-        before = count
+        short = before < query.limit and _stood(query, rows, asked)
+        yield _Answer(rows, reply.server_now, last, short, unreadable)
+        before, asked = count, now
+
+
+def _stood(query: _Query, rows: list[list[Any]], asked: str) -> bool:
+    """Whether one of these rows stood there already when the page before was asked for: what came since cut nothing.
+
+    Where no modify date tells, it is taken to have.
+    """
+    return any(not query.modified or str(row[query.modified] or "") < asked for row in rows)
+
+
+def _local_now(client: KingdeeClient) -> str:
+    """Kingdee's time as its dates have it, less what may be wrong with it."""
+    moment = client.server_clock.now() - timedelta(seconds=DOUBT)
+    return moment.astimezone(client.settings.timezone).replace(tzinfo=None).isoformat(timespec="seconds")
 
 
 def _unsure(query: _Query, rows: list[list[Any]], server_now: datetime, sure: Sure | None) -> bool:

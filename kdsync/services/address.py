@@ -13,7 +13,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.quiet import not_before
 from kdsync.delivery.words import footer, words
-from kdsync.errors import EdgeError, FailureKind
+from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
 from kdsync.model import Content, Priority
 from kdsync.rules.recipients import Recipient, parse_recipient
 from kdsync.services.notices import Notices
@@ -66,7 +66,7 @@ class Address:
         except EdgeError as error:
             at_least = 0.0 if error.kind in FOR_AN_OPERATOR else error.retry_after or 0.0
             self._postpone(notification, str(error), at_least)
-        except SQLAlchemyError:  # the store's trouble is not this notification's
+        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this notification's
             raise
         except Exception as error:  # one that trips over a mistake of ours must not hold up the others
             log.exception("address.broke", notification_id=notification.id)

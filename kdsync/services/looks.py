@@ -55,7 +55,7 @@ class Looks:
         pages = self.source.pages(watch.layout, "", after=after, ahead=True, sure=_always)
         for rows, server_now in _gathered(report.watched(pages)):
             began = began or self._local(server_now)
-            newest = self._newest(watch.layout, rows, cursor.newest, began, report)
+            newest = self._newest(watch.layout, rows, cursor.newest, began, (report, server_now))
             resume = {"resume_after": str(rows[-1][0])} if rows else {}
             values = {"first_look_from": began, "newest": newest, **resume}
             step = self.ingest.take(watch, rows, None, found_by="first", cursor=values, fresh=fresh)
@@ -115,7 +115,7 @@ class Looks:
         pages = self.source.pages(watch.layout, where, sure=leaps if census is None else _always)
         for page in report.watched(pages):
             began = began or self._local(page.server_now)
-            newest = self._newest(watch.layout, page.rows, newest, began, report)
+            newest = self._newest(watch.layout, page.rows, newest, began, (report, page.server_now))
             moved = {"newest": newest} if page.last and newest != cursor.newest else None
             if page.rows or moved:
                 last = page.last and census is None
@@ -246,15 +246,23 @@ class Looks:
         return cursors.server_local(moment, self.zone)
 
     def _newest(
-        self, layout: Layout, rows: Sequence[Row], newest: str, ceiling: str, report: Report | None = None
+        self,
+        layout: Layout,
+        rows: Sequence[Row],
+        newest: str,
+        ceiling: str,
+        told: tuple[Report, datetime] | None = None,
     ) -> str:
-        """The newest date so far; what is dated in the future is reported."""
+        """The newest date so far; what lay in the future when the page was given is reported where that time is known.
+
+        A look may take hours, and may go on where another was cut off: when it began says nothing about the future.
+        """
         places = [layout.places[key] for key in layout.facts.dates if key in layout.places]
         dates = [cursors.newest([row[place] for row in rows]) for place in places]
         seen = max(dates, default="")
-        if report is not None and seen > (ahead := cursors.ahead(ceiling, self.lookback())):
+        if told is not None and seen > (ahead := cursors.ahead(self._local(told[1]), self.lookback())):
             late = [row for row in rows if cursors.newest([row[place] for place in places]) > ahead]
-            report.future += [number_of(row, layout, str(row[0])) for row in late]
+            told[0].future += [number_of(row, layout, str(row[0])) for row in late]
         return cursors.advance(newest, seen, ceiling)
 
 

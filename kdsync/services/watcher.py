@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, UnknownFieldError
+from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, StoreUnusableError, UnknownFieldError
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
@@ -168,6 +168,8 @@ class Watcher:
         except EdgeError as error:
             self._failed(error)
             return None
+        except StoreUnusableError:
+            raise  # it says itself why, and it is no form's failure
         except Exception as error:
             self._failed(EdgeError("kdsync", FailureKind.REFUSED, "broke", _mistake(error), cure=REPORT))
             raise

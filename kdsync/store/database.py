@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import fcntl
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 from sqlalchemy import Connection, Engine, create_engine, event, inspect, text
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import OperationalError
 
-from kdsync.errors import StoreError
+from kdsync import logs
+from kdsync.errors import StoreError, StoreUnusableError
+from kdsync.store.trouble import ERRORS, refuse_remains, unusable
 
+log = logs.get("store")
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0003"  # the newest migration
 BUSY_MS = 30_000
@@ -26,22 +29,24 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.path = make_url(url).database or ""
+        self.trouble = ""  # why the store could not be used when it last was to be; "" where it could
+        self._lock = threading.Lock()  # of what is noted
+        self._inode = 0  # of the file that was opened; 0 before
         self.writes = 0  # transactions since it was opened: as long as it stays the same, so does what was read
 
     def migrate(self) -> None:
         """Bring the tables to today's shape. Raises StoreError where the file cannot be used."""
+        refuse_remains(self.path)
         if self._revision() != HEAD:
             self._upgrade()
+        self._inode = self._file()
 
     def _revision(self) -> str:
         """The migration the tables are at; "" where there are none."""
-        try:
-            with self.read() as tx:
-                if not inspect(tx).has_table("alembic_version"):
-                    return ""
-                return str(tx.execute(text("SELECT version_num FROM alembic_version")).scalar())
-        except OperationalError as error:
-            raise StoreError(f"cannot open the store {self.path}: {error.orig}") from error
+        with self.read() as tx:
+            if not inspect(tx).has_table("alembic_version"):
+                return ""
+            return str(tx.execute(text("SELECT version_num FROM alembic_version")).scalar())
 
     def _upgrade(self) -> None:
         from alembic import command  # it is large, and only needed once for each version
@@ -49,26 +54,67 @@ class Database:
 
         config = Config()
         config.set_main_option("script_location", str(MIGRATIONS))
-        try:
-            with self.engine.connect() as connection:
-                config.attributes["connection"] = connection
-                command.upgrade(config, "head")
-                connection.commit()
-        except OperationalError as error:
-            raise StoreError(f"cannot open the store {self.path}: {error.orig}") from error
+        with self.read() as connection:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
-        """A consistent view of the store."""
-        with self.engine.connect() as connection:
-            yield connection
+        """A consistent view of the store. Raises StoreUnusableError where it cannot be had."""
+        try:
+            with self.engine.connect() as connection:
+                yield connection
+        except ERRORS as error:
+            self._raise(error)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
-        """A transaction that holds the write lock from its first moment, so that it cannot fail half-way."""
-        with self.engine.connect().execution_options(write=True) as connection, connection.begin():
-            yield connection
+        """A transaction that holds the write lock from its first moment, so that it cannot fail half-way.
+
+        Raises StoreUnusableError where it cannot be begun or committed; then nothing of it is there.
+        """
+        try:
+            self._make_sure_of_the_file()
+            with self.engine.connect().execution_options(write=True) as connection, connection.begin():
+                yield connection
+        except ERRORS as error:
+            self._raise(error)
         self.writes += 1
+        if self.trouble:
+            self._well_again()
+
+    def _well_again(self) -> None:
+        with self._lock:
+            if self.trouble:
+                log.info("store.back", path=self.path)
+                self.trouble = ""
+
+    def _make_sure_of_the_file(self) -> None:
+        """What is written to a file that was deleted, or that another one replaced, would be gone with the process."""
+        if self._inode and self._file() != self._inode:
+            told = "the file was deleted or replaced under kdsync: stop it and put the right file back"
+            raise self._noted(StoreUnusableError(f"the store {self.path} cannot be used: {told}"))
+
+    def _file(self) -> int:
+        try:
+            return Path(self.path).stat().st_ino
+        except OSError:
+            return 0
+
+    def _raise(self, error: Exception) -> NoReturn:
+        found = unusable(self.path, error)
+        if found is None:
+            raise error
+        raise self._noted(found) from error
+
+    def _noted(self, error: StoreUnusableError) -> StoreUnusableError:
+        """Say it in the log when it begins, not at each try."""
+        with self._lock:
+            if str(error) != self.trouble:
+                self.trouble = str(error)
+                log.error("store.failed", error=self.trouble)
+        return error
 
     def close(self) -> None:
         """Close every connection."""
@@ -96,7 +142,11 @@ def _begin(connection: Connection) -> None:
 
 def hold_lock(path: str) -> IO[str]:
     """Make sure that one daemon works on this store; the lock lasts as long as the returned file is open."""
-    file = Path(f"{path}.lock").open("w")  # noqa: SIM115  # it stays open as long as the daemon lives
+    try:
+        file = Path(f"{path}.lock").open("w")  # noqa: SIM115  # it stays open as long as the daemon lives
+    except OSError as error:
+        told = "the folder must exist and be writable for the user that kdsync runs as"
+        raise StoreUnusableError(f"cannot write beside the store {path}: {error.strerror} ({told})") from None
     try:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:

@@ -13,12 +13,16 @@ MORNING = datetime(2026, 3, 10, 1, tzinfo=UTC)  # nine in Shanghai: no test cros
 
 @dataclass(frozen=True, slots=True)
 class FastClock:
-    """`kdsync.clock.Clock`: it was nine in the morning at `zero`, in seconds of the machine's monotonic clock."""
+    """`kdsync.clock.Clock`: it was nine in the morning at `zero`, in seconds of the machine's monotonic clock.
+
+    `ahead` is how many seconds its dates are wrong by.
+    """
 
     zero: float
+    ahead: float = 0.0
 
     def now(self) -> datetime:
-        return MORNING + timedelta(seconds=self.monotonic())
+        return MORNING + timedelta(seconds=self.monotonic() + self.ahead)
 
     def monotonic(self) -> float:
         return (time.monotonic() - self.zero) * SPEED

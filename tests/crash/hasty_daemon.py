@@ -17,6 +17,7 @@ from kdsync.cli import run as command
 from kdsync.delivery import limits
 from kdsync.kingdee import limits as login_limits
 from kdsync.services import address, dispatch, looks, people
+from kdsync.store import database
 from tests.crash.fast_clock import SPEED, FastClock
 from tests.crash.points import Blow, Stroke, Track, die
 
@@ -34,6 +35,7 @@ class Job:
     blows: tuple[Blow, ...] = ()
     stroke: Stroke = die
     a_minute: int = limits.A_MINUTE
+    ahead: float = 0.0
 
 
 def run(job: Job) -> None:
@@ -50,7 +52,7 @@ def run(job: Job) -> None:
 
 def hurry(job: Job) -> None:
     """Shorten what is not a matter of the clock."""
-    patch.object(command, "SystemClock", partial(FastClock, job.zero)).start()
+    patch.object(command, "SystemClock", partial(FastClock, job.zero, job.ahead)).start()
     patch.object(wiring, "KingdeeSource", partial(KingdeeSource, page_size=PAGE)).start()
     looks.TOGETHER = PAGE
     people.FRESH = timedelta(seconds=5)
@@ -60,6 +62,8 @@ def hurry(job: Job) -> None:
     dispatch.MINUTE = timedelta(seconds=8)
     limits.A_MINUTE = job.a_minute
     login_limits.REFUSALS, login_limits.REFUSAL_PAUSE = 100, 2.0
+    database.BUSY_MS = 300
+    daemon.LONGEST_SLEEP = 0.3
     daemon.FIRST_RECONCILE = 0.0
     _hurry_the_daemon(daemon.Daemon._every, daemon.Daemon._sleep)
 

@@ -25,7 +25,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "address.Address._commit": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 3)),
     "address.Address._give_up": ((chapters.damaged, 1),),
     "address.Address._postpone": ((chapters.busy, 1),),
-    "bridges.CallLedger.flush": ((chapters.first_look, 1),),
+    "bridges.CallLedger._write": ((chapters.first_look, 1),),
     "bridges.KnownAccount.remember": ((chapters.far_recipients, 1),),
     "bridges.RefusedLogins.record": ((chapters.refused_login, 1),),
     "dispatch.Dispatch._accepted": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 4)),
@@ -46,13 +46,18 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
         (chapters.new_rules, 3),
     ),
     "looks.Looks._mark": ((chapters.open_documents, 1),),
-    "looks.Looks._save": ((chapters.first_look, 1), (chapters.rows_vanish, 2), (chapters.new_rules, 2)),
+    "looks.Looks._save": ((chapters.first_look, 1), (chapters.new_rules, 2)),
+    "missing.Missing._over": ((chapters.rows_given_up, 1),),
+    "missing.Missing._save_alarm": ((chapters.rows_vanish, 1), (chapters.rows_given_up, 2)),
     "notices.Notices.clear": ((chapters.rows_vanish, 1),),
+    "notices.Notices.forget": ((chapters.future_date, 1),),
+    "notices.Notices.mention": ((chapters.future_date, 1),),
     "notices.Notices.raise_": ((chapters.rows_vanish, 1),),
     "people.People.find": ((chapters.a_page_of_bills, 1),),
     "people.People.refresh": ((chapters.a_page_of_bills, 1),),
     "receipts.Receipts._confirm": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 2)),
     "settle.Settle.look": ((chapters.rows_vanish, 1),),
+    "timekeeping.Timekeeper._set": ((chapters.wrong_clock, 1),),
     "upkeep.Upkeep._heartbeat": ((chapters.first_look, 1),),
     "watch.prepare": ((chapters.first_look, 1), (chapters.new_rules, 2)),
     "wiring.Wired._open_store": ((chapters.first_look, 1),),
@@ -91,7 +96,7 @@ NOT_CALLED = {
     "dingtalk topapi/message/corpconversation/getsendresult",  # only the doctor asks for it
 }
 POINTS = COMMITS | CALLS
-NOT_REACHED = ("timekeeping.",)  # nobody sets the clock of this house
+NOT_REACHED = "timekeeping.Timekeeper._recall"  # what a look wrote down while the clock was set: a matter of chance
 SOURCE = Path(kdsync.__file__).parent
 
 
@@ -119,27 +124,19 @@ def told(house: House, chapter: Chapter) -> None:
     ],
 )
 def test_killed_before_and_after(house: House, point: str, chapter: Chapter, nth: int) -> None:
-    house.blows = [Blow(point, "before", nth), Blow(point, "after")]
+    house.blows = [(Blow(point, "before", nth),), (Blow(point, "after"),)]
     told(house, chapter)
 
 
-def test_every_commit_and_call_of_the_daemon_is_a_point(tmp_path: Path) -> None:
-    reached = set()
-    for chapter in CHAPTERS:
-        folder = tmp_path / chapter.__name__
-        folder.mkdir()
-        house = House(folder)
-        try:
-            told(house, chapter)
-            reached |= {line.split(" ", 2)[2] for line in house.points()}
-        finally:
-            house.close()
-    assert reached == set(POINTS)
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_left_in_peace(house: House, chapter: Chapter) -> None:
+    told(house, chapter)
+    assert {line.split(" ", 2)[2] for line in house.points()} <= {*POINTS, NOT_REACHED}
 
 
 def test_no_function_commits_that_is_no_point() -> None:
-    found = {name for name in functions_that(is_commit) if not name.startswith(("outbox.", "simulate.", *NOT_REACHED))}
-    assert found - {"database.Database.write"} == set(COMMITS)
+    found = set(functions_that(is_commit))
+    assert found - {"database.Database.write"} == {*COMMITS, NOT_REACHED}
 
 
 def test_no_service_is_called_that_is_no_point() -> None:
@@ -159,7 +156,7 @@ def test_killed_at_random_instants(house: House, seed: int) -> None:
 def functions_that(do: Callable[[ast.AST], bool]) -> Iterator[str]:
     """`module.Class.function` of the functions of the daemon in which something stands, each once for each time."""
     for path in sorted(SOURCE.rglob("*.py")):
-        if not {"simulator", "demo", "migrations"} & set(path.relative_to(SOURCE).parts):
+        if not {"simulator", "demo", "migrations", "cli"} & set(path.relative_to(SOURCE).parts):
             yield from _within(ast.parse(path.read_text()), path.stem, do)
 
 

@@ -6,8 +6,10 @@ import re
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from types import SimpleNamespace
 from typing import Any, cast
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given
@@ -20,6 +22,7 @@ from kdsync.kingdee.transport import Reply
 from kdsync.model import Facts, Layout, Page, Row
 
 NOW = datetime(2026, 11, 23, 1, 0, tzinfo=UTC)
+SETTINGS, CLOCK = SimpleNamespace(timezone=ZoneInfo("Asia/Shanghai")), SimpleNamespace(now=lambda: NOW)
 FACTS = Facts("SAL_SaleOrder", entry="FSaleOrderEntry")
 HEADS = Layout(FACTS, ("FID", "FBillNo"))
 WITH_ENTRIES = Layout(FACTS, ("FID", "FBillNo"), ("FQty", "FPrice"))
@@ -149,6 +152,20 @@ def test_who_must_be_sure_asks_behind_a_page_of_three_that_was_cut_from_five() -
     assert len(table.asked) == 3
 
 
+@pytest.mark.parametrize(("modified", "short"), [("2026-11-23T08:59:57.997", True), ("2026-11-23T08:59:58", False)])
+def test_a_document_that_comes_between_two_requests_makes_no_short_page(modified: str, short: bool) -> None:
+    class Scripted:
+        settings, server_clock = SETTINGS, CLOCK
+        answers = [[[1, "B1", "2026-11-23T08:00:00"]], [[2, "B2", modified]], list[Any]()]  # noqa: RUF012  # used once
+
+        def ask(self, *_args: Any, **_more: Any) -> Reply:
+            return Reply(self.answers.pop(0), NOW + timedelta(seconds=20))
+
+    layout = Layout(FACTS, ("FID", "FBillNo", "FModifyDate"))
+    found = list(pages(cast("KingdeeClient", Scripted()), layout, sure=lambda _rows, _now: True))
+    assert [page.short for page in found] == [False, short, False]
+
+
 def test_who_need_not_be_sure_is_asked_with_the_rows_and_the_servers_time() -> None:
     table, heard = Table([(pk, []) for pk in range(1, 6)], cuts={1: 3}), list[Any]()
 
@@ -207,6 +224,8 @@ def test_of_a_doubled_id_the_same_head_is_chosen_whatever_the_order(layout: Layo
 
 def test_of_a_doubled_id_the_head_modified_last_is_chosen() -> None:
     class Dated(Doubled):
+        settings, server_clock = SETTINGS, CLOCK
+
         def rows(self, keys: list[str]) -> list[dict[str, Any]]:
             dates = {"B2": "2026-11-23T10:00:00", "C2": "2026-11-22T10:00:00"}
             return [{**row, "FModifyDate": dates.get(row["FBillNo"])} for row in super().rows(keys)]

@@ -375,6 +375,20 @@ def test_a_date_in_the_future_is_told_once_and_again_after_it_was_gone(office: W
     assert notices(office) == ["future", "future"]
 
 
+def test_what_changes_while_a_first_look_was_cut_off_is_not_dated_in_the_future(world: World) -> None:
+    idents = [world.kingdee.create("C", f"OLD{number}") for number in range(30)]
+    world.kingdee.page_size = 10
+    world.watch(*rules(EVERYTHING))
+    world.kingdee.fail_in = 4
+    world.poll()
+    assert cursor(world).baselined_at is None
+    world.clock.advance(3600)
+    world.kingdee.edit(idents[-1], FAmount=5.0)
+    world.poll()
+    assert cursor(world).baselined_at is not None
+    assert notices(world) == []
+
+
 def test_dates_of_the_year_one_and_no_dates_are_no_oddity(office: World) -> None:
     office.kingdee.create("C", "ONE", FModifyDate="0001-01-01T00:00:00")
     office.kingdee.create("C", "NONE", FModifyDate=None)
