@@ -26,7 +26,7 @@ from kdsync.store.database import Database
 
 When = Literal["before", "after"]
 MIGRATION = "database.Database._upgrade"
-PROBE = "kingdee /"
+PROBES = ("kingdee /", "dingtalk /")  # whatever is answered tells the clock
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +117,11 @@ class Track:
             return self._called(f"kingdee {service.rpartition('.')[2]}", post, transport, service, *args, **more)
 
         def probed(transport: KingdeeTransport) -> None:
-            self._called(PROBE, probe, transport)
+            self._called(PROBES[0], probe, transport)
 
         def exchanged(transport: DingTalkTransport, request: Any) -> Any:
             api = request.url.split("/", 3)[3].partition("?")[0]
-            return self._called(f"dingtalk {api}", exchange, transport, request)
+            return self._called(f"dingtalk {api or '/'}", exchange, transport, request)
 
         patch.object(KingdeeTransport, "post", posted).start()
         patch.object(KingdeeTransport, "probe", probed).start()

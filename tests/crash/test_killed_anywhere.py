@@ -18,7 +18,7 @@ import kdsync
 from tests.crash import chapters
 from tests.crash.chapters import CHAPTERS, Chapter
 from tests.crash.house import House
-from tests.crash.points import MIGRATION, PROBE, Blow
+from tests.crash.points import MIGRATION, PROBES, Blow
 
 COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     MIGRATION: ((chapters.refused_login, 1), (chapters.refused_login, 2)),
@@ -65,7 +65,8 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
 """Every transaction of the daemon, and at which of its times in which chapters it is killed there."""
 
 CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
-    PROBE: ((chapters.first_look, 1),),
+    PROBES[0]: ((chapters.first_look, 1),),
+    PROBES[1]: ((chapters.wrong_clock, 1),),
     "kingdee ExecuteBillQuery": (
         (chapters.first_look, 2),
         (chapters.a_page_of_bills, 4),
@@ -140,7 +141,7 @@ def test_no_function_commits_that_is_no_point() -> None:
 
 
 def test_no_service_is_called_that_is_no_point() -> None:
-    assert set(services()) == set(CALLS) - {PROBE} | NOT_CALLED
+    assert set(services()) == set(CALLS) - set(PROBES) | NOT_CALLED
 
 
 SEEDS = 4 + int(os.environ.get("KDSYNC_EXPLORE", "0"))
