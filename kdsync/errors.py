@@ -30,7 +30,8 @@ class EdgeError(KdsyncError):
     """Kingdee or DingTalk did not do what was asked.
 
     `system` is "kingdee" or "dingtalk"; `code` is the other side's own code, or the name of what happened to the
-    connection; `retry_after` is in seconds; `cure` tells an operator what to do. None of them holds a secret.
+    connection; `retry_after` is in seconds; `cure` tells an operator what to do. None of them holds a secret. Where
+    nothing reached the other side at all, `sent` is False.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class EdgeError(KdsyncError):
         *,
         cure: str = "",
         retry_after: float | None = None,
+        sent: bool = True,
     ) -> None:
         super().__init__(f"{system}: {message} [{code}]")
         self.system = system
@@ -50,6 +52,15 @@ class EdgeError(KdsyncError):
         self.message = message
         self.cure = cure
         self.retry_after = retry_after
+        self.sent = sent
+
+
+class HeldBackError(EdgeError):
+    """Not even tried: the other side is down, and a probe has to find out when it is back."""
+
+    def __init__(self, system: str, reason: str, retry_after: float) -> None:
+        message = f"not tried, because it is down: {reason}" if reason else "not tried, because it is down"
+        super().__init__(system, FailureKind.TRANSIENT, "held", message, retry_after=retry_after, sent=False)
 
 
 @dataclass(frozen=True, slots=True, order=True)

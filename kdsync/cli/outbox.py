@@ -13,8 +13,7 @@ from sqlalchemy import Connection
 from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, clock_time, now_of, opened, print_json, print_table
 from kdsync.errors import KdsyncError
-from kdsync.services.dispatch import HOLD
-from kdsync.store import ledger, outbox
+from kdsync.store import holds, outbox
 from kdsync.store.notifications import STORM
 from kdsync.store.outbox import DEAD, LEASED, WAITING, Letter
 from kdsync.store.sealing import Seal
@@ -70,7 +69,7 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
         )
         count = outbox.revive(tx, [letter.id for letter in letters], now_of(tx))
         for channel in {letter.channel for letter in letters}:
-            ledger.forget_fact(tx, HOLD + channel)
+            holds.lift(tx, channel, datetime.now(UTC))
     return _told("sent again", count, json_output=json_output)
 
 

@@ -9,13 +9,13 @@ from typing import Any
 from rich.console import Console
 
 from kdsync.cli import storm
-from kdsync.cli.opened import SHORT, ago, now_of, opened, print_json, print_table
-from kdsync.services.dispatch import HOLD
+from kdsync.cli.opened import SHORT, ago, clock_time, now_of, opened, print_json, print_table
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
-from kdsync.store import forms, ledger, notifications, outbox
+from kdsync.store import forms, holds, ledger, moments, notifications, outbox
 from kdsync.store.database import Database
+from kdsync.store.holds import Hold
 from kdsync.store.notifications import HELD, STORM
 
 FRESH = 60.0  # seconds; the heartbeat is written every five
@@ -40,7 +40,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
     with database.read() as tx:
         cursors = forms.everything(tx, main.kingdee.acct_id)
         heartbeat = ledger.fact(tx, "heartbeat")
-        holds = ledger.facts_like(tx, HOLD)
+        held = holds.every(tx)
         raised = ledger.facts_like(tx, RAISED)
         oldest = outbox.oldest_waiting(tx)
         counts, told = outbox.counts(tx), notifications.counts(tx)
@@ -56,9 +56,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         "held": [line for line in together if line["state"] == HELD],
         "storms": [line for line in together if line["state"] == STORM],
         "quota": {"month": month, "used": used, "limit": main.dingtalk.monthly_calls},
-        "holds": [
-            _hold(key.removeprefix(HOLD), text) for key, text in holds.items() if text.split(" ")[0] > now.isoformat()
-        ],
+        "holds": [_hold(hold) for hold in held.values() if hold.is_open],
         "alarms": [key.removeprefix(RAISED) for key in raised],
     }
 
@@ -78,9 +76,17 @@ def _form(cursor: forms.FormCursor, watched: set[str], now: datetime) -> dict[st
     }
 
 
-def _hold(channel: str, text: str) -> dict[str, str]:
-    until, kind, reason = text.split(" ", 2)
-    return {"channel": channel, "until": until, "kind": kind, "reason": reason}
+def _hold(hold: Hold) -> dict[str, Any]:
+    """`channel` may also be kingdee or contacts."""
+    return {
+        "channel": hold.name,
+        "since": moments.text(hold.since),
+        "until": moments.text(hold.until),
+        "failures": hold.failures,
+        "kind": hold.kind,
+        "reason": hold.reason,
+        "cure": hold.cure,
+    }
 
 
 def _print(found: dict[str, Any], now: datetime) -> None:
@@ -103,6 +109,7 @@ def _print(found: dict[str, Any], now: datetime) -> None:
         ident = one["id"][:SHORT]
         console.print(f"Storm: {one['messages']} messages of rule {one['rule']} in one: kdsync trace {ident}")
     for hold in found["holds"]:
-        console.print(f"Held: {hold['channel']} until {hold['until']}: {hold['reason']}")
+        since, until = clock_time(hold["since"]), clock_time(hold["until"])
+        console.print(f"Down: {hold['channel']} since {since}, tried again at {until}: {hold['reason']}")
     for alarm in found["alarms"]:
         console.print(f"Alarm: {alarm}")

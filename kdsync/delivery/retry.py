@@ -7,17 +7,18 @@ from dataclasses import dataclass
 from kdsync.errors import FailureKind
 
 STEPS = (2.0, 4.0, 8.0, 20.0, 60.0, 180.0, 600.0, 1800.0)  # seconds; the last one repeats
-GIVE_UP_AFTER = 72 * 3600.0  # a long weekend
+GIVE_UP_AFTER = 72 * 3600.0  # a long weekend in which others got through
+MOST_TRIES = 20  # so many at least, so that nobody who was switched off over a holiday gives up at the first failure
 SPREAD = 0.2
-OPERATOR = 300.0  # how often to look whether an operator has mended the configuration
+OPERATOR = (60.0, 300.0)  # how often to look whether an operator has mended the configuration
+USED_UP = 6 * 3600.0
 
 
 @dataclass(frozen=True, slots=True)
 class RetryAt:
-    """Try again after `seconds`; `hold` tells that nothing at all should be sent on the channel until then."""
+    """Try again after `seconds`."""
 
     seconds: float
-    hold: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +26,26 @@ class GiveUp:
     """Never again."""
 
 
-def decide(kind: FailureKind, attempt: int, age: float, jitter: float, retry_after: float | None) -> RetryAt | GiveUp:
-    """What to do after the `attempt`-th try (from 1) of a row that is `age` seconds old.
+def decide(kind: FailureKind, attempt: int, lived: float, jitter: float, retry_after: float | None) -> RetryAt | GiveUp:
+    """What to do after the `attempt`-th try (from 1) of a row that waits for `lived` seconds while others got through.
 
     `jitter` is a number from 0 to 1; `retry_after` is what the other side asked for, in seconds.
     """
-    if kind is FailureKind.REFUSED:
-        return GiveUp()
-    if kind is FailureKind.QUOTA:
-        return RetryAt(retry_after or 6 * 3600.0, hold=True)
-    if kind is FailureKind.CONFIGURATION:
-        return RetryAt(retry_after or OPERATOR, hold=True)
-    if kind is FailureKind.RATE_LIMITED:
-        return RetryAt(max(retry_after or 1.0, 1.0) * (1 + SPREAD * jitter), hold=True)
-    if age > GIVE_UP_AFTER:
+    if kind is FailureKind.REFUSED or (lived > GIVE_UP_AFTER and attempt >= MOST_TRIES):
         return GiveUp()
     step = STEPS[min(attempt, len(STEPS)) - 1]
     return RetryAt(max(step, retry_after or 0.0) * (1 + SPREAD * (2 * jitter - 1)))
+
+
+def pause_of(kind: FailureKind, failures: int, jitter: float, retry_after: float | None) -> float | None:
+    """Seconds for which nothing at all is sent on a channel after so many failures in a row, where that is plain.
+
+    None: it may pass at any moment, and a breaker decides.
+    """
+    if kind is FailureKind.QUOTA:
+        return retry_after or USED_UP
+    if kind is FailureKind.CONFIGURATION:
+        return retry_after or OPERATOR[min(failures, len(OPERATOR)) - 1]
+    if kind is FailureKind.RATE_LIMITED:
+        return max(retry_after or 1.0, 1.0) * (1 + SPREAD * jitter)
+    return None

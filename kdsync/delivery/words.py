@@ -114,6 +114,24 @@ WORDS: dict[str, tuple[str, str, str]] = {
             "bỏ: kdsync outbox drop {form} --reason ..."
         ),
     ),
+    "down_title": ("{system} 不可用", "{system} is down", "{system} không hoạt động"),
+    "down_body": (
+        "{system} 自 {since} 起不可用：{reason}\n\n{cure}\n\n不会丢失任何内容，恢复后会继续。",
+        "{system} has not worked since {since}: {reason}\n\n{cure}\n\nNothing is lost: what waits is told afterwards.",
+        "{system} không hoạt động từ {since}: {reason}\n\n{cure}\n\nKhông mất gì; sau khi hoạt động lại sẽ tiếp tục.",
+    ),
+    "back_title": ("{system} 已恢复", "{system} is back", "{system} đã hoạt động lại"),
+    "back_body": (
+        "{system} 从 {since} 到 {until} 不可用（{lasted}）。期间发生的变更正在补查并通知。",
+        "{system} did not work from {since} to {until} ({lasted}). What happened meanwhile is being caught up with.",
+        "{system} không hoạt động từ {since} đến {until} ({lasted}). Các thay đổi trong thời gian đó đang được xử lý.",
+    ),
+    "sends_again_title": ("{system} 已恢复", "{system} is back", "{system} đã hoạt động lại"),
+    "sends_again_body": (
+        "{system} 从 {since} 到 {until} 不可用（{lasted}）。期间积压的 {waiting} 条消息正按顺序发送。",
+        "{system} did not work from {since} to {until} ({lasted}). {waiting} messages waited and go out in order now.",
+        "{system} không hoạt động từ {since} đến {until} ({lasted}). {waiting} tin nhắn chờ đang được gửi theo thứ tự.",
+    ),
     "form_failed_title": ("无法读取 {form}", "{form} cannot be read", "Không đọc được {form}"),
     "form_failed_body": (
         "目前无法发现 {form} 的变更：{error}\n\n{cure}",
@@ -208,10 +226,15 @@ def day(moment: date, locale: str) -> str:
     )
 
 
+def moment(at: datetime, locale: str, zone: ZoneInfo) -> str:
+    """A date and a time in `zone`, as the locale writes them."""
+    local = at.astimezone(zone)
+    return f"{day(local, locale)} {local:%H:%M:%S}"
+
+
 def footer(event_id: str, at: datetime, locale: str, zone: ZoneInfo) -> str:
     """What tells two messages of the same words apart: the time in `zone`, and the event's id, shortened.
 
     DingTalk drops a message that a person already got that day (errcode 143106 of `getsendresult`).
     """
-    local = at.astimezone(zone)
-    return f"{day(local, locale)} {local:%H:%M:%S} · #{event_id[:8]}"
+    return f"{moment(at, locale, zone)} · #{event_id[:8]}"

@@ -152,7 +152,7 @@ class DingTalkClient:
         try:
             payload = self._exchange(call)
         except EdgeError as error:
-            if error.kind not in NOT_COUNTED and error.code not in NEVER_SENT:
+            if error.kind not in NOT_COUNTED and error.sent:
                 self._on_call(call.api, call.metered)
             raise
         self._on_call(call.api, call.metered)
@@ -164,7 +164,9 @@ class DingTalkClient:
         try:
             answer = self._transport.exchange(request)
         except ConnectionTroubleError as trouble:
-            raise self.failure(trouble.code, call.api, trouble.detail, writes=call.writes) from None
+            error = self.failure(trouble.code, call.api, trouble.detail, writes=call.writes)
+            error.sent = trouble.code not in NEVER_SENT
+            raise error from None
         hide = partial(_hide, (*self._secrets, *call.secrets))
         return read(answer, call.api, old=call.host != "new", writes=call.writes, now=self.now(), hide=hide)
 

@@ -20,9 +20,11 @@ from kdsync.delivery.quiet import not_before
 from kdsync.delivery.retry import RetryAt, decide
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.address import URGENCY
+from kdsync.services.channels import Channels
 from kdsync.services.notices import Notices
+from kdsync.services.outages import Outages
 from kdsync.services.ports import Courier, Meter
-from kdsync.store import claims, ledger, moments, outbox
+from kdsync.store import claims, moments, outbox
 from kdsync.store.database import Database
 from kdsync.store.outbox import ASKED_FOR, WORK, Letter
 from kdsync.store.sealing import Seal
@@ -31,7 +33,6 @@ log = logs.get("dispatch")
 PEOPLE_A_CALL = 100
 LEASE = timedelta(seconds=60)
 MINUTE = timedelta(minutes=1)
-HOLD = "hold:"
 PRIORITY = {urgency: priority for priority, urgency in URGENCY.items()}
 MOST_MISTAKES = 5  # tries of a letter that kdsync itself stumbles over
 
@@ -48,12 +49,18 @@ class Dispatch:
     meter: Meter
     notices: Notices
 
+    @property
+    def channels(self) -> Channels:
+        """What is known of the channels' condition."""
+        return Channels(self.random, Outages(self.notices))
+
     def step(self) -> int:
         """Make one call; returns how many recipients it was for, 0 if nothing is due."""
         now = self.clock.now()
         with self.db.write() as tx:
+            held, trying = self.channels.shut(tx, now), self.channels.tried(tx, now)
             letters = claims.claim(
-                tx, self.seal, now=now, lease_until=now + LEASE, held=self._held(tx, now), most=PEOPLE_A_CALL
+                tx, self.seal, now=now, lease_until=now + LEASE, held=held, trying=trying, most=PEOPLE_A_CALL
             )
         if not letters:
             return 0
@@ -75,12 +82,9 @@ class Dispatch:
         """When there will be something to send."""
         now = self.clock.now()
         with self.db.read() as tx:
-            held = self._held(tx, now)
-            until = [ledger.fact(tx, HOLD + channel) for channel in held]
-            soonest = [
-                moment for moment in (claims.next_due(tx, held, now), *(u.split(" ")[0] for u in until if u)) if moment
-            ]
-        return moments.parse(min(soonest)) if soonest else None
+            found = claims.next_due(tx, self.channels.shut(tx, now), now)
+            soonest = [moments.parse(found) if found else None, self.channels.next_try(tx, now)]
+        return min((moment for moment in soonest if moment), default=None)
 
     def _readable(self, letters: list[Letter], now: datetime) -> list[Letter]:
         """Those of a claim whose content is whole; the others are dead."""
@@ -134,6 +138,7 @@ class Dispatch:
         now = self.clock.now()
         with self.db.write() as tx:
             outbox.accept(tx, [letter.id for letter in letters], now, task)
+            self.channels.works(tx, letters[0].channel)
         self.meter.count("notifications_accepted", len(letters))
         for letter in letters:
             self.meter.observe("delivery_seconds", (now - letter.created_at).total_seconds())
@@ -141,29 +146,37 @@ class Dispatch:
 
     def _failed(self, letters: list[Letter], error: EdgeError) -> None:
         first, now = letters[0], self.clock.now()
-        ids = [letter.id for letter in letters]
-        age = (now - first.created_at).total_seconds()
-        decision = decide(error.kind, first.attempts + 1, age, self.random.random(), error.retry_after)
         self.meter.count("send_failures", labels={"kind": error.kind})
-        if isinstance(decision, RetryAt):
-            self._again(letters, error, now, decision)
+        with self.db.write() as tx:
+            held = self._means(tx, first.channel, error, now)
+            lived = self.channels.lived(tx, first.channel, first.created_at, now)
+        decision = decide(error.kind, first.attempts + 1, lived, self.random.random(), error.retry_after)
+        if held:
+            self._again(letters, error, now, now)
+        elif isinstance(decision, RetryAt):
+            self._again(letters, error, now, now + timedelta(seconds=decision.seconds))
         elif len(letters) > 1:
             # One of many may be the reason: each is tried by itself, so that the others get theirs.
-            with self.db.write() as tx:
-                outbox.again(tx, ids, now=now, at=now, outcome=error.kind, reason=str(error), alone=True)
+            self._again(letters, error, now, now, alone=True)
         else:
             self._bury(first, error, now)
 
-    def _again(self, letters: list[Letter], error: EdgeError, now: datetime, decision: RetryAt) -> None:
-        first, at = letters[0], now + timedelta(seconds=decision.seconds)
+    def _means(self, tx: Connection, channel: str, error: EdgeError, now: datetime) -> bool:
+        """What a failure means for its channel; True if nothing more is sent there for now."""
+        if error.system != "dingtalk":
+            return False
+        if error.kind is FailureKind.REFUSED:
+            self.channels.works(tx, channel)
+            return False
+        return self.channels.failed(tx, channel, error, now).is_open
+
+    def _again(
+        self, letters: list[Letter], error: EdgeError, now: datetime, at: datetime, *, alone: bool = False
+    ) -> None:
         with self.db.write() as tx:
-            if decision.hold:
-                ledger.put_fact(tx, HOLD + first.channel, f"{moments.text(at)} {error.kind} {error}", now)
             ids = [letter.id for letter in letters]
-            outbox.again(tx, ids, now=now, at=now if decision.hold else at, outcome=error.kind, reason=str(error))
-        self._say("send.failed", first, error=str(error), kind=error.kind, again_in=round(decision.seconds, 1))
-        if error.kind in (FailureKind.QUOTA, FailureKind.CONFIGURATION):
-            log.error("send.held", channel=first.channel, reason=error.kind, cure=error.cure, until=moments.text(at))
+            outbox.again(tx, ids, now=now, at=at, outcome=error.kind, reason=str(error), alone=alone)
+        self._say("send.failed", letters[0], error=str(error), kind=error.kind, cure=error.cure, again=moments.text(at))
 
     def _bury(self, letter: Letter, error: EdgeError, now: datetime) -> None:
         with self.db.write() as tx:
@@ -171,10 +184,6 @@ class Dispatch:
             self.notices.dead(tx, letter, error.message)
         self.meter.count("notifications_dead")
         self._say("notification.dead", letter, error=str(error), cure=error.cure, level="error")
-
-    def _held(self, tx: Connection, now: datetime) -> list[str]:
-        held = ledger.facts_like(tx, HOLD)
-        return [key.removeprefix(HOLD) for key, text in held.items() if moments.parse(text.split(" ")[0]) > now]
 
     def _say(self, event: str, letter: Letter, *, level: str = "info", **more: object) -> None:
         getattr(log, level)(event, notification_id=letter.notification_id, letter=letter.id, **more)

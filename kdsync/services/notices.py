@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.delivery.words import words
+from kdsync.delivery.words import moment, words
 from kdsync.model import Content, Priority
 from kdsync.settings.schema import Settings
 from kdsync.store import ledger, moments, notifications
@@ -39,13 +40,21 @@ class Notices:
     def raise_(self, cause: str, text: str, *, form: str = "", number: str = "", **params: object) -> None:
         """Tell `fallback` about a cause; `text` names the words, `params` fill them in."""
         with self.db.write() as tx:
-            self.raise_within(tx, cause, text, form=form, number=number, **params)
+            self.raise_within(tx, cause, text, form=form, number=number, to=(), **params)
 
     def raise_within(
-        self, tx: Connection, cause: str, text: str, *, form: str = "", number: str = "", **params: object
-    ) -> None:
-        """The same in the transaction of what it is about."""
-        self._once(tx, RAISED, cause, text, form, number, params)
+        self,
+        tx: Connection,
+        cause: str,
+        text: str,
+        *,
+        form: str = "",
+        number: str = "",
+        to: Sequence[str] = (),
+        **params: object,
+    ) -> bool:
+        """The same in the transaction of what it is about, `to` others than `fallback`; False if it is known."""
+        return self._once(tx, RAISED, cause, text, form, number, params, to)
 
     def mention(self, cause: str, text: str, *, form: str = "", number: str = "", **params: object) -> None:
         """Tell `fallback` what is worth knowing and no alarm, once until it is forgotten."""
@@ -80,24 +89,34 @@ class Notices:
         form: str,
         number: str,
         params: Mapping[str, object],
-    ) -> None:
+        to: Sequence[str] = (),
+    ) -> bool:
         now = self.clock.now()
-        if ledger.fact(tx, prefix + cause) is None:
-            ledger.put_fact(tx, prefix + cause, moments.text(now), now)
-            self._tell(tx, cause, text, now, form, number, params)
-            log.warning("notice.raised", cause=cause, form=form, **params)
+        if ledger.fact(tx, prefix + cause) is not None:
+            return False
+        ledger.put_fact(tx, prefix + cause, moments.text(now), now)
+        self._tell(tx, cause, text, now, form, number, params, to)
+        log.warning("notice.raised", cause=cause, form=form, **_loggable(params))
+        return True
 
     def clear(self, cause: str, text: str = "", *, form: str = "", **params: object) -> None:
         """The cause is gone; with `text`, `fallback` hears of it if it heard of the cause."""
-        now = self.clock.now()
         with self.db.read() as tx:
             if ledger.fact(tx, RAISED + cause) is None:
                 return
         with self.db.write() as tx:
-            if ledger.forget_fact(tx, RAISED + cause):
-                if text:
-                    self._tell(tx, f"{cause} cleared", text, now, form, "", params)
-                log.info("notice.cleared", cause=cause, form=form)
+            self.clear_within(tx, cause, text, form=form, to=(), **params)
+
+    def clear_within(
+        self, tx: Connection, cause: str, text: str = "", *, form: str = "", to: Sequence[str] = (), **params: object
+    ) -> bool:
+        """The same in a transaction, `to` others than `fallback`; False if nobody was told of the cause."""
+        if not ledger.forget_fact(tx, RAISED + cause):
+            return False
+        if text:
+            self._tell(tx, f"{cause} cleared", text, self.clock.now(), form, "", params, to)
+        log.info("notice.cleared", cause=cause, form=form)
+        return True
 
     def dead(self, tx: Connection, letter: Letter, reason: str) -> None:
         """A letter is dead: `fallback` gets to know what it said, to whom, and why it could not be delivered.
@@ -117,16 +136,25 @@ class Notices:
         self._tell(tx, cause, "dead", self.clock.now(), notification.form, notification.number, params)
 
     def _tell(
-        self, tx: Connection, cause: str, text: str, now: datetime, form: str, number: str, params: Mapping[str, object]
+        self,
+        tx: Connection,
+        cause: str,
+        text: str,
+        now: datetime,
+        form: str,
+        number: str,
+        params: Mapping[str, object],
+        to: Sequence[str] = (),
     ) -> None:
         event = identity.digest("notice", cause, moments.text(now))
-        contents = {
-            locale: Content(
-                title=words(f"{text}_title", locale, form=form, number=number, **params),
-                body=words(f"{text}_body", locale, form=form, number=number, **params),
+        main = self.settings().main
+        contents = {}
+        for locale in self.locales():
+            said = {key: _in_words(value, locale, main.kingdee.timezone) for key, value in params.items()}
+            contents[locale] = Content(
+                title=words(f"{text}_title", locale, form=form, number=number, **said),
+                body=words(f"{text}_body", locale, form=form, number=number, **said),
             )
-            for locale in self.locales()
-        }
         notice = Notification(
             id=identity.notification_id(event, RULE),
             event_id=event,
@@ -137,11 +165,19 @@ class Notices:
             kind=text,
             priority=Priority.HIGH,
             state=MATCHED,
-            wanted=tuple(Wanted(str(recipient)) for recipient in self.settings().main.fallback),
+            wanted=tuple(map(Wanted, to or map(str, main.fallback))),
             contents=contents,
             created_at=now,
         )
         notifications.add(tx, self.seal, [notice])
+
+
+def _in_words(value: object, locale: str, zone: ZoneInfo) -> object:
+    return moment(value, locale, zone) if isinstance(value, datetime) else value
+
+
+def _loggable(params: Mapping[str, object]) -> dict[str, object]:
+    return {key: moments.text(value) if isinstance(value, datetime) else value for key, value in params.items()}
 
 
 def _title(notification: Notification) -> str:

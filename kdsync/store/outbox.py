@@ -170,6 +170,12 @@ def counts(tx: Connection) -> dict[str, int]:
     return {str(state): int(count) for state, count in tx.execute(query)}
 
 
+def waiting(tx: Connection, channel: str) -> int:
+    """How many rows of a channel are not sent."""
+    unsent = (outbox.c.state.in_((WAITING, LEASED)), outbox.c.channel == channel)
+    return int(tx.execute(select(func.count()).select_from(outbox).where(*unsent)).scalar_one())
+
+
 def oldest_waiting(tx: Connection) -> str | None:
     """When the oldest unsent row was written."""
     return tx.execute(select(func.min(outbox.c.created_at)).where(outbox.c.state.in_((WAITING, LEASED)))).scalar()

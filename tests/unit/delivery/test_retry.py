@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdsync.delivery.retry import GIVE_UP_AFTER, OPERATOR, GiveUp, RetryAt, decide
+from kdsync.delivery.retry import GIVE_UP_AFTER, MOST_TRIES, GiveUp, RetryAt, decide, pause_of
 from kdsync.errors import FailureKind as Kind
 
 MIDDLE = 0.5  # of the jitter: no spread
@@ -26,19 +26,33 @@ def test_what_was_refused_is_never_tried_again() -> None:
 
 
 @pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.UNKNOWN_OUTCOME])
-def test_what_is_older_than_a_long_weekend_is_given_up(kind: Kind) -> None:
-    assert isinstance(decide(kind, 9, GIVE_UP_AFTER, MIDDLE, None), RetryAt)
-    assert decide(kind, 9, GIVE_UP_AFTER + 1, MIDDLE, None) == GiveUp()
+def test_what_waits_longer_than_a_long_weekend_while_others_get_through_is_given_up(kind: Kind) -> None:
+    assert isinstance(decide(kind, MOST_TRIES, GIVE_UP_AFTER, MIDDLE, None), RetryAt)
+    assert decide(kind, MOST_TRIES, GIVE_UP_AFTER + 1, MIDDLE, None) == GiveUp()
+
+
+def test_a_daemon_that_was_off_over_a_holiday_does_not_give_up_at_the_first_failure() -> None:
+    assert isinstance(decide(Kind.TRANSIENT, MOST_TRIES - 1, GIVE_UP_AFTER * 9, MIDDLE, None), RetryAt)
 
 
 @pytest.mark.parametrize(
-    ("kind", "asked", "seconds"),
-    [(Kind.QUOTA, None, 6 * 3600), (Kind.CONFIGURATION, None, OPERATOR), (Kind.RATE_LIMITED, 300.0, 300)],
+    ("kind", "failures", "asked", "seconds"),
+    [
+        (Kind.QUOTA, 1, None, 6 * 3600),
+        (Kind.CONFIGURATION, 1, None, 60),
+        (Kind.CONFIGURATION, 2, None, 300),
+        (Kind.CONFIGURATION, 99, None, 300),
+        (Kind.RATE_LIMITED, 1, 300.0, 300),
+        (Kind.RATE_LIMITED, 1, None, 1),
+    ],
 )
-def test_some_failures_hold_the_whole_channel_however_old_the_row(
-    kind: Kind, asked: float | None, seconds: float
-) -> None:
-    assert decide(kind, 1, GIVE_UP_AFTER * 9, 0.0, asked) == RetryAt(seconds, hold=True)
+def test_some_failures_hold_the_whole_channel(kind: Kind, failures: int, asked: float | None, seconds: float) -> None:
+    assert pause_of(kind, failures, 0.0, asked) == seconds
+
+
+@pytest.mark.parametrize("kind", [Kind.TRANSIENT, Kind.UNKNOWN_OUTCOME, Kind.SESSION_LOST])
+def test_what_may_pass_at_any_moment_is_left_to_the_breaker(kind: Kind) -> None:
+    assert pause_of(kind, 1, MIDDLE, None) is None
 
 
 def test_a_pause_that_was_asked_for_is_kept() -> None:

@@ -176,22 +176,6 @@ def test_a_ban_holds_everything_back_for_as_long_as_it_was_told(world: World) ->
     assert len(world.dingtalk.seen("u1")) == 2
 
 
-def test_what_cannot_be_sent_for_days_is_given_up_and_told(world: World) -> None:
-    world.watch(*rules({"to": ["user:u1"]}))
-    approve(world, "K1")
-    world.dingtalk.failures = [failure(FailureKind.TRANSIENT)] * 1000
-    for _ in range(400):
-        world.clock.advance(900)
-        world.deliver(2)
-        if world.letters(outbox.DEAD):
-            break
-    world.dingtalk.failures = []
-    world.clock.advance(5000)
-    world.deliver()
-    assert [letter.target for letter in world.letters(outbox.DEAD)] == ["u1"]
-    assert len(world.dingtalk.seen("ops")) == 1
-
-
 def test_an_operators_retry_revives_the_dead(world: World) -> None:
     world.watch(*rules({"to": ["user:u1"]}))
     approve(world, "K1")
