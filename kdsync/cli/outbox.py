@@ -69,7 +69,7 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
         )
         count = outbox.revive(tx, [letter.id for letter in letters], now_of(tx))
         for channel in {letter.channel for letter in letters}:
-            holds.lift(tx, channel, datetime.now(UTC))
+            holds.lift(tx, channel, now_of(tx))
     return _told("sent again", count, json_output=json_output)
 
 

@@ -58,9 +58,15 @@ class Dispatch:
         """Make one call; returns how many recipients it was for, 0 if nothing is due."""
         now = self.clock.now()
         with self.db.write() as tx:
-            held, trying = self.channels.shut(tx, now), self.channels.tried(tx, now)
+            channels = self.channels.now(tx, now)
             letters = claims.claim(
-                tx, self.seal, now=now, lease_until=now + LEASE, held=held, trying=trying, most=PEOPLE_A_CALL
+                tx,
+                self.seal,
+                now=now,
+                lease_until=now + LEASE,
+                held=channels.shut,
+                trying=channels.trying,
+                most=PEOPLE_A_CALL,
             )
         if not letters:
             return 0
@@ -82,8 +88,9 @@ class Dispatch:
         """When there will be something to send."""
         now = self.clock.now()
         with self.db.read() as tx:
-            found = claims.next_due(tx, self.channels.shut(tx, now), now)
-            soonest = [moments.parse(found) if found else None, self.channels.next_try(tx, now)]
+            channels = self.channels.now(tx, now)
+            found = claims.next_due(tx, channels.shut, now)
+        soonest = [moments.parse(found) if found else None, channels.reopens]
         return min((moment for moment in soonest if moment), default=None)
 
     def _readable(self, letters: list[Letter], now: datetime) -> list[Letter]:
@@ -148,7 +155,7 @@ class Dispatch:
         first, now = letters[0], self.clock.now()
         self.meter.count("send_failures", labels={"kind": error.kind})
         with self.db.write() as tx:
-            held = self._means(tx, first.channel, error, now)
+            held = self._means(tx, first, error, now)
             lived = self.channels.lived(tx, first.channel, first.created_at, now)
         decision = decide(error.kind, first.attempts + 1, lived, self.random.random(), error.retry_after)
         if held:
@@ -161,14 +168,15 @@ class Dispatch:
         else:
             self._bury(first, error, now)
 
-    def _means(self, tx: Connection, channel: str, error: EdgeError, now: datetime) -> bool:
-        """What a failure means for its channel; True if nothing more is sent there for now."""
+    def _means(self, tx: Connection, letter: Letter, error: EdgeError, now: datetime) -> bool:
+        """What a failure means for the channel; True if nothing more is sent there for now."""
         if error.system != "dingtalk":
             return False
         if error.kind is FailureKind.REFUSED:
-            self.channels.works(tx, channel)
+            self.channels.works(tx, letter.channel)
             return False
-        return self.channels.failed(tx, channel, error, now).is_open
+        alone = letter.attempts > 0 and outbox.others_got_through(tx, letter.id, letter.channel)
+        return self.channels.failed(tx, letter.channel, error, now, alone=alone)
 
     def _again(
         self, letters: list[Letter], error: EdgeError, now: datetime, at: datetime, *, alone: bool = False

@@ -131,6 +131,13 @@ def attempts_of(tx: Connection, ident: str) -> list[tuple[str, str, str]]:
     return [(at, outcome, detail) for at, outcome, detail in tx.execute(query.order_by(attempts.c.id))]
 
 
+def others_got_through(tx: Connection, ident: str, channel: str) -> bool:
+    """Whether something was accepted on a channel since a row was first tried."""
+    first = select(func.min(attempts.c.at)).where(attempts.c.outbox_id == ident).scalar_subquery()
+    others = select(outbox.c.id).where(outbox.c.accepted_at > first, outbox.c.channel == channel).limit(1)
+    return tx.execute(others).first() is not None
+
+
 def accepted_counts(tx: Connection, targets: Sequence[str], since: datetime) -> dict[str, int]:
     """How many messages of the app some people were sent since then."""
     mine = (outbox.c.target.in_(targets), outbox.c.accepted_at >= moments.text(since), outbox.c.channel == WORK)
