@@ -113,7 +113,7 @@ def test_it_is_left_alone_and_then_everything_arrives_once(
     world: World, lasts: float, error: EdgeError, most: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if lasts > HOUR:  # how often it is really tried is counted below, without a store
-        monkeypatch.setattr(channels, "LONGEST", 3 * HOUR)
+        monkeypatch.setattr(channels, "LONGEST", 12 * HOUR)
     groups(world)
     outage = Outage(world, (0, lasts), error=error)
     bills(world, 5)
