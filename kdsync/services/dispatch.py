@@ -32,6 +32,7 @@ from kdsync.store.sealing import Seal
 log = logs.get("dispatch")
 PEOPLE_A_CALL = 100
 LEASE = timedelta(seconds=60)
+SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 PRIORITY = {urgency: priority for priority, urgency in URGENCY.items()}
 MOST_MISTAKES = 5  # tries of a letter that kdsync itself stumbles over
@@ -159,7 +160,7 @@ class Dispatch:
             lived = self.channels.lived(tx, first.channel, first.created_at, now)
         decision = decide(error.kind, first.attempts + 1, lived, self.random.random(), error.retry_after)
         if held:
-            self._again(letters, error, now, now)
+            self._again(letters, error, now, now + SECOND)  # whatever comes first: a channel rests for longer
         elif isinstance(decision, RetryAt):
             self._again(letters, error, now, now + timedelta(seconds=decision.seconds))
         elif len(letters) > 1:

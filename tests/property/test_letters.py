@@ -22,8 +22,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from kdsync.delivery import limits
 from kdsync.model import Content, Priority
-from kdsync.services.dispatch import HOLD
-from kdsync.store import ledger, notifications, outbox
+from kdsync.store import holds, notifications, outbox
 from kdsync.store.database import Database
 from kdsync.store.notifications import MATCHED, Notification, Wanted
 from tests.property.chat import OUTCOMES, SHANGHAI, Chat
@@ -42,7 +41,7 @@ HOLDS = {  # seconds that a channel rests after an outcome, at least
     "throttled": 2.0,
     "banned": 300.0,
     "quota": 6 * 3600.0,
-    "configuration": 300.0,
+    "configuration": 60.0,
 }
 LATER = ("transient", "busy", "token expired", "lost", "lost before")  # after these a letter rests for a moment
 CROWD = tuple(f"user:p{number}" for number in range(103))
@@ -165,7 +164,7 @@ class Letters(RuleBasedStateMachine):
                     outbox.drop(tx, [row.id], now, "the operator's word")
                 else:
                     count = outbox.revive(tx, [row.id], now)
-                    ledger.forget_fact(tx, HOLD + row.channel)
+                    holds.lift(tx, row.channel, now)
                     self.rests.pop(row.channel, None)
                     if count:
                         self.rests.pop(row.id, None)
