@@ -15,15 +15,14 @@ from urllib.parse import quote
 from sqlalchemy.engine import make_url
 
 from kdsync.clock import Clock
-from kdsync.dingtalk.errors import meaning_of
 from kdsync.doctor.finding import CURES, FAILED, OK, REPORT, SKIPPED, WARNING, Finding, Walk
 from kdsync.doctor.service import Service
-from kdsync.errors import FailureKind, StoreError
-from kdsync.services.dispatch import HOLD
+from kdsync.errors import StoreError
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
-from kdsync.store import ledger, moments, outbox
+from kdsync.store import holds, ledger, outbox
 from kdsync.store.database import HEAD, Database
+from kdsync.store.holds import Hold
 from kdsync.store.sealing import Seal
 
 LITTLE, NOTHING = 500 * 2**20, 50 * 2**20  # bytes
@@ -148,7 +147,7 @@ def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]
         with database.read() as tx:
             proof = ledger.fact(tx, ledger.KEY)
             alive = ledger.sign_of_life(tx)
-            holds = ledger.facts_like(tx, HOLD)
+            held = [hold for hold in holds.every(tx).values() if hold.is_open]
             dead = outbox.counts(tx).get(outbox.DEAD, 0)
             used = ledger.metered_calls(tx, month_of(now))
         if proof:
@@ -157,7 +156,7 @@ def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]
         yield Finding("store key", FAILED, str(error), "set store.key to the key that the store was begun with")
         return
     yield _life(alive, now)
-    yield from (_hold(key.removeprefix(HOLD), text) for key, text in holds.items() if _until(text) > now)
+    yield from map(_hold, held)
     if dead:
         yield Finding(
             "outbox",
@@ -178,17 +177,11 @@ def _life(alive: tuple[datetime, datetime] | None, now: datetime) -> Finding:
     return Finding("daemon", WARNING, detail, "systemctl status kdsync; journalctl -u kdsync -n 50 -o cat")
 
 
-def _until(text: str) -> datetime:
-    return moments.parse(text.partition(" ")[0])
-
-
-def _hold(channel: str, text: str) -> Finding:
-    """What the daemon itself met when it sent: `until kind system: message [code]`."""
-    until, kind, reason = (*text.split(" ", 2), "", "")[:3]
-    meaning = meaning_of(reason.rpartition("[")[2].rstrip("]"), "")
-    cure = meaning.cure or CURES.get(FailureKind(kind), REPORT)
-    at = moments.parse(until).astimezone()
-    return Finding(f"daemon {channel}", FAILED, f"sends nothing until {at:%H:%M:%S}: {reason}", cure)
+def _hold(hold: Hold) -> Finding:
+    """What the daemon itself met when it called."""
+    since, until = hold.since.astimezone(), hold.until.astimezone()
+    detail = f"down since {since:%Y-%m-%d %H:%M:%S}, tried again at {until:%H:%M:%S}: {hold.reason}"
+    return Finding(f"daemon {hold.name}", FAILED, detail, hold.cure or CURES.get(hold.kind, REPORT))
 
 
 def _quota(used: int, limit: int) -> Finding:
