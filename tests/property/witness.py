@@ -88,9 +88,17 @@ class Witness:
         self._expect(new.version == max(version, 1), f"{name} is version {new.version}, not {version}")
         kinds = [(new.version, " ".join(due.kinds), " ".join(sorted(due.changed)))] if due and due.kinds else []
         self._expect([event[:3] for event in events] == kinds, f"{name}: {events} instead of {kinds}")
+        if events and events[0][3] == "restore":
+            self._expect(self._nothing_is_left_of(form), f"{name} counts as lost by a restore")
+            return Counter()
         if events and events[0][3] == "keys" and new.state is not None:
             self._found_by_keys(name, changing=len(states) > 1)
         return Counter({(form, doc_id, rule, kind): count for (rule, kind), count in due.told.items()} if due else {})
+
+    def _nothing_is_left_of(self, form: str) -> bool:
+        """Only where all that was known has vanished may it be taken for a restored backup."""
+        known = [name for name, found in self.believed.items() if name[0] == form and found.state is not None]
+        return all(None in self.office.states(name, self.began) for name in known)
 
     def _found_by_keys(self, name: Name, *, changing: bool) -> None:
         """What only the look at all keys finds is missed, unless it changed while that look went on."""
