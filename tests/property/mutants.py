@@ -380,8 +380,10 @@ MUTANTS = (
         "an unknown outcome counts as accepted",
         "services/dispatch.py",
         "        except EdgeError as error:\n            self._failed(letters, error)\n",
-        "        except EdgeError as error:\n            if error.kind is FailureKind.UNKNOWN_OUTCOME:\n"
-        '                self._accepted(letters, "")\n            else:\n                self._failed(letters, error)\n',
+        "        except EdgeError as error:\n"
+        "            if error.kind is FailureKind.UNKNOWN_OUTCOME:\n"
+        '                self._accepted(letters, "")\n'
+        "            else:\n                self._failed(letters, error)\n",
     ),
     Mutant(
         "an unknown outcome is given up",

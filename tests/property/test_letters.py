@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,10 +23,9 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 from kdsync.delivery import limits
 from kdsync.model import Content, Priority
 from kdsync.store import holds, notifications, outbox
-from kdsync.store.database import Database
 from kdsync.store.notifications import MATCHED, Notification, Wanted
 from tests.property.chat import OUTCOMES, SHANGHAI, Chat
-from tests.property.trouble import Crash, Fate, folder
+from tests.property.trouble import Crash, Fate, another, empty_store
 from tests.unit.services.world import FORM, World, failure
 
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
@@ -34,6 +33,7 @@ HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
 EXAMPLES = 80
 A_DAY = 8  # messages that one person is shown
 LEASE = timedelta(seconds=60)
+LONG = timedelta(hours=72)  # after that nothing is tried again
 QUIET = (21, 8)  # hours
 WAITS = ("low", "normal")
 URGENCY = {"urgent": 0, "high": 1, "normal": 2, "low": 3}
@@ -81,15 +81,16 @@ class Letters(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder, self.fate, self.chat = folder(), Fate(), Chat()
-        self.path = self.folder / "kdsync.db"
+        self.db, self.fate, self.chat = empty_store(), Fate(), Chat()
+        self.path = Path(self.db.path)
         self.chat.path, self.chat.point, self.chat.a_day = self.path, self.fate.point, A_DAY
         self.chat.refuses, self.chat.departments = frozenset({"r1"}), {"7": ["u1", "u4"]}
         self.chat.on_call, self.chat.on_outcome = self._called, self._came_to
         self.patch = pytest.MonkeyPatch()
         self.patch.setattr(limits, "A_DAY", A_DAY)
-        self.operator = Database(f"sqlite:///{self.path}")
-        self.world = World(self.folder)
+        self.operator = another(self.db.path)
+        self.fate.watch(self.db)
+        self.world = World(self.path, db=self.db)
         self.chat.clock = self.world.clock
         self.made = 0
         self.rests: dict[str, datetime] = {}  # channels and letters, and until when nothing is called for them
@@ -104,9 +105,8 @@ class Letters(RuleBasedStateMachine):
                 self._calm()
         finally:
             self.patch.undo()
-            self.world.db.close()
+            self.db.close()
             self.operator.close()
-            shutil.rmtree(self.folder)
 
     # --- what happens
 
@@ -214,7 +214,9 @@ class Letters(RuleBasedStateMachine):
         if outcome in HOLDS:
             self.rests[channel] = now + timedelta(seconds=HOLDS[outcome])
         if outcome in LATER:
-            self.rests |= dict.fromkeys(letters, now + timedelta(seconds=1))
+            young = (now - LONG).isoformat()  # older ones have their last try, each by itself
+            again = [row.id for row in self._rows() if row.id in letters and row.created_at > young]
+            self.rests |= dict.fromkeys(again, now + timedelta(seconds=1))
 
     def _run(self, step: Callable[[], object], crash: int | None) -> None:
         """A process that ends knows nothing of an outcome that it did not write down, but its lease stands."""
@@ -234,14 +236,12 @@ class Letters(RuleBasedStateMachine):
     def _begin_process(self) -> None:
         """Nothing of an earlier process is left but its store."""
         self.chat.forget_unwritten()
-        self.world.db.close()
-        self.world = World(self.folder, dingtalk=lambda: self.chat, clock=self.world.clock)
+        self.world = World(self.path, dingtalk=lambda: self.chat, clock=self.world.clock, db=self.db)
         main = self.world.settings.main
         calendar = main.calendar.model_copy(update={"quiet": (QUIET[0] * 60, QUIET[1] * 60)})
         self.world.settings = self.world.settings.model_copy(
             update={"main": main.model_copy(update={"calendar": calendar})}
         )
-        self.fate.watch(self.world.db)
 
     def _tell(self, document: str, people: Sequence[str], priority: Priority) -> None:
         self.made += 1
@@ -276,11 +276,10 @@ class Letters(RuleBasedStateMachine):
 
     def _calm(self) -> None:
         for _ in range(80):
-            self.world.clock.advance(4_000)
-            while self.world.address.step() + self.world.dispatch.step():
-                pass
-            while self.world.receipts.step():
-                pass
+            self.world.clock.advance(4 * 3600)
+            for step in (self.world.address.step, self.world.dispatch.step, self.world.receipts.step):
+                while step():
+                    pass
             if not self._unfinished():
                 break
         assert not self._unfinished()

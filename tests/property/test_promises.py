@@ -8,10 +8,10 @@ look what kdsync believes with what it must have seen. `KDSYNC_EXPLORE=N` tries 
 from __future__ import annotations
 
 import os
-import shutil
 from collections import Counter
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
@@ -27,7 +27,7 @@ from kdsync.settings.schema import FormSection
 from tests.property.chat import Chat
 from tests.property.office import STOCK, VERBS, Action, Name, Office, State
 from tests.property.oracle import TELLINGS, Telling
-from tests.property.trouble import Crash, Fate, folder
+from tests.property.trouble import Crash, Fate, empty_store
 from tests.property.witness import KEYS, Told, Witness, light
 from tests.unit.services.world import FORM, World
 from tests.unit.services.world import rule as written
@@ -35,7 +35,7 @@ from tests.unit.services.world import rule as written
 LOOKBACK = 10.0
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
 HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
-EXAMPLES = 120
+EXAMPLES = 100
 
 ACTIONS = st.tuples(st.sampled_from([*VERBS, "wait", "edit", "submit", "audit"]), st.integers(0, 7), st.integers(0, 11))
 KINDS = [FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.SESSION_LOST, FailureKind.CONFIGURATION]
@@ -66,9 +66,11 @@ class Promises(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.folder, self.fate, self.chat = folder(), Fate(), Chat()
-        self.chat.path, self.chat.point = self.folder / "kdsync.db", self.fate.point
-        self.world = World(self.folder)
+        self.db, self.fate, self.chat = empty_store(), Fate(), Chat()
+        self.path = Path(self.db.path)
+        self.chat.path, self.chat.point = self.path, self.fate.point
+        self.fate.watch(self.db)
+        self.world = World(self.path, db=self.db)
         self.office = Office(self.world.clock)
         self.chat.clock = self.world.clock
         self.office.on_change = self._changed
@@ -76,7 +78,7 @@ class Promises(RuleBasedStateMachine):
         self.open: str | None = None
         self.watchers: dict[str, Watcher] = {}
         self.open_ids: set[Name] = set()  # what the last complete look at open documents found
-        self.witness = Witness(self.folder / "kdsync.db", self.office, lambda: self.in_force)
+        self.witness = Witness(self.path, self.office, lambda: self.in_force)
         self.fate.on_commit = self.witness.committed
         self._begin_process()
 
@@ -87,8 +89,7 @@ class Promises(RuleBasedStateMachine):
                 self._calm()
         finally:
             self.witness.close()
-            self.world.db.close()
-            shutil.rmtree(self.folder)
+            self.db.close()
 
     # --- what happens
 
@@ -255,10 +256,8 @@ class Promises(RuleBasedStateMachine):
         """Nothing of an earlier process is left but its store."""
         self.fate.draw(None)
         self.chat.forget_unwritten()
-        self.world.db.close()
-        self.world = World(self.folder, lambda _clock: self.office, lambda: self.chat, self.world.clock)
+        self.world = World(self.path, lambda _clock: self.office, lambda: self.chat, self.world.clock, self.db)
         self.world.looks = replace(self.world.looks, lookback=lambda: LOOKBACK)
-        self.fate.watch(self.world.db)
         self.watchers = {form: self.world.watch(section=self._section(form), form=form) for form in (FORM, STOCK)}
         for form, watcher in self.watchers.items():
             watcher.matcher = self._matcher(form)

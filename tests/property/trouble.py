@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import shutil
 import sqlite3
 import tempfile
@@ -52,11 +53,32 @@ class Fate:
         db.write = write  # type: ignore[method-assign]
 
 
-def folder() -> Path:
-    """A folder with an empty store of today's shape in it."""
-    made = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
-    (made / "kdsync.db").write_bytes(_empty())
-    return made
+def empty_store(name: str = "kdsync") -> Database:
+    """A store of today's shape with nothing in it.
+
+    The file and the engine are the same each time: statements would otherwise be compiled for every example anew.
+    """
+    db = _database(name)
+    db.__dict__.pop("write", None)
+    db.close()
+    path = Path(db.path)
+    for end in ("-wal", "-shm"):
+        path.with_name(path.name + end).unlink(missing_ok=True)
+    path.write_bytes(_empty())
+    return db
+
+
+@cache
+def another(path: str) -> Database:
+    """The same store, opened by another process."""
+    return Database(f"sqlite:///{path}")
+
+
+@cache
+def _database(name: str) -> Database:
+    folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
+    atexit.register(shutil.rmtree, folder)
+    return Database(f"sqlite:///{folder}/{name}.db")
 
 
 @cache

@@ -302,11 +302,13 @@ class World:
         kingdee: Callable[[Time], FakeKingdee] = FakeKingdee,
         dingtalk: Callable[[], FakeDingTalk] = FakeDingTalk,
         clock: Time | None = None,
+        db: Database | None = None,
     ) -> None:
         self.clock = clock or Time(START)
         self.kingdee, self.dingtalk, self.meter = kingdee(self.clock), dingtalk(), Counts()
-        self.db, self.seal = Database(f"sqlite:///{folder}/kdsync.db"), Seal()
-        self.db.migrate()
+        self.db, self.seal = db or Database(f"sqlite:///{folder}/kdsync.db"), Seal()
+        if db is None:
+            self.db.migrate()
         self.settings = _settings()
         self.notices = Notices(self.db, self.seal, self.clock, lambda: self.settings, lambda: ("zh", "en"))
         self.people = People(self.db, self.kingdee, self.dingtalk, self.clock, lambda: self.settings.directory)
