@@ -14,29 +14,30 @@ Source: in-product WebAPI help on ExecuteBillQuery (Limit at most 10000; no tota
 from __future__ import annotations
 
 import re
-from collections import deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import groupby
 from operator import itemgetter, ne
 from typing import Any
 
-from kdsync import exact
+from kdsync import exact, logs
+from kdsync.errors import EdgeError
+from kdsync.kingdee.ahead import fetched_ahead
 from kdsync.kingdee.answer import unexpected
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.rows import checked
+from kdsync.kingdee.transport import Reply
 from kdsync.model import Layout, Page, Row
 
+log = logs.get("kingdee")
+TOO_LARGE = "too-large"
 CAP = 100
 """Some servers silently answer with fewer rows than asked for; a page this long may be such a cut."""
 DOUBT = 2.0
 """Seconds that Kingdee's time may be known wrong by."""
 MOST_IDS = 200
 """Ids in one filter."""
-AHEAD = 5
-"""Pages that are fetched before they are wanted."""
 
 Sure = Callable[[Sequence[Row], datetime], bool]
 """Whether the end of the pages must be made sure of: takes the rows that seem to be the last, and the server's time."""
@@ -122,7 +123,7 @@ def pages(
     answers = _answers(client, query, after, sure, strictly=ahead or bool(query.entry_pk))
     documents = _Documents(query)
     short = False
-    for answer in _ahead(answers) if ahead else answers:
+    for answer in fetched_ahead(answers) if ahead else answers:
         rows, short = documents.complete(answer.rows, last=answer.last), short or answer.short
         if rows or answer.last:
             yield Page(rows, answer.server_now, answer.last, short, documents.take_doubled(), answer.unreadable)
@@ -170,7 +171,7 @@ def _answers(
     last, before, asked = False, query.limit, ""
     while not last:
         now = _local_now(client) if query.modified else ""
-        reply = client.ask("ExecuteBillQuery", {"data": query.data(after)}, read=True)
+        query, reply = _page(client, query, after)
         rows, unreadable = checked(reply.value, len(query.keys), strictly=strictly)
         count = len(rows) + len(unreadable)
         last = not rows or (count < min(CAP, query.limit) and not _unsure(query, rows, reply.server_now, sure))
@@ -179,6 +180,18 @@ def _answers(
         short = before < query.limit and _stood(query, rows, asked)
         yield _Answer(rows, reply.server_now, last, short, unreadable)
         before, asked = count, now
+
+
+def _page(client: KingdeeClient, query: _Query, after: Cursor | None) -> tuple[_Query, Reply]:
+    """One page; where it is larger than kdsync accepts, fewer rows of it, and of those behind it."""
+    while True:
+        try:
+            return query, client.ask("ExecuteBillQuery", {"data": query.data(after)}, read=True)
+        except EdgeError as error:
+            if error.code != TOO_LARGE or query.limit == 1:
+                raise
+            query = replace(query, limit=max(query.limit // 4, 1))
+            log.warning("page.too_large", form=query.form, rows=query.limit, error=error.message)
 
 
 def _stood(query: _Query, rows: list[list[Any]], asked: str) -> bool:
@@ -197,19 +210,6 @@ def _local_now(client: KingdeeClient) -> str:
 
 def _unsure(query: _Query, rows: list[list[Any]], server_now: datetime, sure: Sure | None) -> bool:
     return bool(query.entry_pk) or (sure is not None and sure(rows, server_now))
-
-
-def _ahead(answers: Iterator[_Answer]) -> Iterator[_Answer]:
-    """The same, the next ones always being fetched already; the thread ends with the iteration, however that ends."""
-    thread = ThreadPoolExecutor(1, "kingdee-ahead")
-    try:
-        coming = deque(thread.submit(next, answers) for _ in range(AHEAD))
-        while not (answer := coming.popleft().result()).last:
-            coming.append(thread.submit(next, answers))
-            yield answer
-        yield answer
-    finally:
-        thread.shutdown(cancel_futures=True)
 
 
 def _request(form: str, keys: Sequence[str], where: str, order: str, limit: int) -> Mapping[str, Any]:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from kdsync.errors import EdgeError
 from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.errors import Symptom, failure
 from kdsync.kingdee.query import by_ids, literal, pages, select
 from kdsync.kingdee.transport import Reply
 from kdsync.model import Facts, Layout, Page, Row
@@ -39,6 +40,7 @@ class Table:
     cuts: dict[int, int] = field(default_factory=dict)  # how many rows the answers of these numbers are cut to
     asked: list[Mapping[str, Any]] = field(default_factory=list)
     fails_at: int | None = None
+    bears: int = 10_000  # rows of an answer that is not too large
     threads: set[str] = field(default_factory=set)
 
     def ask(self, service: str, payload: Mapping[str, Any], *, read: bool) -> Reply:
@@ -49,6 +51,8 @@ class Table:
         if self.fails_at == len(self.asked):
             raise EdgeError("kingdee", cast("Any", "transient"), "cut", "the connection broke")
         rows = [row for row in self.rows(data["FieldKeys"].split(",")) if self.behind(data["FilterString"], row)]
+        if min(len(rows), data["Limit"]) > self.bears:
+            raise failure(Symptom(fault="too-large"), read=True)
         most = min(self.cap, data["Limit"], self.cuts.get(len(self.asked), self.cap))
         return Reply([self.shown(row, data) for row in rows[:most]], NOW)
 
@@ -95,6 +99,19 @@ def rows(found: list[Page]) -> list[Row]:
 
 def expected(table: Table) -> list[Row]:
     return [[pk, f"B{pk}", [[entry * 10, 1.5] for entry in entries]] for pk, entries in table.documents]
+
+
+@pytest.mark.parametrize("layout", [HEADS, WITH_ENTRIES])
+@pytest.mark.parametrize("bears", [1, 3, 40])
+def test_a_page_that_is_too_large_is_asked_for_in_parts(layout: Layout, bears: int) -> None:
+    table = Table([(pk, [pk * 1000 + at for at in range(pk % 4)]) for pk in range(1, 60)], bears=bears)
+    documents = expected(table) if layout.entries else [[pk, f"B{pk}"] for pk, _ in table.documents]
+    assert rows(read(table, layout, page_size=100)) == documents
+
+
+def test_one_row_that_is_too_large_is_said() -> None:
+    with pytest.raises(EdgeError, match="larger than kdsync accepts"):
+        read(Table([(1, [])], bears=0), HEADS)
 
 
 def test_an_idle_form_costs_one_request() -> None:
