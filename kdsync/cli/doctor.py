@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 from rich.console import Console
@@ -31,7 +31,7 @@ def doctor(config: Path, *, json_output: bool) -> int:
     redactor = logs.Redactor(loaded.secrets)
     findings, page = [], None if json_output else _Page()
     for finding in examine(loaded, SystemClock()):
-        clean = Finding(finding.what, finding.result, redactor.text(finding.detail), redactor.text(finding.cure))
+        clean = replace(finding, detail=_clean(redactor, finding.detail), cure=_clean(redactor, finding.cure))
         findings.append(clean)
         if page:
             page.add(clean)
@@ -40,6 +40,11 @@ def doctor(config: Path, *, json_output: bool) -> int:
     else:
         print_json([asdict(finding) for finding in findings])
     return 1 if any(finding.result == FAILED for finding in findings) else 0
+
+
+def _clean(redactor: logs.Redactor, text: str) -> str:
+    """Without secrets, and without what a terminal would obey: some of it are another system's bytes."""
+    return "".join(letter if letter.isprintable() else " " for letter in redactor.text(text))
 
 
 class _Page:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -33,6 +34,7 @@ PEOPLE = (
     ("BD_Empinfo", ("FID", "FName", "FMobile"), "employees"),
 )
 RIGHTS = "grant the Kingdee user of kdsync the right to view it (查看权限), in each organisation that counts"
+NO_RIGHT = ("permission", "2")
 FROM_DOCUMENTS = ("creator", "modifier", "approver", "field")
 
 
@@ -88,7 +90,7 @@ def _session(client: KingdeeClient, loaded: Loaded) -> Finding:
     try:
         metadata.fetch(client, form)
     except EdgeError as error:
-        if error.kind is not FailureKind.REFUSED and error.code not in ("permission", "2") and _spoils_all(error):
+        if error.kind is not FailureKind.REFUSED and error.code not in NO_RIGHT and _spoils_all(error):
             return failed("kingdee session", error)
     return Finding("kingdee session", OK)
 
@@ -109,7 +111,7 @@ def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]
         count = sum(len(page.rows) for page in source.some(probes.without(layout, unknown)))
     except EdgeError as error:
         finding = failed(what, error)
-        yield Finding(what, FAILED, finding.detail, RIGHTS if error.code in ("permission", "2") else finding.cure)
+        yield replace(finding, cure=RIGHTS) if error.code in NO_RIGHT else finding
         return
     for key in used:
         rules = ", ".join(probes.rules_using(loaded, form, key))
@@ -133,8 +135,9 @@ def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
         try:
             rows = select(client, form, keys, "", 100)
         except EdgeError as error:
+            finding = failed(what, error, f"{form} cannot be read: ")
             cure = f"{RIGHTS}: without, creator, approver and field: reach nobody but fallback"
-            yield Finding(what, FAILED, f"{form} cannot be read: {error.message} [{error.code}]", cure)
+            yield replace(finding, cure=cure) if error.code in NO_RIGHT else finding
             continue
         if not rows:
             yield Finding(what, WARNING, f"{form} shows nobody", RIGHTS)

@@ -38,6 +38,10 @@ CHECK_LOGIN = (
 LICENCE = "ask the Kingdee administrator for a licence for this user, or to end sessions that hold one"
 CHECK_URL = "check kingdee.url; it ends with /K3Cloud/"
 TRY_LATER = "kdsync tries again by itself"
+CUT_OFF = f"{TRY_LATER}; if it stays, a firewall, proxy or load balancer on the way ends connections: ask who runs them"
+WEB_SITE = f"{TRY_LATER}; if it stays, have Kingdee's web site (IIS application pool) and the proxy before it looked at"
+SERVER_LOG = f"{TRY_LATER}; if it stays, ask the Kingdee administrator: the server's log says why"
+DATABASE = f"{TRY_LATER}; if it stays, ask the Kingdee administrator to look at the database (locks, disk)"
 
 # fmt: off
 TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
@@ -93,12 +97,12 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("text", r"没有.{0,30}权限|无权限|权限不足", C, "permission",
          "the Kingdee user may not do this", "grant the user the right in Kingdee"),
     Trap("text", r"(?i)未将对象引用设置到对象的实例|object reference not set|service method not found",
-         T, "null-reference", "Kingdee failed inside", TRY_LATER, write=U),
+         T, "null-reference", "Kingdee failed inside", SERVER_LOG, write=U),
     Trap("text", r"必填|不能为空", R, "required", "a required field is empty"),
-    Trap("text", r"^response_error:", T, "response-error", "Kingdee failed inside", TRY_LATER, write=U),
+    Trap("text", r"^response_error:", T, "response-error", "Kingdee failed inside", SERVER_LOG, write=U),
     Trap("msgcode", "2", C, "", "the Kingdee user may not do this", "grant the user the right in Kingdee"),
     Trap("msgcode", "3|5|8", R, "", "Kingdee misses something in the request", "please report this"),
-    Trap("msgcode", "6", T, "", "Kingdee's database failed", TRY_LATER),
+    Trap("msgcode", "6", T, "", "Kingdee's database failed", DATABASE),
     Trap("msgcode", "7", C, "",
          "Kingdee's licence does not allow it", LICENCE),
     Trap("msgcode", "9", R, "", "a field or value does not exist", "compare the keys in the rules with the form"),
@@ -124,7 +128,7 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("http", "407", C, "", "the proxy wants a login", "put it into HTTPS_PROXY"),
     Trap("http", "400|411|413|414|415|431", R, "", "the server does not accept the request", "please report this"),
     Trap("http", "429", L, "", "the server asks for fewer calls", TRY_LATER),
-    Trap("http", "408|5(?!19)..", T, "", "the server or a proxy before it failed", TRY_LATER, write=U),
+    Trap("http", "408|5(?!19)..", T, "", "the server or a proxy before it failed", WEB_SITE, write=U),
     Trap("fault", "dns", T, "", "the server's name cannot be resolved", "check kingdee.url and this machine's DNS"),
     Trap("fault", "refused", T, "",
          "nothing listens at the server's address", "check kingdee.url, the firewall and that Kingdee runs"),
@@ -140,12 +144,12 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
          "the address or the certificate file cannot be used", "check kingdee.url, kingdee.ca_file and HTTPS_PROXY"),
     Trap("fault", "timeout", T, "",
          "the server did not answer in time", "raise kingdee.timeout if this stays", write=U),
-    Trap("fault", "cut", T, "", "the connection broke", TRY_LATER, write=U),
+    Trap("fault", "cut", T, "", "the connection broke", CUT_OFF, write=U),
     Trap("fault", "too-large", R, "", "the answer is larger than kdsync accepts", "ask for fewer fields", write=U),
     Trap("fault", "html", T, "",
          "a web page came instead of an answer", CHECK_URL + "; a proxy's login page looks like this too", write=U),
-    Trap("fault", "empty", T, "", "the answer is empty", TRY_LATER, write=U),
-    Trap("fault", "not-json", T, "", "the answer is not JSON or is cut off", TRY_LATER, write=U),
+    Trap("fault", "empty", T, "", "the answer is empty", WEB_SITE, write=U),
+    Trap("fault", "not-json", T, "", "the answer is not JSON or is cut off", CUT_OFF, write=U),
     Trap("fault", "shape", R, "", "the answer has an unexpected shape", "please report this", write=U),
 )
 # fmt: on
