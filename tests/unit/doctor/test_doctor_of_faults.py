@@ -16,6 +16,7 @@ from kdsync.simulator.dingtalk import SimulatedDingTalk
 from kdsync.simulator.dingtalk_faults import DENIED, ONE_TO_ONE, ROBOT, SEND, SILENT
 from kdsync.simulator.faults import DINGTALK, KINGDEE
 from kdsync.simulator.kingdee import SimulatedKingdee
+from kdsync.store.holds import Hold
 from tests.unit.doctor.conftest import Configure
 
 ALWAYS = 1_000_000
@@ -134,12 +135,10 @@ def test_a_fault_of_dingtalk(name: str, dingtalk: SimulatedDingTalk, configure: 
 @pytest.mark.parametrize("name", [name for name, one in DENIED.items() if one.api in (SEND, ROBOT, ONE_TO_ONE)])
 def test_what_only_a_send_can_meet_is_told_from_what_the_daemon_met(name: str) -> None:
     denied = DENIED[name]
-    error = failure(
-        str(denied.errcode or denied.code), "robot/send", denied.message, writes=True, now=datetime.now(UTC)
-    )
-    found = _hold("group:finance", f"2026-11-23T09:00:00+00:00 {error.kind} {error}")
-    assert found.result == FAILED
-    assert found.what == "daemon group:finance"
+    code, now = str(denied.errcode or denied.code), datetime.now(UTC)
+    error = failure(code, "robot/send", denied.message, writes=True, now=now)
+    found = _hold(Hold("group:finance", now, now, 1, error.kind, str(error), error.cure))
+    assert (found.what, found.result) == ("daemon group:finance", FAILED)
     assert error.message in found.detail
     assert found.cure == error.cure or not error.cure
     assert found.cure
