@@ -141,6 +141,8 @@ class Ingest:
         else:
             self._compare(step, ids, rows, known, matcher, is_open)
         self._commit(step, cursor or {}, matcher if last else None)
+        if matcher and self.settle.is_overdue(watch.form):
+            self.settle.look(watch.form, matcher, watch.facts.title)
         return step
 
     def remove(

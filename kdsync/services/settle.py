@@ -28,13 +28,18 @@ from kdsync.store.sealing import Seal
 from kdsync.sync import identity
 
 log = logs.get("settle")
+PATIENCE = 8.0  # seconds that a message waits for the end of its look: a form of a million rows is read for minutes
 SHORT = 10  # characters of a storm's id that a message shows
 STRANGE = "strange: the document is older than it was, or another one under the same id"
 
 
 @dataclass(frozen=True, slots=True)
 class Settle:
-    """Settles what was gathered. `_clear` are forms of which nothing is, so that an idle look asks nothing."""
+    """Settles what was gathered.
+
+    `_clear` are forms of which nothing is, so that an idle look asks nothing; `_since` tells since when (monotonic)
+    something of the others is.
+    """
 
     db: Database
     seal: Seal
@@ -42,10 +47,17 @@ class Settle:
     meter: Meter
     notices: Notices
     _clear: set[str] = field(default_factory=set)
+    _since: dict[str, float] = field(default_factory=dict)
 
     def expect(self, form: str) -> None:
         """Something of the form is about to be gathered."""
         self._clear.discard(form)
+        self._since.setdefault(form, self.clock.monotonic())
+
+    def is_overdue(self, form: str) -> bool:
+        """Whether something of the form has waited long enough, although its look goes on."""
+        since = self._since.get(form)
+        return since is not None and self.clock.monotonic() - since > PATIENCE
 
     def look(self, form: str, matcher: Matcher, title: Mapping[str, str]) -> None:
         """Settle what is left of looks at a form, if anything is."""
@@ -57,7 +69,7 @@ class Settle:
             with self.db.write() as tx:
                 verdict = self.within(tx, form, matcher, title)
             self.settled(form, verdict)
-        self._clear.add(form)
+        self._note_clear(form)
 
     def leftovers(self, matcher: Matcher) -> None:
         """Settle what an end of the daemon left gathered, forms no longer watched included."""
@@ -81,13 +93,17 @@ class Settle:
 
     def settled(self, form: str, verdict: Verdict) -> None:
         """Say what a committed transaction did."""
-        self._clear.add(form)
+        self._note_clear(form)
         for storm in verdict.storms:
             ident, messages = _id(storm, form)[1], len(storm.members)
             log.warning("storm.summed_up", form=form, rule=storm.rule, notification_id=ident, messages=messages)
             self.meter.count("storms", labels={"form": form, "rule": storm.rule})
         if verdict.held:
             log.error("notifications.held", form=form, messages=len(verdict.held), documents=_documents(verdict.held))
+
+    def _note_clear(self, form: str) -> None:
+        self._clear.add(form)
+        self._since.pop(form, None)
 
     def _tell_held(self, tx: Connection, form: str, held: tuple[Gathered, ...]) -> None:
         documents = _documents(held)

@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select, update
 
+from kdsync.model import Page
 from kdsync.services.ports import KingdeeIdentity
 from kdsync.store import ledger, notifications, storms
 from kdsync.store.notifications import ADDRESSED, BROKEN, GATHERED, HELD, MATCHED, SHADOW, STORM, Notification
@@ -377,3 +378,24 @@ def assert_all_are_somewhere(world: World, documents: int) -> None:
     assert per_storm == {storm.id: storm.messages for storm in found}
     told = sum(row.state == ADDRESSED for row in single)
     assert len(world.dingtalk.seen("u1")) == told + len(found)
+
+
+def test_a_message_does_not_wait_for_the_end_of_a_look_that_takes_minutes(
+    watching: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting: list[int] = []
+    pages = watching.kingdee.pages
+
+    def slowly(*what: Any, **how: Any) -> Iterator[Page]:
+        for page in pages(*what, **how):
+            yield page
+            waiting.append(states(watching)[GATHERED])
+            watching.clock.advance(5)
+
+    watching.kingdee.page_size = 1
+    monkeypatch.setattr(watching.kingdee, "pages", slowly)
+    for _ in range(4):
+        watching.kingdee.create("C")
+    watching.watcher.tick()
+    assert waiting == [1, 2, 0, 1, 1]
+    assert states(watching)[GATHERED] == 0
