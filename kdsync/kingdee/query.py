@@ -36,6 +36,8 @@ CAP = 100
 """Some servers silently answer with fewer rows than asked for; a page this long may be such a cut."""
 DOUBT = 2.0
 """Seconds that Kingdee's time may be known wrong by."""
+READINGS = 3
+"""How often a small form is asked for rows that cannot be read: a person left out is a message for somebody else."""
 MOST_IDS = 200
 """Ids in one filter."""
 
@@ -149,10 +151,12 @@ def _some_missing(wanted: int) -> Sure:
 def select(
     client: KingdeeClient, form: str, keys: Sequence[str], where: str, limit: int = 2000
 ) -> list[dict[str, Any]]:
-    """Up to `limit` rows of a small form, by key, in no order."""
-    data = _request(form, keys, where, "", limit)
-    value = client.call("ExecuteBillQuery", {"data": data}, read=True)
-    rows, _ = checked(value, len(keys), strictly=False)
+    """Up to `limit` rows of a small form, by key, in no order; without those that stay unreadable when asked again."""
+    data = {"data": _request(form, keys, where, "", limit)}
+    for _ in range(READINGS):
+        rows, unreadable = checked(client.call("ExecuteBillQuery", data, read=True), len(keys), strictly=False)
+        if not unreadable:
+            break
     return [dict(zip(keys, row, strict=True)) for row in rows]
 
 

@@ -24,8 +24,8 @@ from tests.benchmarks.soaking.oracle import Oracle, Place
 TOGETHER = 5  # documents with one and the same tick
 LATE = (0.5, 8.0)  # seconds that a long transaction takes
 BORN = {"Z": ("created",), "A": ("created",), "B": ("created", "submitted"), "C": ("created", "submitted", "approved")}
-GROUP_GAP = 15.0  # seconds; a robot may send 20 messages a minute
-RARE_GAP = 20.0
+RARE_GAP = 20.0  # seconds; a robot may send 20 messages a minute
+STOCK_IDS = 900_000
 
 
 @dataclass(slots=True)
@@ -131,15 +131,17 @@ class Load:
     def _create(self, form: str, status: str) -> Doc:
         doc = self._draw(form, status)
         if form == STORE:
-            keeper = self._staff.accounts[doc.payer]
-            ident = self._kingdee.create(form, FCode=doc.number, FKeeperId=keeper, FSum=1, FLevel=doc.level)
+            keeper, ident = self._staff.accounts[doc.payer], STOCK_IDS + self._numbers
+            doc.number = str(ident)  # a form without numbers: its documents go by their ids
+            self._kingdee.create(form, FID=ident, FCode=doc.number, FKeeperId=keeper, FSum=1, FLevel=doc.level)
         else:
             rows = [{"FQty": Decimal(number)} for number in range(1, 4)] if form == "SOAK_Order" else ()
             payer, creator = self._staff.accounts[doc.payer], self._staff.accounts[doc.creator]
-            ident = self._kingdee.create(
+            created = self._kingdee.create(
                 form, doc.number, status, creator, rows, FPayerId=payer, FSum=1, FLevel=doc.level
             )
-        doc.id = self._newest[form] = int(ident)
+            ident = self._newest[form] = int(created)
+        doc.id = ident
         return doc
 
     def _draw(self, form: str, status: str) -> Doc:
