@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import sys
-from collections.abc import Iterable, MutableMapping
+from collections.abc import Iterable, Iterator, MutableMapping
+from contextlib import contextmanager
 from typing import Any, TextIO
 
 import structlog
@@ -67,6 +68,17 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, level: str = 
         cache_logger_on_first_use=False,
     )
     _route_libraries(shared, renderer, target)
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """Log nothing inside: for commands that tell in their own words, perhaps as JSON, what a log would."""
+    before = structlog.get_config()
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
 
 
 def _route_libraries(shared: list[Any], renderer: Any, target: TextIO) -> None:

@@ -30,11 +30,12 @@ def doctor(config: Path, *, json_output: bool) -> int:
     loaded = load(config, os.environ)
     redactor = logs.Redactor(loaded.secrets)
     findings, page = [], None if json_output else _Page()
-    for finding in examine(loaded, SystemClock()):
-        clean = replace(finding, detail=_clean(redactor, finding.detail), cure=_clean(redactor, finding.cure))
-        findings.append(clean)
-        if page:
-            page.add(clean)
+    with logs.silent():
+        for finding in examine(loaded, SystemClock()):
+            clean = replace(finding, detail=_clean(redactor, finding.detail), cure=_clean(redactor, finding.cure))
+            findings.append(clean)
+            if page:
+                page.add(clean)
     if page:
         page.end(findings)
     else:

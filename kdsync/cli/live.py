@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from kdsync import probes
+from kdsync import logs, probes
 from kdsync.bridges import KingdeeSource
 from kdsync.cli import check as offline
 from kdsync.cli.check import Finding
@@ -20,13 +20,14 @@ from kdsync.settings.load import Loaded
 
 def check(config: Path, *, live: bool, json_output: bool) -> int:
     """All problems, or what was found; the exit code."""
-    return offline.check(
-        config,
-        live,
-        json_output,
-        probes=(kingdee_fields, dingtalk_people),
-        known_forms=[facts.form for facts in catalogue.KNOWN],
-    )
+    with logs.silent():
+        return offline.check(
+            config,
+            live,
+            json_output,
+            probes=(kingdee_fields, dingtalk_people),
+            known_forms=[facts.form for facts in catalogue.KNOWN],
+        )
 
 
 def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:

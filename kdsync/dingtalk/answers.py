@@ -139,4 +139,4 @@ def _said(payload: Mapping[str, Any]) -> str:
     scopes = detail.get("requiredScopes") if isinstance(detail, dict) else None
     named = f"required: {', '.join(map(str, scopes))}" if isinstance(scopes, list) else ""
     parts = (payload.get("sub_msg"), payload.get("errmsg"), payload.get("message"), named)
-    return "; ".join(part for part in parts if isinstance(part, str) and part)
+    return "; ".join(dict.fromkeys(part for part in parts if isinstance(part, str) and part))

@@ -29,7 +29,7 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import GroupRobot
-from kdsync.store import moments
+from kdsync.store import ledger, moments
 from kdsync.store.database import Database
 from kdsync.store.outbox import WORK
 from kdsync.store.schema import outbox
@@ -41,6 +41,7 @@ STREAM = "https://wss-open-connection.dingtalk.com"
 NOBODYS_NUMBER = "10000000000"
 STRANGER = "kdsync-doctor"
 NEVER_SENT = "1"
+NEARLY = 0.8
 RESULT_KEPT = timedelta(hours=23)  # "Query the result of a work notification": 24 h
 TOKEN = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
@@ -48,6 +49,8 @@ TOKEN = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator[Finding]:
     """From the names of the hosts to the visibility of each person."""
     section = loaded.settings.main.dingtalk
+    if database:
+        yield _quota(loaded, clock, database)
     yield from (_group(f"dingtalk group {name}", robot) for name, robot in section.groups.items())
     hosts = {"dingtalk": section.api_url}
     if urlsplit(section.oapi_url).netloc != urlsplit(section.api_url).netloc:
@@ -202,3 +205,17 @@ def _last_task(client: DingTalkClient, database: Database | None) -> str:
             select(outbox.c.task_id).where(*mine).order_by(outbox.c.accepted_at.desc()).limit(1)
         ).scalar()
     return str(found) if found and str(found).isdecimal() else ""
+
+
+def _quota(loaded: Loaded, clock: Clock, database: Database) -> Finding:
+    """The month's calls by kdsync's own ledger; other applications of the organisation use the same allowance."""
+    limit, what = loaded.settings.main.dingtalk.monthly_calls, "dingtalk quota"
+    with database.read() as tx:
+        used = ledger.metered_calls(tx, month_of(clock.now()))
+    detail = f"{used:,} of {limit:,} calls used this month, by kdsync's own count"
+    cure = "buy more calls, or send less; dingtalk.monthly_calls should say what the plan allows"
+    if used >= limit:
+        return Finding(what, FAILED, detail, cure)
+    if used >= NEARLY * limit:
+        return Finding(what, WARNING, detail, cure)
+    return Finding(what, OK, detail)

@@ -56,7 +56,8 @@ def _secrets(loaded: Loaded, service: Service) -> Iterator[Finding]:
         yield Finding("secrets", WARNING, f"anybody on this machine can read {path}", f"chmod 600 {path}")
     if not closed and not wide:
         count = len(named) + len(given)
-        yield Finding("secrets", OK, f"{count} files, closed to others" if count else "none of them is in a file")
+        detail = f"{count} in files that are closed to others" if count else "none of them is in a file"
+        yield Finding("secrets", OK, detail)
 
 
 def _secret_files(loaded: Loaded) -> tuple[list[Path], list[Path]]:

@@ -229,7 +229,7 @@ def _get(session: requests.Session, host: Host) -> requests.Response:
 
 
 def _answer(what: str, host: Host, response: requests.Response, page: str) -> Finding:
-    status, server = response.status_code, response.headers.get("Server", "")
+    status, server = response.status_code, response.headers.get("Server", "").strip()
     title = TITLE.search(page)
     named = f", page “{' '.join(title[1].split())}”" if title else ""
     detail = f"HTTP {status}{f' from {server}' if server else ''}{named}"

@@ -18,7 +18,6 @@ from kdsync.clock import Clock
 from kdsync.doctor.finding import CURES, FAILED, OK, REPORT, SKIPPED, WARNING, Finding, Walk
 from kdsync.doctor.service import Service
 from kdsync.errors import StoreError
-from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
 from kdsync.store import holds, ledger, outbox
 from kdsync.store.database import HEAD, Database
@@ -28,7 +27,6 @@ from kdsync.store.sealing import Seal
 LITTLE, NOTHING = 500 * 2**20, 50 * 2**20  # bytes
 CHECK_SECONDS = 20.0
 ALIVE = timedelta(minutes=1)
-NEARLY = 0.8
 SETTLED = "chown the file to the user of the service; run kdsync's commands as that user, or as root"
 
 
@@ -140,7 +138,7 @@ def _whole(database: sqlite3.Connection, clock: Clock) -> tuple[bool, str]:
 
 
 def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]:
-    """What the daemon left in the store: its sign of life, what it holds back, the month's calls."""
+    """What the daemon left in the store: its sign of life, and what it holds back."""
     now = clock.now()
     key = loaded.settings.main.store.key
     try:
@@ -149,7 +147,6 @@ def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]
             alive = ledger.sign_of_life(tx)
             held = [hold for hold in holds.every(tx).values() if hold.is_open]
             dead = outbox.counts(tx).get(outbox.DEAD, 0)
-            used = ledger.metered_calls(tx, month_of(now))
         if proof:
             Seal(key.get_secret_value() if key else None).open_bytes(bytes.fromhex(proof))
     except StoreError as error:
@@ -164,7 +161,6 @@ def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]
             f"{dead} messages could not be delivered",
             "kdsync outbox list shows them; retry or drop them there",
         )
-    yield _quota(used, loaded.settings.main.dingtalk.monthly_calls)
 
 
 def _life(alive: tuple[datetime, datetime] | None, now: datetime) -> Finding:
@@ -182,13 +178,3 @@ def _hold(hold: Hold) -> Finding:
     since, until = hold.since.astimezone(), hold.until.astimezone()
     detail = f"down since {since:%Y-%m-%d %H:%M:%S}, tried again at {until:%H:%M:%S}: {hold.reason}"
     return Finding(f"daemon {hold.name}", FAILED, detail, hold.cure or CURES.get(hold.kind, REPORT))
-
-
-def _quota(used: int, limit: int) -> Finding:
-    detail = f"{used:,} of {limit:,} calls used this month, by kdsync's own count"
-    cure = "buy more calls, or send less; dingtalk.monthly_calls should say what the plan allows"
-    if used >= limit:
-        return Finding("dingtalk quota", FAILED, detail, cure)
-    if used >= NEARLY * limit:
-        return Finding("dingtalk quota", WARNING, detail, cure)
-    return Finding("dingtalk quota", OK, detail)

@@ -63,3 +63,12 @@ def test_levels(stream: io.StringIO) -> None:
     logs.configure(logs.Redactor(), stream=stream, level="warning")
     logs.get("test").info("quiet")
     assert stream.getvalue() == ""
+
+
+def test_a_command_that_tells_by_itself_logs_nothing_meanwhile(stream: io.StringIO) -> None:
+    logs.configure(logs.Redactor(), stream=stream)
+    log = logs.get("test")
+    with logs.silent():
+        log.error("kingdee.logged_in")
+    log.info("afterwards")
+    assert [line["event"] for line in lines(stream)] == ["afterwards"]

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 import pytest
 
 from kdsync.clock import Clock
-from kdsync.doctor import examine, files, store
+from kdsync.doctor import dingtalk, examine, files, store
 from kdsync.doctor import service as services
 from kdsync.doctor.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from kdsync.doctor.service import Service, ourselves, service_of
@@ -245,17 +245,22 @@ def test_what_the_daemon_left_in_the_store(configure: Configure, clock: Clock, s
     now = datetime.now(UTC)
     with database.write() as tx:
         ledger.put_fact(tx, ledger.SIGN, moments.text(now), now - timedelta(hours=3))
-        ledger.count_call(tx, month_of(now), "send", metered=True, count=4500)
     found = by_name(store.daily(loaded, database, clock))
     assert found["daemon"].result == WARNING
     assert "journalctl" in found["daemon"].cure
-    assert found["dingtalk quota"].result == WARNING
     with database.write() as tx:
         ledger.put_fact(tx, ledger.SIGN, moments.text(now), now)
-        ledger.count_call(tx, month_of(now), "send", metered=True, count=500)
-    found = by_name(store.daily(loaded, database, clock))
-    assert found["daemon"].result == OK
-    assert found["dingtalk quota"].result == FAILED
+    assert by_name(store.daily(loaded, database, clock))["daemon"].result == OK
+
+
+def test_the_months_calls(configure: Configure, clock: Clock, stored: Stored) -> None:
+    loaded, database = configure(), stored()
+    for more, result in ((0, OK), (4500, WARNING), (500, FAILED)):
+        with database.write() as tx:
+            ledger.count_call(tx, month_of(clock.now()), "send", metered=True, count=more)
+        found = dingtalk._quota(loaded, clock, database)
+        assert found.result == result
+        assert bool(found.cure) == (result != OK)
 
 
 def test_another_key_than_the_stores(configure: Configure, clock: Clock, stored: Stored) -> None:
