@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
@@ -44,6 +45,10 @@ def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator
     host = Host("kingdee", section.url, lambda error: failure(symptom_of(error)), section.ca_file)
     if not (yield from walk(host, clock)):
         yield from skipped("kingdee login", *AFTER_LOGIN, because="Kingdee is not reached")
+        return
+    if section.auth == "password" and not database and not NotedLogins.of(section).can_note():
+        because = "where refused passwords cannot be noted none is tried: run it as root or with a home folder"
+        yield from skipped("kingdee login", *AFTER_LOGIN, because=because)
         return
     client = _client(section, clock, database)
     try:
@@ -174,6 +179,14 @@ class NotedLogins:
         """Those of one Kingdee user, in the cache folder of who asks."""
         name = "".join(letter if letter.isalnum() else "-" for letter in f"{section.acct_id}-{section.username}")
         return cls(Path.home() / ".cache" / "kdsync" / f"logins-{name}.json")
+
+    def can_note(self) -> bool:
+        """Whether there is a place for it, which is made."""
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError:
+            return False
+        return os.access(self._path if self._path.exists() else self._path.parent, os.W_OK)
 
     def failures(self, since: datetime) -> int:
         """How many since then."""

@@ -45,7 +45,13 @@ def examine(loaded: Loaded, clock: Clock, service: Service) -> Walk:
         yield Finding("store", OK, f"{path} will be made at the first start")
         return False
     usable = yield from _files(path, service)
-    return usable and (yield from _database(path, clock))
+    if not usable or not (yield from _database(path, clock)):
+        return False
+    if not os.access(path, os.W_OK):
+        told = "run the doctor as root or as the service's user to learn what the daemon left in the store"
+        yield Finding("daemon", SKIPPED, told)
+        return False
+    return True
 
 
 def _folder(folder: Path, service: Service) -> Walk:

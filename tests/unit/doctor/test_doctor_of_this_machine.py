@@ -199,6 +199,18 @@ def test_a_store_is_looked_at_and_left_as_it_is(
     assert (folder / "kdsync.db").read_bytes() == before
 
 
+def test_a_store_that_the_doctor_itself_may_only_read(
+    configure: Configure, clock: Clock, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored()
+    real = os.access
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK and real(path, mode))
+    monkeypatch.setattr(Service, "closed", lambda *_: "")
+    findings = list(store.examine(configure(), clock, STRANGER))
+    assert findings[-1].result == SKIPPED
+    assert "as root" in findings[-1].detail
+
+
 def test_documents_that_anybody_can_read(configure: Configure, folder: Path, clock: Clock, stored: Stored) -> None:
     stored()
     (folder / "kdsync.db").chmod(0o644)

@@ -48,6 +48,16 @@ def test_a_wrong_password_never_locks_the_account(
         assert list((tmp_path / "home" / ".cache" / "kdsync").iterdir())
 
 
+def test_a_password_is_not_tried_where_its_refusal_cannot_be_noted(
+    kingdee: SimulatedKingdee, configure: Configure, clock: Clock, tmp_path: Path
+) -> None:
+    (tmp_path / "home").write_text("a file where the folder should be")
+    before = kingdee.logins
+    found = login_of(list(of_kingdee.examine(configure(kd=WRONG), clock, None)))
+    assert found.result == SKIPPED
+    assert kingdee.logins == before
+
+
 def test_a_right_password_is_tried_again_after_it_was_corrected(configure: Configure, clock: Clock) -> None:
     list(of_kingdee.examine(configure(kd=WRONG), clock, None))
     right = configure(kd={"auth": "password", "password": {"env": "KD_PASSWORD"}})
