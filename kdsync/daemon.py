@@ -15,6 +15,7 @@ from kdsync.health import HealthServer
 from kdsync.schedule import Schedule
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
+from kdsync.store import holds
 from kdsync.wiring import Wired, tune_interpreter
 
 log = logs.get("daemon")
@@ -133,6 +134,7 @@ class Daemon:
             self._every(poll.sweep, watcher.sweep, f"open {form}", poll.sweep + start)
             self._every(poll.reconcile, watcher.reconcile, f"keys {form}", min(poll.reconcile, FIRST_RECONCILE) + start)
             self.wired.meter.count("missed_changes", 0, {"form": form})
+        self._every(1.0, self.wired.seek, "seek", 1.0)
         self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0)
         self._every(5.0, self.wired.timekeeper.report, "clocks", 1.0)
         self._every(30.0, self.wired.receipts.step, "receipts", 10.0)
@@ -200,7 +202,14 @@ class Daemon:
     def _ready(self) -> dict[str, Any]:
         forms = {form: _state(watcher) for form, watcher in self.wired.watchers.items()}
         watched, trouble = all(state in ("watched", "given up") for state in forms.values()), self.wired.db.trouble
-        return {"ok": watched and not trouble, "forms": forms, "store": trouble or "ok"}
+        return {"ok": watched and not trouble, "forms": forms, "store": trouble or "ok", "down": self._down()}
+
+    def _down(self) -> dict[str, str]:
+        """What does not work, and why: no reason to start anything anew."""
+        if self.wired.db.trouble:
+            return {}
+        with self.wired.db.read() as tx:
+            return {name: hold.reason for name, hold in holds.every(tx).items() if hold.is_open}
 
 
 def _state(watcher: Watcher) -> str:

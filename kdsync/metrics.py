@@ -20,6 +20,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "loop_failures": ("Errors of kdsync's own in its loops: please report them.", ("loop",)),
 }
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
+    "breaker_open": ("1 while nothing but a probe is let through.", ("system",)),
     "lag_seconds": ("Seconds since the last look at a form that ended well.", ("form",)),
     "outbox": ("Rows of the outbox.", ("state",)),
     "held_notifications": ("Messages that wait for an operator to release them.", ()),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import sys
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -20,12 +21,16 @@ from kdsync.errors import StoreUnusableError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.metrics import Metrics
 from kdsync.rules.ruleset import Ruleset
+from kdsync.services import guard
 from kdsync.services.address import Address
 from kdsync.services.dispatch import Dispatch
+from kdsync.services.guard import Guard
+from kdsync.services.guarded import GuardedContacts, GuardedKingdee
 from kdsync.services.ingest import Ingest
 from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
+from kdsync.services.outages import Outages
 from kdsync.services.people import People
 from kdsync.services.receipts import Receipts
 from kdsync.services.settle import Settle
@@ -34,8 +39,9 @@ from kdsync.services.upkeep import Upkeep, month_of
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection, Settings
-from kdsync.store import ledger, moments, notifications
+from kdsync.store import holds, ledger, moments, notifications
 from kdsync.store.database import Database, hold_lock
+from kdsync.store.outbox import GROUP, WORK
 from kdsync.store.sealing import Seal
 
 log = logs.get("wiring")
@@ -65,11 +71,13 @@ class Wired:
         self.meter = Metrics()
         self.on_told: Callable[[], None] = lambda: None
         self._random = random
+        self._turn = 0  # whose turn it is to look whether Kingdee is back
+        self._back = threading.Event()
+        self.watchers: dict[str, Watcher] = {}
         self._open_store(clock)
         self._connect_kingdee()
         self._connect_dingtalk()
         self._build_services()
-        self.watchers: dict[str, Watcher] = {}
         self._watch_forms()
         self.settle.leftovers(self._matcher())
 
@@ -139,14 +147,15 @@ class Wired:
         db, seal, clock = self.db, self.seal, self.clock
         main = self.settings.main
         self.notices = Notices(db, seal, clock, lambda: self.settings, self.locales)
-        self.people = People(db, self.source, self.book, clock, lambda: self.settings.directory)
+        self._build_guards()
+        self.people = People(db, self.asked, self.contacts, clock, lambda: self.settings.directory)
         self.address = Address(db, seal, self.people, self.courier, clock, lambda: self.settings, self.notices)
         self.dispatch = Dispatch(db, seal, self.courier, clock, self._random, self.meter, self.notices)
-        self.receipts = Receipts(db, seal, self.book, clock, self.meter, self.notices)
+        self.receipts = Receipts(db, seal, self.contacts, clock, self.meter, self.notices)
         self.settle = Settle(db, seal, clock, self.meter, self.notices)
         self.looks = Looks(
             db=db,
-            source=self.source,
+            source=self.asked,
             ingest=Ingest(db, seal, clock, self.settle),
             clock=clock,
             zone=main.kingdee.timezone,
@@ -161,6 +170,7 @@ class Wired:
             people=self.people,
             watchers=lambda: self.watchers,
             monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
+            channels=lambda: (WORK, *(f"{GROUP}:{name}" for name in self.settings.main.dingtalk.groups)),
             flush=self.calls.flush,
         )
         self.timekeeper = Timekeeper(
@@ -173,6 +183,43 @@ class Wired:
             clocks={"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock},
             ask=self.dingtalk.ask_time,
         )
+
+    def _build_guards(self) -> None:
+        outages, random = Outages(self.notices), self._random
+        self.guard = Guard(
+            holds.KINGDEE,
+            "kingdee",
+            guard.KINGDEE,
+            self.db,
+            outages,
+            random,
+            callers=lambda: len(self.watchers),
+            on_back=self._kingdee_is_back,
+        )
+        book = Guard(holds.CONTACTS, "dingtalk", guard.CONTACTS, self.db, outages, random, on_back=self._wake)
+        self.asked = GuardedKingdee(self.source, self.guard)
+        self.contacts = GuardedContacts(self.book, book)
+
+    def _kingdee_is_back(self) -> None:
+        self._back.set()
+        self._wake()
+
+    def _wake(self) -> None:
+        """Whose people could not be looked up need not wait any longer."""
+        with self.db.write() as tx:
+            notifications.wake(tx, self.clock.now())
+        self.on_told()
+
+    def seek(self) -> None:
+        """While Kingdee is down, let one form try when it is time; when it is back, let all of them look."""
+        if self.guard.is_due():
+            self._turn += 1
+            forms = sorted(self.watchers)
+            self.watchers[forms[self._turn % len(forms)]].tick()
+        if self._back.is_set():
+            self._back.clear()
+            for watcher in list(self.watchers.values()):
+                watcher.tick()
 
     def _progress(self, form: str, documents: int) -> None:
         self.watchers[form].condition.progress = documents
@@ -199,7 +246,8 @@ class Wired:
             form=form,
             db=self.db,
             seal=self.seal,
-            source=self.source,
+            source=self.asked,
+            guard=self.guard,
             looks=self.looks,
             clock=self.clock,
             meter=self.meter,

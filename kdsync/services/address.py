@@ -13,7 +13,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.quiet import not_before
 from kdsync.delivery.words import footer, words
-from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
+from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError
 from kdsync.model import Content, Priority
 from kdsync.rules.recipients import Recipient, parse_recipient
 from kdsync.services.notices import Notices
@@ -30,6 +30,7 @@ from kdsync.sync import identity
 log = logs.get("address")
 URGENCY = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2, Priority.LOW: 3}
 MOST_REASONS = 5  # that one message names
+HELD_BACK = 60.0
 PAUSES = (5.0, 15.0, 60.0, 300.0)
 MOST_MISTAKES = 5  # tries of a notification that kdsync itself stumbles over
 FOR_AN_OPERATOR = (FailureKind.REFUSED, FailureKind.CONFIGURATION)
@@ -53,16 +54,21 @@ class Address:
         with self.db.read() as tx:
             due = notifications.due(tx, self.seal, self.clock.now())
         behind: set[tuple[str, str]] = set()  # documents of which an earlier notification could not be addressed now
+        held: list[str] = []
         for notification in due:
             document = (notification.form, notification.doc_id)
-            if document not in behind and not self._tried(notification) and notification.doc_id:
+            if document not in behind and not self._tried(notification, held) and notification.doc_id:
                 behind.add(document)
+        if held:
+            self._hold_back(held)
         return len(due)
 
-    def _tried(self, notification: Notification) -> bool:
-        """Address it; False if that is put off."""
+    def _tried(self, notification: Notification, held: list[str]) -> bool:
+        """Address it; False if that is put off. Those of whom nobody can be asked now are added to `held`."""
         try:
             self._address(notification)
+        except HeldBackError:
+            held.append(notification.id)
         except EdgeError as error:
             at_least = 0.0 if error.kind in FOR_AN_OPERATOR else error.retry_after or 0.0
             self._postpone(notification, str(error), at_least)
@@ -74,6 +80,13 @@ class Address:
         else:
             return True
         return False
+
+    def _hold_back(self, idents: list[str]) -> None:
+        """All at once, and for a while: they are woken when those who know the people are back."""
+        with self.db.write() as tx:
+            until = self.clock.now() + timedelta(seconds=HELD_BACK)
+            notifications.hold_back(tx, idents, until, "nobody can be asked now who the people are")
+        log.info("notifications.held_back", count=len(idents), seconds=HELD_BACK)
 
     def _stumbled(self, notification: Notification, error: Exception) -> None:
         """Try again, some times; then give it up where people can see it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -14,7 +14,7 @@ from kdsync.services.notices import Notices
 from kdsync.services.people import People
 from kdsync.services.ports import Meter
 from kdsync.services.watcher import Watcher
-from kdsync.store import forms, ledger, moments, outbox, storms
+from kdsync.store import forms, holds, ledger, moments, outbox, storms
 from kdsync.store.database import Database
 
 log = logs.get("upkeep")
@@ -37,6 +37,7 @@ class Upkeep:
     people: People
     watchers: Callable[[], Mapping[str, Watcher]]
     monthly_calls: Callable[[], int]
+    channels: Callable[[], Iterable[str]]
     flush: Callable[[], None]  # writes down the calls counted in memory
 
     def step(self) -> None:
@@ -45,6 +46,7 @@ class Upkeep:
         self.flush()
         self._heartbeat(now)
         self._outbox()
+        self._breakers()
         self._quota(now)
 
     def refresh_people(self) -> None:
@@ -77,6 +79,12 @@ class Upkeep:
         for state in (outbox.WAITING, outbox.LEASED, outbox.ACCEPTED, outbox.DEAD, outbox.DROPPED):
             self.meter.gauge("outbox", counts.get(state, 0), {"state": state})
         self.meter.gauge("held_notifications", sum(held.values()))
+
+    def _breakers(self) -> None:
+        with self.db.read() as tx:
+            held = holds.every(tx)
+        for name in {holds.KINGDEE, holds.CONTACTS, *self.channels(), *held}:
+            self.meter.gauge("breaker_open", int(name in held and held[name].is_open), {"system": name})
 
     def _quota(self, now: datetime) -> None:
         limit, month = self.monthly_calls(), month_of(now)

@@ -5,12 +5,20 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, StoreUnusableError, UnknownFieldError
+from kdsync.errors import (
+    ANOTHER_ACCOUNT,
+    EdgeError,
+    FailureKind,
+    HeldBackError,
+    StoreUnusableError,
+    UnknownFieldError,
+)
 from kdsync.rules.ruleset import Ruleset
+from kdsync.services.condition import Condition
+from kdsync.services.guard import PASSING, Guard
 from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
@@ -32,25 +40,6 @@ MOST_NAMED = 20  # documents in one notice
 REPORT = "please report the traceback in the log; restart kdsync if it stays"
 
 
-@dataclass(slots=True)
-class Condition:
-    """How one form is doing; read by health, metrics and the heartbeat."""
-
-    last_ok: datetime | None = None
-    last_end: datetime | None = None
-    error: str = ""
-    failures: int = 0
-    pause_until: float = 0.0
-    baselined: bool = False
-    given_up: bool = False  # an operator must act: the form does not hold up readiness
-    progress: int = 0
-
-    def move(self, by: timedelta) -> None:
-        """The clock was set."""
-        self.last_ok = self.last_ok + by if self.last_ok else None
-        self.last_end = self.last_end + by if self.last_end else None
-
-
 @dataclass
 class Watcher:
     """Looks at one form under a lock. `matcher` is swapped as a whole when rules are reloaded."""
@@ -59,6 +48,7 @@ class Watcher:
     db: Database
     seal: Seal
     source: Source
+    guard: Guard
     looks: Looks
     clock: Clock
     meter: Meter
@@ -88,7 +78,8 @@ class Watcher:
         return self._in_turn("sweep", self._sweep)
 
     def reconcile(self) -> Report | None:
-        """The look at all keys."""
+        """The look at all keys; one that falls into an outage is made up for at the first sweep after it."""
+        self._keys_wanted |= self.guard.is_open
         return self._in_turn("reconcile", self._reconcile)
 
     def reload(self, matcher: Matcher, section: FormSection) -> None:
@@ -158,10 +149,12 @@ class Watcher:
 
     def _guarded(self, look: Callable[[], Report | None]) -> Report | None:
         """Run a look unless a failure asked for a pause; failures end here, classified."""
-        if self.clock.monotonic() < self.condition.pause_until:
+        if self.clock.monotonic() < self.condition.pause_until or self.guard.waits():
             return None
         try:
             report = self._settled(look)
+        except HeldBackError:
+            return None  # another form's look was faster to find out whether Kingdee is there
         except UnknownFieldError as error:
             self._field_is_missing(error)
             return None
@@ -226,14 +219,18 @@ class Watcher:
 
     def _failed(self, error: EdgeError) -> None:
         condition = self.condition
-        condition.failures, condition.error = condition.failures + 1, str(error)
+        condition.error = str(error)
+        self.meter.count("look_failures", labels={"form": self.form, "kind": error.kind})
+        if self.guard.is_open and error.kind in PASSING:
+            log.info("probe.failed", form=self.form, error=str(error), kind=error.kind, cure=error.cure)
+            return  # not this form's failure: the guard says when to look again
+        condition.failures += 1
         for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
         pause = min(2.0 ** (condition.failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
         condition.pause_until = self.clock.monotonic() + max(pause, error.retry_after or 0.0)
         # A server that restarts says strange things for a moment: only what persists is an operator's business.
         for_operator = for_operator and condition.failures >= PERSISTENT
         condition.given_up = condition.given_up or for_operator
-        self.meter.count("look_failures", labels={"form": self.form, "kind": error.kind})
         log.warning("poll.failed", form=self.form, error=str(error), kind=error.kind, cure=error.cure, pause=pause)
         if error.code == ANOTHER_ACCOUNT:  # of all forms, so that it is told once
             self.notices.raise_("account", "account", error=error.message, cure=error.cure)

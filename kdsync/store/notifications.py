@@ -101,6 +101,18 @@ def postpone(tx: Connection, ident: str, until: datetime, reason: str) -> None:
     tx.execute(later.values(attempts=notifications.c.attempts + 1, **values))
 
 
+def hold_back(tx: Connection, idents: Sequence[str], until: datetime, reason: str) -> None:
+    """Nobody could be asked who the people are; that is no try."""
+    mine = update(notifications).where(notifications.c.id.in_(idents))
+    tx.execute(mine.values(next_attempt_at=moments.text(until), reason=reason))
+
+
+def wake(tx: Connection, now: datetime) -> int:
+    """Those whose people are to be found later are due now; returns how many."""
+    later = (notifications.c.state == MATCHED, notifications.c.next_attempt_at > moments.text(now))
+    return tx.execute(update(notifications).where(*later).values(next_attempt_at=moments.text(now))).rowcount
+
+
 def of_number(tx: Connection, seal: Seal, number: str) -> list[Notification]:
     """Everything that rules told about the documents with one bill number."""
     query = select(notifications).where(notifications.c.number == number).order_by(notifications.c.created_at)

@@ -21,17 +21,20 @@ from kdsync.rules.ruleset import Ruleset
 from kdsync.rules.schema import RuleSection
 from kdsync.services.address import Address
 from kdsync.services.dispatch import Dispatch
+from kdsync.services.guard import CONTACTS, KINGDEE, Guard
+from kdsync.services.guarded import GuardedContacts, GuardedKingdee
 from kdsync.services.ingest import Ingest
 from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
+from kdsync.services.outages import Outages
 from kdsync.services.people import People
 from kdsync.services.ports import KingdeeIdentity, Known, Sure
 from kdsync.services.receipts import Receipts
 from kdsync.services.settle import Settle
 from kdsync.services.watcher import Watcher
 from kdsync.settings.schema import Directory, FormSection, MainFile, Settings
-from kdsync.store import outbox
+from kdsync.store import holds, notifications, outbox
 from kdsync.store.database import Database
 from kdsync.store.sealing import Seal
 
@@ -311,17 +314,30 @@ class World:
             self.db.migrate()
         self.settings = _settings()
         self.notices = Notices(self.db, self.seal, self.clock, lambda: self.settings, lambda: ("zh", "en"))
-        self.people = People(self.db, self.kingdee, self.dingtalk, self.clock, lambda: self.settings.directory)
+        self.random = Random(7)
+        self.guards()
+        self.people = People(self.db, self.guarded, self.contacts, self.clock, lambda: self.settings.directory)
         self.address = Address(
             self.db, self.seal, self.people, self.dingtalk, self.clock, lambda: self.settings, self.notices
         )
-        self.random = Random(7)
         self.dispatch = Dispatch(self.db, self.seal, self.dingtalk, self.clock, self.random, self.meter, self.notices)
         self.settle = Settle(self.db, self.seal, self.clock, self.meter, self.notices)
         ingest = Ingest(self.db, self.seal, self.clock, self.settle)
-        self.looks = Looks(self.db, self.kingdee, ingest, self.clock, ZONE, lookback=lambda: 60.0)
-        self.receipts = Receipts(self.db, self.seal, self.dingtalk, self.clock, self.meter, self.notices)
+        self.looks = Looks(self.db, self.guarded, ingest, self.clock, ZONE, lookback=lambda: 60.0)
+        self.receipts = Receipts(self.db, self.seal, self.contacts, self.clock, self.meter, self.notices)
         self.watcher = self.watch(rule())
+
+    def guards(self) -> None:
+        """The guards before both systems, as a new process has them."""
+        outages = Outages(self.notices)
+        self.guard = Guard(holds.KINGDEE, "kingdee", KINGDEE, self.db, outages, self.random)
+        book = Guard(holds.CONTACTS, "dingtalk", CONTACTS, self.db, outages, self.random, on_back=self._wake)
+        self.guarded = GuardedKingdee(self.kingdee, self.guard)
+        self.contacts = GuardedContacts(self.dingtalk, book)
+
+    def _wake(self) -> None:
+        with self.db.write() as tx:
+            notifications.wake(tx, self.clock.now())
 
     def watch(self, *rules: RuleSection, section: FormSection | None = None, form: str = FORM) -> Watcher:
         """A new watcher on the same store, as after a restart."""
@@ -329,7 +345,8 @@ class World:
             form=form,
             db=self.db,
             seal=self.seal,
-            source=self.kingdee,
+            source=self.guarded,
+            guard=self.guard,
             looks=self.looks,
             clock=self.clock,
             meter=self.meter,
