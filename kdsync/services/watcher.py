@@ -120,11 +120,14 @@ class Watcher:
         if cursor.baselined_at is None or not watch.by_dates:
             return None  # a form without dates is compared whole each time, deletions included
 
+        opened: list[Report] = []
+
         def others() -> None:
             if watch.by_dates:
                 self._count(self.looks.by_dates(watch, self._cursor(watch), self._usable()))
             if watch.open_where:
-                self._count(self.looks.open(watch, self._usable()))
+                opened.append(self.looks.open(watch, self._usable()))
+                self._count(opened[-1])
 
         report = Report("keys")
         try:
@@ -132,7 +135,8 @@ class Watcher:
         except EdgeError:
             self._count_missed(report)
             raise
-        self._keys_wanted = False  # not before: where the look failed it is still wanted
+        # Not before: where the look failed it is still wanted; and so it is where documents vanished while it went on.
+        self._keys_wanted = not report.alarm and any(one.vanished for one in opened)
         return report
 
     def _in_turn(self, name: str, look: Callable[[], Report | None]) -> Report | None:

@@ -372,9 +372,9 @@ MUTANTS = (
     ),
     Mutant(
         "a hold holds nothing",
-        "services/dispatch.py",
-        'if moments.parse(text.split(" ")[0]) > now]',
-        'if moments.parse(text.split(" ")[0]) < now - LEASE]',
+        "services/channels.py",
+        "shut = [hold for hold in held if hold.blocks(now)]",
+        "shut = [hold for hold in held if hold.blocks(now) and not hold.failures]",
     ),
     Mutant(
         "an unknown outcome counts as accepted",
@@ -388,14 +388,14 @@ MUTANTS = (
     Mutant(
         "an unknown outcome is given up",
         "delivery/retry.py",
-        "if kind is FailureKind.REFUSED:",
-        "if kind in (FailureKind.REFUSED, FailureKind.UNKNOWN_OUTCOME):",
+        "if kind is FailureKind.REFUSED or",
+        "if kind in (FailureKind.REFUSED, FailureKind.UNKNOWN_OUTCOME) or",
     ),
     Mutant(
         "a lost token is a refusal",
         "delivery/retry.py",
-        "if kind is FailureKind.REFUSED:",
-        "if kind in (FailureKind.REFUSED, FailureKind.SESSION_LOST):",
+        "if kind is FailureKind.REFUSED or",
+        "if kind in (FailureKind.REFUSED, FailureKind.SESSION_LOST) or",
     ),
     Mutant("it is tried again at once", "delivery/retry.py", "STEPS = (2.0,", "STEPS = (0.0,"),
     Mutant(

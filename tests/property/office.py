@@ -40,13 +40,13 @@ class Office(FakeKingdee):
         self.moment = 0  # counts the changes
         self.step = 0  # counts the answers since it was told what will go wrong
         self.failing: dict[int, FailureKind] = {}
-        self.meanwhile: dict[int, Action] = {}
+        self.meanwhile: dict[int, Sequence[Action]] = {}
         self.on_change: Callable[[Name, State, State], None] = lambda _name, _was, _now: None
         self.page_size = 2
         self.listed_at = ""  # its clock when the last list was begun
         self.listed_from = 0  # its count of changes then
 
-    def expect(self, failing: Mapping[int, FailureKind], meanwhile: Mapping[int, Action]) -> None:
+    def expect(self, failing: Mapping[int, FailureKind], meanwhile: Mapping[int, Sequence[Action]]) -> None:
         """From now on, at the n-th answer, this goes wrong and that is done."""
         self.step, self.failing, self.meanwhile = 0, dict(failing), dict(meanwhile)
 
@@ -157,8 +157,7 @@ class Office(FakeKingdee):
 
     def _answer(self) -> None:
         self.step += 1
-        action = self.meanwhile.pop(self.step, None)
-        if action:
+        for action in self.meanwhile.pop(self.step, ()):
             self.act(action)
         kind = self.failing.pop(self.step, None)
         if kind:

@@ -40,7 +40,9 @@ EXAMPLES = 220
 ACTIONS = st.tuples(st.sampled_from([*VERBS, "wait", "edit", "submit", "audit"]), st.integers(0, 7), st.integers(0, 11))
 KINDS = [FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.SESSION_LOST, FailureKind.CONFIGURATION]
 FAILING = st.dictionaries(st.integers(1, 6), st.sampled_from(KINDS), max_size=1)
-MEANWHILE = st.dictionaries(st.integers(1, 6), ACTIONS, max_size=2)
+MEANWHILE = st.dictionaries(
+    st.sampled_from([1, 2, 2, 3, 3, 4, 5, 6]), st.lists(ACTIONS, min_size=1, max_size=3), max_size=2
+)
 CRASHES = st.one_of(st.none(), st.none(), st.integers(1, 10))  # at which point the process ends
 RULES = st.sets(st.sampled_from([one.name for one in TELLINGS]), min_size=3)
 OPEN = st.sampled_from([None, "FAlive='yes'"])
@@ -93,13 +95,11 @@ class Promises(RuleBasedStateMachine):
 
     # --- what happens
 
-    @initialize(actions=st.lists(ACTIONS, min_size=1, max_size=8), chosen=RULES, failing=FAILING, meanwhile=MEANWHILE)
-    def begin(
-        self, actions: list[Action], chosen: set[str], failing: dict[int, FailureKind], meanwhile: dict[int, Action]
-    ) -> None:
-        self.work([("new", 0, 3), *actions])
+    @initialize(bills=st.integers(1, 6), actions=st.lists(ACTIONS, max_size=8), chosen=RULES, failing=FAILING)
+    def begin(self, bills: int, actions: list[Action], chosen: set[str], failing: dict[int, FailureKind]) -> None:
+        self.work([*(("new", 0, amount) for amount in range(3, 3 + bills)), *actions])
         self.reload(chosen, None)
-        self.look(failing, meanwhile, None)
+        self.look(failing, {}, None)
 
     @rule(actions=st.lists(ACTIONS, min_size=2, max_size=6))
     def work(self, actions: list[Action]) -> None:
@@ -107,27 +107,29 @@ class Promises(RuleBasedStateMachine):
             self.office.act(action)
 
     @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
-    def look(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+    def look(self, failing: dict[int, FailureKind], meanwhile: dict[int, list[Action]], crash: int | None) -> None:
         self.office.expect(failing, meanwhile)
         self._run(FORM, "tick", crash)
 
     @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
-    def sweep(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+    def sweep(self, failing: dict[int, FailureKind], meanwhile: dict[int, list[Action]], crash: int | None) -> None:
         self.office.expect(failing, meanwhile)
         self._run(FORM, "sweep", crash)
 
     @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
-    def reconcile(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+    def reconcile(self, failing: dict[int, FailureKind], meanwhile: dict[int, list[Action]], crash: int | None) -> None:
         self.office.expect(failing, meanwhile)
         self._run(FORM, "reconcile", crash)
 
     @rule(failing=FAILING, meanwhile=MEANWHILE, crash=CRASHES)
-    def take_stock(self, failing: dict[int, FailureKind], meanwhile: dict[int, Action], crash: int | None) -> None:
+    def take_stock(
+        self, failing: dict[int, FailureKind], meanwhile: dict[int, list[Action]], crash: int | None
+    ) -> None:
         self.office.expect(failing, meanwhile)
         self._run(STOCK, "tick", crash)
 
     @rule(actions=st.lists(ACTIONS, min_size=2, max_size=6), meanwhile=MEANWHILE)
-    def a_usual_round(self, actions: list[Action], meanwhile: dict[int, Action]) -> None:
+    def a_usual_round(self, actions: list[Action], meanwhile: dict[int, list[Action]]) -> None:
         """Work, then all looks in turn, and nothing goes wrong."""
         self.work(actions)
         self.look({}, meanwhile, None)
@@ -256,6 +258,8 @@ class Promises(RuleBasedStateMachine):
         """Nothing of an earlier process is left but its store."""
         self.fate.draw(None)
         self.chat.forget_unwritten()
+        # Which deletions a sweep wanted confirmed is forgotten: the daemon looks at all keys soon after its start.
+        self.open_ids = {name for name in self.open_ids if self.office.states(name, self.office.moment)[0]}
         self.world = World(self.path, lambda _clock: self.office, lambda: self.chat, self.world.clock, self.db)
         self.world.looks = replace(self.world.looks, lookback=lambda: LOOKBACK)
         self.watchers = {form: self.world.watch(section=self._section(form), form=form) for form in (FORM, STOCK)}

@@ -279,6 +279,27 @@ def test_a_change_during_the_look_at_all_keys_is_not_counted_as_missed(
     assert world.meter.counters["missed_changes"] == 0
 
 
+def test_a_document_deleted_while_all_keys_are_looked_at_is_missed_by_the_next_sweep(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.watch(*rules({"on": ["deleted"]}))
+    ident = world.kingdee.create("B", "SHORT")
+    world.kingdee.create("C")
+    world.poll()
+    world.kingdee.create("C", "FRESH")
+    looked = Looks.open
+
+    def after_it_is_deleted(looks: Looks, *args: Any) -> Report:
+        world.kingdee.hidden.add(ident)
+        return looked(looks, *args)
+
+    monkeypatch.setattr(Looks, "open", after_it_is_deleted)
+    world.watcher.reconcile()
+    assert told(world) == []
+    world.watcher.sweep()
+    assert told(world) == [("approved", "SHORT")]
+
+
 def test_what_changes_again_while_it_is_found_missing_would_have_been_found_anyway(world: World) -> None:
     world.watch(*rules({"on": ["voided", "closed"]}))
     ident = world.kingdee.create("C", "TWICE")
