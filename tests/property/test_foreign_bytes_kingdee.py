@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -91,6 +92,9 @@ RULE = compile_rule(
 
 class Server:
     """Stands for a client: each question is answered by the next bytes, and then by good ones."""
+
+    settings = SimpleNamespace(timezone=ZoneInfo("Asia/Shanghai"))
+    server_clock = SimpleNamespace(now=lambda: NOW)
 
     def __init__(self, bodies: Sequence[bytes], then: bytes = b"[]", status: int = 200) -> None:
         self._bodies = list(bodies)

@@ -19,7 +19,7 @@ from kdsync.simulator.kingdee import SimulatedKingdee
 FORM = "AP_PAYBILL"
 T, L, R = FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.REFUSED
 C, U = FailureKind.CONFIGURATION, FailureKind.UNKNOWN_OUTCOME
-COPES = None  # the client repeats or renews by itself
+COPES = None  # the client repeats, renews, asks for less or leaves out what cannot be read
 
 READ: dict[str, tuple[FailureKind | None, str]] = {
     "http403": (C, "http-403"),
@@ -38,8 +38,8 @@ READ: dict[str, tuple[FailureKind | None, str]] = {
     "login_page": (T, "html"),
     "empty": (T, "empty"),
     "garbage": (T, "not-json"),
-    "number": (T, "shape"),
-    "huge": (R, "too-large"),
+    "number": (R, "shape"),
+    "huge": (COPES, ""),
     "gateway_app_id": (C, "gateway-4002"),
     "gateway_stamp": (T, "gateway-4006"),
     "gateway_api": (C, "gateway-5001"),
@@ -73,7 +73,7 @@ READ: dict[str, tuple[FailureKind | None, str]] = {
     "cut_chunks": (COPES, ""),
     "short_page": (COPES, ""),
     "no_rows": (COPES, ""),
-    "wider_rows": (T, "shape"),
+    "wider_rows": (COPES, ""),
 }
 LOGIN: dict[str, tuple[FailureKind, str]] = {
     "wrong_password": (C, "login-0"),
@@ -83,7 +83,7 @@ LOGIN: dict[str, tuple[FailureKind, str]] = {
     "authorisation_lost": (C, "third-party"),
     "user_without_rights": (C, "user"),
     "stamp_expired": (C, "time-stamp"),
-    "centre_stopped": (C, "account-set"),
+    "centre_stopped": (C, "account-set-stopped"),
     "cloud_unbound": (C, "login-6"),
     "not_activated": (C, "login-7"),
 }
