@@ -206,6 +206,22 @@ def busy(house: House) -> None:
     house.expect("paid NEW2.", "user1", "user4")
 
 
+def nobody_to_ask(house: House) -> None:
+    """Twice DingTalk cannot be asked who people are; those who wait are found when it can."""
+    house.configure(rule("made", to=("creator",)))
+    house.start()
+    for outage in range(2):
+        house.dingtalk.fault("http500", probability=1.0, api="getbymobile")
+        for user in (1 + 2 * outage, 2 + 2 * outage):
+            number = f"NEW{user}"
+            house.kingdee.create(BILL, number, "C", creator=house.users[user], **AMOUNT)
+            house.expect(f"made {number}.", f"user{user}")
+            house.until(lambda: house.store("SELECT key FROM facts WHERE key = 'hold:contacts'"))
+        house.until(lambda: house.store("SELECT id FROM notifications WHERE reason LIKE 'nobody can be asked%'"))
+        house.dingtalk.clear_faults()
+        house.until(lambda: not house.store("SELECT id FROM notifications WHERE state = 'matched'"))
+
+
 def refused(house: House) -> None:
     """Two who are nowhere refuse a message together, then each alone; what was for them is told to fallback."""
     house.configure(rule("paid"), rule("lost", to=("user:ghost1", "user:ghost2")))
@@ -286,6 +302,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     future_date,
     wrong_clock,
     busy,
+    nobody_to_ask,
     refused,
     throttled,
     far_recipients,

@@ -24,6 +24,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     MIGRATION: ((chapters.refused_login, 1), (chapters.refused_login, 2)),
     "address.Address._commit": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 3)),
     "address.Address._give_up": ((chapters.damaged, 1),),
+    "address.Address._hold_back": ((chapters.nobody_to_ask, 1),),
     "address.Address._postpone": ((chapters.busy, 1),),
     "bridges.CallLedger._write": ((chapters.first_look, 1),),
     "bridges.KnownAccount.remember": ((chapters.far_recipients, 1),),
@@ -34,6 +35,8 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "dispatch.Dispatch._failed": ((chapters.refused, 1),),
     "dispatch.Dispatch._wait": ((chapters.throttled, 1),),
     "dispatch.Dispatch.step": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 5)),
+    "guard.Guard._answered": ((chapters.nobody_to_ask, 1),),
+    "guard.Guard._keep": ((chapters.nobody_to_ask, 1), (chapters.nobody_to_ask, 2)),
     "ingest.Ingest._commit": (
         (chapters.first_look, 1),
         (chapters.first_look, 3),
@@ -61,6 +64,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "upkeep.Upkeep._heartbeat": ((chapters.first_look, 1),),
     "watch.prepare": ((chapters.first_look, 1), (chapters.new_rules, 2)),
     "wiring.Wired._open_store": ((chapters.first_look, 1),),
+    "wiring.Wired._wake": ((chapters.nobody_to_ask, 1),),
 }
 """Every transaction of the daemon, and at which of its times in which chapters it is killed there."""
 
