@@ -59,6 +59,7 @@ class Watcher:
     on_told: Callable[[], None]
     condition: Condition = field(default_factory=Condition)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+    _queueing: threading.Lock = field(default_factory=threading.Lock)
     _watch: Watch | None = None
     _without: frozenset[str] = frozenset()
     _keys_wanted: bool = False
@@ -141,12 +142,15 @@ class Watcher:
 
     def _in_turn(self, name: str, look: Callable[[], Report | None]) -> Report | None:
         """Run a look now; while another one is running, leave it to that one to run it afterwards."""
-        self._waiting[name] = look
+        with self._queueing:
+            self._waiting[name] = look
         report = None
         while self._waiting and self._lock.acquire(blocking=False):
             try:
                 while self._waiting:
-                    report = self._guarded(self._waiting.pop(next(iter(self._waiting))))
+                    with self._queueing:
+                        first = self._waiting.pop(next(iter(self._waiting)))
+                    report = self._guarded(first)
             finally:
                 self._lock.release()
         return report

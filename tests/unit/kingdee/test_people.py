@@ -161,4 +161,4 @@ def test_a_row_that_cannot_be_read_once() -> None:
 def test_a_row_that_can_never_be_read_is_nobody() -> None:
     asked, server = people(unreadable=100)
     assert asked.person("100002", "SEC_User") is None
-    assert len(server.asked) == 6  # by id, then by account
+    assert len(server.asked) == 4  # three times by id, then by account

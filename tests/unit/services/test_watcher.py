@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -448,3 +449,23 @@ def test_shadow_rules_are_kept_and_never_sent(world: World) -> None:
     assert world.dingtalk.calls == 0
     with world.db.read() as tx:
         assert notifications.counts(tx) == {"shadow": 1}
+
+
+def test_a_look_that_becomes_due_in_the_very_instant_another_one_is_taken(world: World) -> None:
+    class Crowded(dict[str, Any]):
+        """Somebody else wants a look just when the first of those that wait is sought."""
+
+        def __iter__(self) -> Iterator[str]:
+            found = super().__iter__()
+            if not others:
+                others.append(Thread(target=world.watcher._in_turn, args=("sweep", lambda: done.append("sweep"))))
+                others[0].start()
+                others[0].join(0.1)
+            return found
+
+    others: list[Thread] = []
+    done: list[str] = []
+    world.watcher._waiting = Crowded()
+    world.watcher._in_turn("interval", lambda: done.append("interval"))
+    others[0].join()
+    assert done == ["interval", "sweep"]
