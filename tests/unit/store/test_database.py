@@ -22,14 +22,6 @@ from kdsync.store.sealing import MARK, Seal
 from kdsync.store.seen import Seen
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Any:
-    found = Database(f"sqlite:///{tmp_path}/kdsync.db")
-    found.migrate()
-    yield found
-    found.close()
-
-
 def test_the_migrations_make_exactly_the_tables_of_the_schema(database: Database) -> None:
     with database.read() as tx:
         context = MigrationContext.configure(tx, opts={"compare_type": True})

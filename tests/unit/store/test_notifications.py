@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
-from pathlib import Path
 
 import pytest
 
@@ -32,19 +30,11 @@ ONE = Notification(
 )
 
 
-@pytest.fixture
-def db(tmp_path: Path) -> Iterator[Database]:
-    database = Database(f"sqlite:///{tmp_path}/kdsync.db")
-    database.migrate()
-    yield database
-    database.close()
-
-
 @pytest.mark.parametrize(
     "item", [ONE, replace(ONE, strange="rewound"), replace(ONE, strange="replaced", storm="n9", reason="why")]
 )
-def test_a_notification_comes_back_as_it_was_written(db: Database, item: Notification) -> None:
-    with db.write() as tx:
+def test_a_notification_comes_back_as_it_was_written(database: Database, item: Notification) -> None:
+    with database.write() as tx:
         notifications.add(tx, Seal(), [item])
-    with db.read() as tx:
+    with database.read() as tx:
         assert notifications.find(tx, Seal(), "n1") == item

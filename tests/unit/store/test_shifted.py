@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
 from hypothesis import example, given, settings
@@ -19,14 +17,6 @@ from kdsync.store.schema import facts, logins, notifications, outbox
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 JUMPS = [timedelta(days=365 * -30), timedelta(days=-2), -HOUR, HOUR, timedelta(days=2), timedelta(days=365 * 30)]
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    found = Database(f"sqlite:///{tmp_path}/kdsync.db")
-    found.migrate()
-    yield found
-    found.close()
 
 
 def letter(database: Database, ident: str, state: str, **columns: datetime | int | None) -> None:

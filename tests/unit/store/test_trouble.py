@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -16,14 +15,6 @@ from structlog.testing import capture_logs
 from kdsync.errors import StoreUnusableError
 from kdsync.store.database import Database, hold_lock
 from kdsync.store.trouble import unusable
-
-
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    found = Database(f"sqlite:///{tmp_path}/kdsync.db")
-    found.migrate()
-    yield found
-    found.close()
 
 
 def remember(database: Database, key: str, value: str = "x") -> None:
