@@ -37,7 +37,8 @@ from tests.benchmarks.soaking.report import Report, gather
 CALLS_A_SECOND = 5.0  # kdsync allows itself 15; on a bad day a quarter of them fail, and it has to catch up
 EVENTS_A_STEP = 1.5  # about
 PHONES_A_TELL = 1.4  # about
-BEFORE = 60  # documents of each form that the first look must be silent about
+BEFORE = 10  # seconds of work that the first look must be silent about; with fewer documents deletions are an alarm
+LEAST = 60  # documents of each form
 TURN = 0.05  # seconds
 SETTLE = 6.0  # three sweeps: what is doubled shows
 CROWD = 10_000  # documents that wait to be noticed; more than that, and people stop working
@@ -75,7 +76,7 @@ class Soak:
             messages = self.options.rate * self.seconds * EVENTS_A_STEP * self.share * PHONES_A_TELL
             staff = company.open_up(self.kingdee, self.dingtalk, messages)
             self.load = Load(self.kingdee, staff, self.oracle, self.clock, self.random, self.share)
-            self.load.begin(BEFORE)
+            self.load.begin(max(LEAST, int(BEFORE * self.options.rate)))
             config = company.write(self.folder, self.kingdee, self.dingtalk)
             self.lives = Lives(config, secrets(self.kingdee), self.clock)
             try:
