@@ -192,3 +192,35 @@ class Person:
 
     userid: str
     locale: str = "zh"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing that a workflow of Kingdee waits for: one row for each receiver, from `WF_AssignmentBill_ProcManage`.
+
+    `form` is in capitals, as Kingdee keeps it there; `receiver` is the id of a Kingdee user; `since` is local to the
+    server and has no zone, like every date of Kingdee.
+    """
+
+    item_id: str  # of this receiver's part; `task_id` is shared by all receivers of one node
+    task_id: str
+    form: str
+    number: str
+    node: str
+    receiver: str
+    receiver_name: str
+    since: str
+
+
+@dataclass(frozen=True, slots=True)
+class Do:
+    """One step of an action: submit, audit, approve, reject, save, push or operation.
+
+    `fields` are those of `save`, as Kingdee's Model takes them; `options` those of `push`; `name` is the number of an
+    operation.
+    """
+
+    kind: str
+    fields: Mapping[str, Any] = field(default_factory=dict)
+    options: Mapping[str, Any] = field(default_factory=dict)
+    name: str = ""

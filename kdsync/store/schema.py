@@ -182,3 +182,60 @@ logins = Table(
     Column("id", Integer, primary_key=True),
     Column("at", Text, nullable=False),
 )
+
+tasks = Table(
+    "tasks",  # what Kingdee's workflow waits for, one row a receiver
+    metadata,
+    Column("item_id", Text, primary_key=True),
+    Column("task_id", Text, nullable=False),
+    Column("form", Text, nullable=False),  # as the rules spell it
+    Column("number", Text, nullable=False),
+    Column("node", Text, nullable=False),
+    Column("receiver", Text, nullable=False),  # id of a Kingdee user
+    Column("since", Text, nullable=False),  # local to the server, as Kingdee prints it
+    Column("seen_at", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, gone
+    Column("gone_at", Text),
+)
+Index(None, tasks.c.state, tasks.c.form)
+Index(None, tasks.c.number)
+
+inbox = Table(
+    "inbox",  # what people answered in DingTalk, and what became of it
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("source", Text, nullable=False),  # message or click
+    Column("sender", Text, nullable=False),  # userid; empty for somebody from outside
+    Column("content", LargeBinary, nullable=False),  # JSON: what was said, and where
+    Column("received_at", Text, nullable=False),
+    Column("state", Text, nullable=False),  # waiting, done, refused, failed, ignored
+    Column("attempts", Integer, nullable=False, default=0),
+    Column("next_attempt_at", Text, nullable=False),
+    Column("action", Text, nullable=False, default=""),  # id of the action it was understood as
+    Column("form", Text, nullable=False, default=""),
+    Column("doc_id", Text, nullable=False, default=""),
+    Column("number", Text, nullable=False, default=""),
+    Column("step", Integer, nullable=False, default=0),  # how many steps of the action are verified
+    Column("reason", Text, nullable=False, default=""),
+    Column("finished_at", Text),
+)
+Index(None, inbox.c.state, inbox.c.next_attempt_at)
+Index(None, inbox.c.number)
+
+writes = Table(
+    "writes",  # every write to Kingdee: recorded before it is sent, and what came of it
+    metadata,
+    Column("id", Integer, primary_key=True),
+    Column("inbox_id", Text, nullable=False),
+    Column("step", Integer, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("doc_id", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("operation", Text, nullable=False),
+    Column("user", Text, nullable=False),  # userid of who asked for it
+    Column("at", Text, nullable=False),
+    Column("outcome", Text, nullable=False),  # intended, sent, verified, refused, unknown
+    Column("detail", Text, nullable=False, default=""),
+)
+Index(None, writes.c.inbox_id)
+Index(None, writes.c.number)
