@@ -1,0 +1,129 @@
+"""What people said to kdsync: kept before it is acknowledged, worked on afterwards, never deleted.
+
+The id of a row is made of who said it, where and when, so that the same thing pushed twice, even under another id of
+DingTalk's, is one row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy.dialects.sqlite import insert
+
+from kdsync.errors import StoreError
+from kdsync.store import moments
+from kdsync.store.schema import inbox
+from kdsync.store.sealing import Seal
+
+WAITING, DONE, REFUSED, FAILED, IGNORED = "waiting", "done", "refused", "failed", "ignored"
+MESSAGE, CLICK = "message", "click"
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """One thing that somebody said. `content` is what DingTalk told of it; `step` counts verified steps.
+
+    `damaged` says why the stored content cannot be read; it is empty then.
+    """
+
+    id: str
+    source: str
+    sender: str
+    content: Mapping[str, Any]
+    received_at: datetime
+    state: str = WAITING
+    attempts: int = 0
+    action: str = ""
+    form: str = ""
+    doc_id: str = ""
+    number: str = ""
+    step: int = 0
+    reason: str = ""
+    finished_at: str = ""
+    damaged: str = field(default="", compare=False)
+
+
+def add(tx: Connection, seal: Seal, item: Received) -> bool:
+    """Keep it; False where it is there already."""
+    at = moments.text(item.received_at)
+    row = {name: getattr(item, name) for name in _PLAIN}
+    row |= {"content": seal.close(dict(item.content)), "received_at": at, "next_attempt_at": at}
+    return tx.execute(insert(inbox).values(**row).on_conflict_do_nothing()).rowcount > 0
+
+
+def due(tx: Connection, seal: Seal, now: datetime, limit: int = 20) -> list[Received]:
+    """What waits for its turn, oldest first."""
+    waiting = (inbox.c.state == WAITING, inbox.c.next_attempt_at <= moments.text(now))
+    query = select(inbox).where(*waiting).order_by(inbox.c.received_at, inbox.c.id).limit(limit)
+    return [_opened(row, seal) for row in tx.execute(query).mappings()]
+
+
+def next_due(tx: Connection) -> str | None:
+    """When the next one has its turn."""
+    return tx.execute(select(func.min(inbox.c.next_attempt_at)).where(inbox.c.state == WAITING)).scalar()
+
+
+def understood(tx: Connection, ident: str, *, action: str, form: str, doc_id: str, number: str) -> None:
+    """Note what it means: from then on it is about this document, whatever the rules say later."""
+    values = {"action": action, "form": form, "doc_id": doc_id, "number": number}
+    tx.execute(update(inbox).where(inbox.c.id == ident).values(**values))
+
+
+def advance(tx: Connection, ident: str, step: int) -> None:
+    """Note that so many steps are verified."""
+    tx.execute(update(inbox).where(inbox.c.id == ident).values(step=step, attempts=0))
+
+
+def again(tx: Connection, ident: str, at: datetime, reason: str) -> None:
+    """Try once more at `at`."""
+    values: dict[str, Any] = {"next_attempt_at": moments.text(at), "reason": reason, "attempts": inbox.c.attempts + 1}
+    tx.execute(update(inbox).where(inbox.c.id == ident).values(**values))
+
+
+def finish(tx: Connection, ident: str, state: str, reason: str, now: datetime) -> None:
+    """It is over."""
+    values = {"state": state, "reason": reason, "finished_at": moments.text(now)}
+    tx.execute(update(inbox).where(inbox.c.id == ident).values(**values))
+
+
+def find(tx: Connection, seal: Seal, ident: str) -> Received | None:
+    """One by its id."""
+    row = tx.execute(select(inbox).where(inbox.c.id == ident)).mappings().first()
+    return _opened(row, seal) if row else None
+
+
+def of_number(tx: Connection, seal: Seal, number: str) -> list[Received]:
+    """What was said about the documents with one bill number, oldest first."""
+    query = select(inbox).where(inbox.c.number == number).order_by(inbox.c.received_at, inbox.c.id)
+    return [_opened(row, seal) for row in tx.execute(query).mappings()]
+
+
+def counts(tx: Connection) -> dict[str, int]:
+    """How many are in which state."""
+    query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
+    return {str(state): int(count) for state, count in tx.execute(query)}
+
+
+def _opened(row: RowMapping, seal: Seal) -> Received:
+    """One from its row. One that cannot be read is no reason to stop: it says so itself."""
+    content, damaged = {}, ""
+    try:
+        content = seal.open(row["content"])
+        if not isinstance(content, dict):
+            content, damaged = {}, "what is stored of it is no mapping"
+    except StoreError as error:
+        damaged = str(error)
+    return Received(
+        **{name: row[name] for name in _PLAIN},
+        content=content,
+        damaged=damaged,
+        received_at=moments.parse(row["received_at"]),
+        finished_at=row["finished_at"] or "",
+    )
+
+
+_PLAIN = ("id", "source", "sender", "state", "attempts", "action", "form", "doc_id", "number", "step", "reason")

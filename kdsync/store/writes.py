@@ -1,0 +1,70 @@
+"""Every write to Kingdee: noted before it is sent, and what came of it. An auditor reads it; so does a restart."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, RowMapping, insert, select, update
+
+from kdsync.store import moments
+from kdsync.store.schema import writes
+
+INTENDED, VERIFIED, REFUSED, UNSENT, UNKNOWN = "intended", "verified", "refused", "unsent", "unknown"
+MAYBE = (INTENDED, UNKNOWN)
+"""It may have happened: a write that was noted and never heard of again is one that a crash cut off."""
+LONGEST_DETAIL = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One write. `user` is the userid of who asked for it; `operation` is what Kingdee was asked to do."""
+
+    inbox_id: str
+    step: int
+    form: str
+    doc_id: str
+    number: str
+    operation: str
+    user: str
+    at: datetime
+    outcome: str = INTENDED
+    detail: str = ""
+
+
+def intend(tx: Connection, write: Write) -> int:
+    """Note what is about to be sent; returns the row's number."""
+    values = {name: getattr(write, name) for name in _PLAIN} | {"at": moments.text(write.at)}
+    key = tx.execute(insert(writes).values(**values)).inserted_primary_key
+    assert key is not None  # noqa: S101  # SQLite always tells
+    return int(key[0])
+
+
+def note(tx: Connection, row: int, outcome: str, detail: str = "") -> None:
+    """Note what came of one."""
+    tx.execute(update(writes).where(writes.c.id == row).values(outcome=outcome, detail=detail[:LONGEST_DETAIL]))
+
+
+def verified(tx: Connection, inbox_id: str, step: int) -> None:
+    """Kingdee shows that what may have happened in this step did."""
+    mine = (writes.c.inbox_id == inbox_id, writes.c.step == step, writes.c.outcome.in_(MAYBE))
+    tx.execute(update(writes).where(*mine).values(outcome=VERIFIED))
+
+
+def of_step(tx: Connection, inbox_id: str, step: int) -> list[Write]:
+    """The writes of one step of one answer, oldest first."""
+    query = select(writes).where(writes.c.inbox_id == inbox_id, writes.c.step == step).order_by(writes.c.id)
+    return [_write(row) for row in tx.execute(query).mappings()]
+
+
+def of_number(tx: Connection, number: str) -> list[Write]:
+    """The writes to the documents with one bill number, oldest first."""
+    query = select(writes).where(writes.c.number == number).order_by(writes.c.id)
+    return [_write(row) for row in tx.execute(query).mappings()]
+
+
+def _write(row: RowMapping) -> Write:
+    return Write(**{name: row[name] for name in _PLAIN}, at=moments.parse(row["at"]))
+
+
+_PLAIN = ("inbox_id", "step", "form", "doc_id", "number", "operation", "user", "outcome", "detail")
