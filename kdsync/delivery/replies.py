@@ -1,0 +1,175 @@
+"""What people are answered who asked for something in DingTalk: that it is done, or why not and what to do."""
+
+from __future__ import annotations
+
+REPLIES: dict[str, tuple[str, str, str]] = {
+    "reply_done_title": ("{number}：{action} 已完成", "{number}: {action} is done", "{number}: {action} đã xong"),
+    "reply_done_body": (
+        "金蝶中的单据 {number} 已处理，当前状态：{status}。",
+        "Document {number} is changed in Kingdee; its status is now: {status}.",
+        "Chứng từ {number} đã được xử lý trong Kingdee, trạng thái hiện tại: {status}.",
+    ),
+    "reply_already_title": (
+        "{number}：{action} 早已完成",
+        "{number}: {action} was done before",
+        "{number}: {action} đã được làm trước đó",
+    ),
+    "reply_already_body": (
+        "无需再处理，单据 {number} 的当前状态：{status}。没有做任何修改。",
+        "There was nothing left to do: the status of {number} is {status}. Nothing was changed.",
+        "Không còn gì để làm, trạng thái của {number}: {status}. Không có gì bị thay đổi.",
+    ),
+    "reply_not_understood_title": ("没有看懂：{said}", "Not understood: {said}", "Không hiểu: {said}"),
+    "reply_not_understood_body": (
+        "没有做任何修改。请这样回复：{examples}",
+        "Nothing was changed. You can write: {examples}",
+        "Không có gì bị thay đổi. Bạn có thể viết: {examples}",
+    ),
+    "reply_no_number_title": ("请写上单据编号：{said}", "Which document? {said}", "Chứng từ nào? {said}"),
+    "reply_no_number_body": (
+        "没有做任何修改。请在后面写上单据编号，例如：{examples}",
+        "Nothing was changed. Write the number of the document as well, such as: {examples}",
+        "Không có gì bị thay đổi. Hãy viết thêm số chứng từ, ví dụ: {examples}",
+    ),
+    "reply_two_commands_title": ("一次只能处理一张单据", "One document at a time", "Mỗi lần một chứng từ"),
+    "reply_two_commands_body": (
+        "没有做任何修改。请每张单据单独发一条消息。",
+        "Nothing was changed. Please send one message for each document.",
+        "Không có gì bị thay đổi. Hãy gửi mỗi chứng từ một tin nhắn.",
+    ),
+    "reply_too_long_title": ("消息太长", "The message is too long", "Tin nhắn quá dài"),
+    "reply_too_long_body": (
+        "没有做任何修改。请缩短到 {most} 个字符以内。",
+        "Nothing was changed. Please write at most {most} characters.",
+        "Không có gì bị thay đổi. Hãy viết tối đa {most} ký tự.",
+    ),
+    "reply_no_document_title": ("找不到单据 {number}", "There is no {number}", "Không tìm thấy {number}"),
+    "reply_no_document_body": (
+        "金蝶中没有编号为 {number} 的单据，或者 kdsync 无权查看。请核对编号。没有做任何修改。",
+        "Kingdee has no document {number} that kdsync may see. Please check the number. Nothing was changed.",
+        "Kingdee không có chứng từ {number} mà kdsync được xem. Hãy kiểm tra số. Không có gì bị thay đổi.",
+    ),
+    "reply_many_documents_title": (
+        "有 {count} 张单据编号为 {number}",
+        "{count} documents are called {number}",
+        "Có {count} chứng từ cùng số {number}",
+    ),
+    "reply_many_documents_body": (
+        "无法判断是哪一张（{where}），没有做任何修改。请在金蝶中处理。",
+        "It cannot be told which one is meant ({where}), so nothing was changed. Please do it in Kingdee.",
+        "Không biết là chứng từ nào ({where}), nên không có gì bị thay đổi. Hãy xử lý trong Kingdee.",
+    ),
+    "reply_not_allowed_title": (
+        "{number}：您无权执行 {action}",
+        "{number}: you may not {action}",
+        "{number}: bạn không có quyền {action}",
+    ),
+    "reply_not_allowed_body": (
+        "只有 {allow} 可以执行“{action}”。没有做任何修改，已留下记录。",
+        "“{action}” is for {allow}. Nothing was changed; the try is on record.",
+        "“{action}” chỉ dành cho {allow}. Không có gì bị thay đổi, việc này đã được ghi lại.",
+    ),
+    "reply_own_document_title": (
+        "{number}：不能处理自己的单据",
+        "{number} is your own document",
+        "{number} là chứng từ của chính bạn",
+    ),
+    "reply_own_document_body": (
+        "“{action}”须由他人执行。没有做任何修改，已留下记录。",
+        "Somebody else has to {action}. Nothing was changed; the try is on record.",
+        "“{action}” phải do người khác thực hiện. Không có gì bị thay đổi, việc này đã được ghi lại.",
+    ),
+    "reply_not_now_title": (
+        "{number}：现在不能 {action}",
+        "{number}: not possible now: {action}",
+        "{number}: hiện không thể {action}",
+    ),
+    "reply_not_now_body": (
+        "单据的当前状态是 {status}，不符合条件。没有做任何修改。",
+        "Its status is {status}, and the conditions of the action do not hold. Nothing was changed.",
+        "Trạng thái là {status}, không thỏa điều kiện. Không có gì bị thay đổi.",
+    ),
+    "reply_over_limit_title": (
+        "{number}：超过可确认的金额",
+        "{number} is over the limit",
+        "{number} vượt hạn mức",
+    ),
+    "reply_over_limit_body": (
+        "金额超过 {most}，不能在钉钉中由一人确认。没有做任何修改，请在金蝶中处理。",
+        "The amount is over {most}, which one person cannot confirm here. Nothing was changed; do it in Kingdee.",
+        "Số tiền vượt {most}, một người không thể xác nhận ở đây. Không có gì bị thay đổi; hãy xử lý trong Kingdee.",
+    ),
+    "reply_workflow_title": (
+        "{number}：工作流正在审批",
+        "{number}: a workflow is under way",
+        "{number}: đang trong quy trình duyệt",
+    ),
+    "reply_workflow_body": (
+        "该单据正在工作流中审批，kdsync 不会绕过工作流。没有做任何修改，请由当前审批人处理。",
+        (
+            "A workflow decides on this document, and kdsync does not bypass it. Nothing was changed; "
+            "whoever has the task can decide."
+        ),
+        (
+            "Chứng từ đang trong quy trình và kdsync không bỏ qua quy trình. Không có gì bị thay đổi; "
+            "người đang giữ nhiệm vụ có thể quyết định."
+        ),
+    ),
+    "reply_no_task_title": (
+        "{number}：没有待您审批的任务",
+        "{number}: no task waits for you",
+        "{number}: không có nhiệm vụ chờ bạn",
+    ),
+    "reply_no_task_body": (
+        "可能已由他人处理，或已转到下一步。单据当前状态：{status}。没有做任何修改。",
+        "Somebody may have decided, or it has moved on. Its status is {status}. Nothing was changed.",
+        "Có thể đã có người quyết định, hoặc đã sang bước khác. Trạng thái: {status}. Không có gì bị thay đổi.",
+    ),
+    "reply_kingdee_refused_title": (
+        "{number}：金蝶拒绝了 {action}",
+        "{number}: Kingdee refused to {action}",
+        "{number}: Kingdee từ chối {action}",
+    ),
+    "reply_kingdee_refused_body": (
+        "金蝶的原话：{error}。单据当前状态：{status}。请按提示修改后再试。",
+        "In its words: {error}. The status is {status}. Please mend that and try again.",
+        "Nguyên văn: {error}. Trạng thái: {status}. Hãy sửa rồi thử lại.",
+    ),
+    "reply_failed_title": (
+        "{number}：{action} 未能完成",
+        "{number}: {action} was not possible",
+        "{number}: không thực hiện được {action}",
+    ),
+    "reply_failed_body": (
+        "kdsync 尝试到现在仍未成功（{error}），不会再试。请稍后重发，或在金蝶中处理。",
+        "kdsync tried without success ({error}) and has stopped. Please say it again later, or do it in Kingdee.",
+        "kdsync đã thử đến giờ mà không được ({error}) và đã dừng. Hãy gửi lại sau, hoặc xử lý trong Kingdee.",
+    ),
+    "reply_unknown_title": (
+        "{number}：请在金蝶中核对 {action}",
+        "{number}: please check in Kingdee: {action}",
+        "{number}: hãy kiểm tra trong Kingdee: {action}",
+    ),
+    "reply_unknown_body": (
+        "请求已发给金蝶，但没有收到回复（{error}），无法确定是否已执行，kdsync 不会重复执行。请在金蝶中核对。",
+        (
+            "Kingdee was asked and did not answer ({error}). Whether it was done cannot be told, "
+            "and kdsync does not repeat it. Please look in Kingdee."
+        ),
+        (
+            "Đã yêu cầu Kingdee nhưng không có trả lời ({error}). Không rõ đã thực hiện chưa "
+            "và kdsync không lặp lại. Hãy kiểm tra trong Kingdee."
+        ),
+    ),
+    # Notices to the fallback
+    "answer_failed_title": (
+        "{number}：钉钉回复未能在金蝶中执行",
+        "{number}: an answer could not be carried out",
+        "{number}: không thực hiện được một câu trả lời",
+    ),
+    "answer_failed_body": (
+        "{sender} 要求对 {number}（{form}）执行 {action}，未成功：{error}",
+        "{sender} asked for {action} on {number} ({form}), without success: {error}",
+        "{sender} yêu cầu {action} cho {number} ({form}), không thành công: {error}",
+    ),
+}
