@@ -1,0 +1,61 @@
+"""What answers need of Kingdee: the document that is meant, its tasks, and a way to change it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from kdsync.model import Do, Document, Facts, Raw, Task
+
+
+@dataclass(frozen=True, slots=True)
+class Bill:
+    """A document as Kingdee showed it a moment ago."""
+
+    document: Document
+    facts: Facts
+
+    @property
+    def status(self) -> str:
+        """The letter of its FDocumentStatus; '' where the form has none."""
+        return str(self.raw(self.facts.status) or "").strip()
+
+    @property
+    def creator(self) -> str:
+        """The id of the Kingdee user who made it; '' where that cannot be told."""
+        return str(self.raw(self.facts.creator) or "").strip()
+
+    def raw(self, key: str | None) -> Raw:
+        """The raw value of a head field, its key in any case."""
+        if key is None:
+            return None
+        values = {name.casefold(): value for name, value in self.document.values.items()}
+        return values.get(key.casefold())
+
+
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What Kingdee said to a write: whether it did it, and its words."""
+
+    done: bool
+    text: str = ""
+
+
+class Desk(Protocol):
+    """Kingdee, as far as answers go. Every method raises EdgeError."""
+
+    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
+        """The documents of a form with that number, in any case; with the head fields that are asked for."""
+
+    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
+        """One document by its id; None where it is not there."""
+
+    def tasks(self, form: str, number: str) -> list[Task]:
+        """What a workflow waits for on that document; `number` as the document spells it."""
+
+    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str) -> Ruling:
+        """Do one step, once. `user_id` is the Kingdee user whose task `approve` and `reject` answer.
+
+        An EdgeError of kind UNKNOWN_OUTCOME means that it may have been done; of any other kind, that it was not.
+        """

@@ -1,0 +1,121 @@
+"""The one final answer that everybody gets who asked for something, in their language, in the outbox like the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.delivery.words import status as status_words
+from kdsync.delivery.words import words
+from kdsync.model import Content, Priority, Status
+from kdsync.services.notices import Notices
+from kdsync.settings.schema import Settings
+from kdsync.store import inbox, notifications
+from kdsync.store.database import Database
+from kdsync.store.inbox import Received
+from kdsync.store.notifications import MATCHED, Notification, Wanted
+from kdsync.store.sealing import Seal
+from kdsync.sync import identity
+
+log = logs.get("inbound")
+ANSWER = "answer"  # what stands in place of a rule's id
+LONGEST_QUOTE = 40  # characters of what somebody wrote
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How an answer ended: the inbox state, the words of the reply (`reply_…`), and what fills them in.
+
+    `titles` are the action's names by locale; `status` is the document's letter. `alarm` tells `fallback` as well.
+    """
+
+    state: str
+    reply: str
+    reason: str
+    params: Mapping[str, object]
+    titles: Mapping[str, str]
+    status: str = ""
+    alarm: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Replies:
+    """Ends what was received: state, reply and alarm in one transaction, so that there is never a second reply."""
+
+    db: Database
+    seal: Seal
+    clock: Clock
+    settings: Callable[[], Settings]
+    locales: Callable[[], tuple[str, ...]]
+    notices: Notices
+
+    def end(self, item: Received, ending: Ending) -> None:
+        """Commit how it ended."""
+        with self.db.write() as tx:
+            self.end_within(tx, item, ending)
+        level = log.error if ending.alarm else log.info
+        level(
+            "answer.ended",
+            inbox_id=item.id,
+            user=item.sender,
+            action=item.action,
+            form=item.form,
+            bill_no=item.number,
+            outcome=ending.state,
+            reason=ending.reason,
+        )
+
+    def end_within(self, tx: Connection, item: Received, ending: Ending) -> None:
+        """The same in the caller's transaction."""
+        now = self.clock.now()
+        inbox.finish(tx, item.id, ending.state, ending.reason, now)
+        if item.sender:
+            notifications.add(tx, self.seal, [self._reply(item, ending)])
+        if ending.alarm:
+            self.notices.raise_within(
+                tx,
+                f"answer {item.id}",
+                "answer_failed",
+                form=item.form,
+                number=item.number,
+                sender=item.sender or "?",
+                action=item.action,
+                error=ending.alarm,
+            )
+
+    def _reply(self, item: Received, ending: Ending) -> Notification:
+        event = identity.digest("answer", item.id)
+        return Notification(
+            id=identity.notification_id(event, ANSWER),
+            event_id=event,
+            form=item.form,
+            doc_id="",
+            number=item.number,
+            rule=ANSWER,
+            kind=ending.state,
+            priority=Priority.URGENT,  # somebody waits for it
+            state=MATCHED,
+            wanted=(Wanted(f"user:{item.sender}"),),
+            contents={locale: _content(item, ending, locale) for locale in self.locales()},
+            created_at=self.clock.now(),
+        )
+
+
+def _content(item: Received, ending: Ending, locale: str) -> Content:
+    said = {
+        "number": item.number,
+        "action": ending.titles.get(locale) or ending.titles.get("zh") or item.action,
+        "status": _status(ending.status, locale),
+        **ending.params,
+    }
+    return Content(
+        title=words(f"{ending.reply}_title", locale, **said), body=words(f"{ending.reply}_body", locale, **said)
+    )
+
+
+def _status(letter: str, locale: str) -> str:
+    return status_words(letter, locale) if letter in set(Status) else letter or "?"
