@@ -8,9 +8,10 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from kdsync.rules.durations import LENGTH, written_duration
 from kdsync.rules.schema import Section
 from kdsync.settings.schema import Directory, MainFile, RuleFile
-from kdsync.settings.values import HOURS, LENGTH, written_duration, written_times
+from kdsync.settings.values import HOURS, written_times
 
 WRONG_USAGE = 2
 FILES: dict[str, type[Section]] = {"kdsync": MainFile, "rules": RuleFile, "directory": Directory}

@@ -12,20 +12,17 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
 
+from kdsync.rules.durations import Seconds, between
 from kdsync.rules.schema import RecipientText, RuleSection, Section
 from kdsync.settings.values import (
     HOURS,
-    LENGTH,
-    between,
     database,
-    duration,
     existing_file,
     flag,
     listen_text,
     resolve_secret,
     times_of_day,
     web_address,
-    written_duration,
     written_times,
     zone,
 )
@@ -46,12 +43,6 @@ SECRET_SCHEMA = {
     ]
 }
 
-Seconds = Annotated[
-    float,
-    BeforeValidator(duration),
-    PlainSerializer(written_duration),
-    WithJsonSchema({"type": "string", "pattern": f"^{LENGTH}$", "examples": ["500ms", "10s", "5m", "4h", "3d"]}),
-]
 Interval = Annotated[Seconds, AfterValidator(between("1s", "30s"))]
 Span = Annotated[Seconds, AfterValidator(between("1s", "31d"))]
 Secret = Annotated[SecretStr, PlainValidator(resolve_secret), WithJsonSchema(SECRET_SCHEMA)]

@@ -1,4 +1,4 @@
-"""Values that YAML writes as text: durations, times of day, zones, addresses and secrets.
+"""Values that YAML writes as text: times of day, zones, addresses and secrets.
 
 While a file is loaded, the validation context holds `base` (its folder) and `secrets` (see `secrets.py`); without a
 context the models take ready values, as code that makes its own settings wants it.
@@ -7,7 +7,6 @@ context the models take ready values, as code that makes its own settings wants 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
@@ -16,46 +15,10 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import SecretStr, ValidationInfo
 
-LENGTH = "[0-9]{1,9}(ms|s|m|h|d)"
 HOURS = "([01][0-9]|2[0-3]):[0-5][0-9]-([01][0-9]|2[0-3]):[0-5][0-9]"
-UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 FLAGS = {"on": True, "yes": True, "off": False, "no": False}
 HOME_DOMAINS = (".localhost", ".local", ".lan", ".internal", ".intranet", ".home.arpa")
 SQLITE = "sqlite:///"
-
-
-def duration(value: Any, info: ValidationInfo) -> float:
-    """`500ms 10s 5m 4h 3d` in seconds."""
-    if isinstance(value, float) and not info.context:
-        return value
-    if not isinstance(value, str) or not re.fullmatch(LENGTH, value):
-        raise ValueError("is not a duration; write one like 500ms, 10s, 5m, 4h or 3d")
-    return in_seconds(value)
-
-
-def in_seconds(text: str) -> float:
-    """A number and its unit, such as `5m`."""
-    unit = text.lstrip("0123456789")
-    return int(text.removesuffix(unit)) * UNITS[unit]
-
-
-def written_duration(seconds: float) -> str:
-    """The shortest way to write so many seconds."""
-    thousandths = round(seconds * 1000)
-    unit = next(unit for unit in ("d", "h", "m", "s", "ms") if thousandths % round(UNITS[unit] * 1000) == 0)
-    return f"{thousandths // round(UNITS[unit] * 1000)}{unit}"
-
-
-def between(low: str, high: str) -> Callable[[float], float]:
-    """A check that a duration lies between two others."""
-    least, most = in_seconds(low), in_seconds(high)
-
-    def check(seconds: float) -> float:
-        if not least <= seconds <= most:
-            raise ValueError(f"must be between {low} and {high}")
-        return seconds
-
-    return check
 
 
 def flag(value: Any) -> Any:

@@ -8,8 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import BaseModel, SecretStr, ValidationError
 
-from kdsync.settings.schema import ExistingFile, Flag, Hours, KingdeeSection, Seconds, StoreSection, Url, Zone
-from kdsync.settings.values import in_seconds, listen_address, written_duration, written_times
+from kdsync.rules.durations import Seconds, in_seconds, written_duration
+from kdsync.settings.schema import ExistingFile, Flag, Hours, KingdeeSection, StoreSection, Url, Zone
+from kdsync.settings.values import listen_address, written_times
 
 LOADING = {"base": Path("/etc/kdsync"), "secrets": lambda _: "hunter2"}
 
