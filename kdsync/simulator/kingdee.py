@@ -22,25 +22,15 @@ from kdsync.simulator.kingdee_http import Server
 from kdsync.simulator.kingdee_login import Credentials, Gate, Session
 from kdsync.simulator.kingdee_requests import SCOPES, Desk, Request
 from kdsync.simulator.kingdee_services import MOST_ROWS, Services
-from kdsync.simulator.kingdee_steps import (
-    AUDIT,
-    CANCEL,
-    CLOSE,
-    DELETE,
-    REJECT,
-    SUBMIT,
-    UNAUDIT,
-    UNCANCEL,
-    UNCLOSE,
-    Step,
-)
 from kdsync.simulator.kingdee_tables import Tables
+from kdsync.simulator.kingdee_verbs import Verbs
 from kdsync.simulator.kingdee_welcome import welcome
+from kdsync.simulator.kingdee_workflow import Workflow
 
 Id = int | str
 
 
-class SimulatedKingdee:
+class SimulatedKingdee(Verbs):
     """The server and what people do in it. Verbs raise KeyError for a document that is not there, `Refusal` for a step
     that its status does not allow and ValueError for a field that the form does not have.
 
@@ -76,8 +66,9 @@ class SimulatedKingdee:
         for form in FORMS.values():
             self._tables.define(form)
         self._documents = Documents(self._tables, clock, ZoneInfo(timezone), clock_skew, random)
+        self.workflow = Workflow(self._documents, random)
         self._gate = Gate(self.credentials, clock, self._documents.now, self._active_user, random)
-        self._services = Services(self._documents, max_page)
+        self._services = Services(self._documents, self.workflow, max_page)
         self._desk = Desk(self._gate, self._services, self.faults, self._welcome)
         self._server: Server | None = None
         self.user = self.create("SEC_User", username, FName="kdsync", creator=0)
@@ -228,40 +219,6 @@ class SimulatedKingdee:
     def write_back(self, form: str, doc_id: Id, *, entries: Entries | None = None, **fields: Any) -> None:
         """Change columns as a downstream document does, in any status; no date moves."""
         self._documents.edit(self._tables.form(form), doc_id, None, fields=fields, entries=entries)
-
-    def submit(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        self._step(form, doc_id, SUBMIT, by)
-
-    def audit(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        self._step(form, doc_id, AUDIT, by)
-
-    def unaudit(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        self._step(form, doc_id, UNAUDIT, by)
-
-    def reject(self, form: str, doc_id: Id, by: int | None = None, to: str = "D") -> None:
-        """Send back a submitted document, to D or as the workflow has it to A or Z."""
-        self._step(form, doc_id, REJECT, by, **{self._tables.form(form).status: to})
-
-    def cancel(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        """Void."""
-        self._step(form, doc_id, CANCEL, by)
-
-    def uncancel(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        self._step(form, doc_id, UNCANCEL, by)
-
-    def close(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        """Close an approved document."""
-        self._step(form, doc_id, CLOSE, by)
-
-    def unclose(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        self._step(form, doc_id, UNCLOSE, by)
-
-    def delete(self, form: str, doc_id: Id, by: int | None = None) -> None:
-        self._step(form, doc_id, DELETE, by)
-
-    def _step(self, form: str, doc_id: Id, step: Step, by: int | None, **columns: str) -> None:
-        stamp = self._documents.stamp(int(by or self.user))
-        self._documents.step(self._tables.form(form), doc_id, step, stamp, **columns)
 
     def document(self, form: str, doc_id: Id) -> dict[str, Any]:
         """A document by key: base data as {"id": …} or None, amounts as Decimal, dates as text, rows as "entries"."""

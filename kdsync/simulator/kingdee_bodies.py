@@ -20,6 +20,7 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "ExecuteBillQuery": ("data",),
     "BillQuery": ("data",),
     "QueryBusinessInfo": ("data",),
+    "WorkflowAudit": ("data",),
     "ExecuteOperation": ("formid", "opNumber", "data"),
     "ExcuteOperation": ("formid", "opNumber", "data"),
 }

@@ -11,16 +11,18 @@ from kdsync.simulator.kingdee_answers import MsgCode, Refusal, no_permission, re
 from kdsync.simulator.kingdee_documents import Documents
 from kdsync.simulator.kingdee_forms import ENTRY_ID, ENTRY_SEQ, Field, Form, Kind
 from kdsync.simulator.kingdee_query import run_query
-from kdsync.simulator.kingdee_save import failed, save
+from kdsync.simulator.kingdee_save import failed, save, switched
 from kdsync.simulator.kingdee_steps import OPERATIONS
 from kdsync.simulator.kingdee_tables import Columns
 from kdsync.simulator.kingdee_values import show
+from kdsync.simulator.kingdee_workflow import Workflow
+from kdsync.simulator.kingdee_workflow_audit import workflow_audit
 
 QUERIES = frozenset({"ExecuteBillQuery", "BillQuery"})
 READS = frozenset({"View", "QueryBusinessInfo"})
-STEPS = frozenset({"Submit", "Audit", "UnAudit", "Delete"})
+STEPS = frozenset({"Submit", "Audit", "UnAudit", "Delete", "CancelAssign"})
 ANY_STEP = frozenset({"ExecuteOperation", "ExcuteOperation"})
-WRITES = STEPS | ANY_STEP | {"Save", "Draft"}
+WRITES = STEPS | ANY_STEP | {"Save", "Draft", "WorkflowAudit"}
 MOST_ROWS = 10_000
 
 
@@ -39,8 +41,9 @@ class Call:
 class Services:
     """Answers calls. `grants` says by form id what the user may see: True, False or a FilterString."""
 
-    def __init__(self, documents: Documents, max_page: int) -> None:
+    def __init__(self, documents: Documents, workflow: Workflow, max_page: int) -> None:
         self.grants: dict[str, bool | str] = {}
+        self._workflow = workflow
         self._documents = documents
         self._tables = documents.tables
         self._most = min(max_page, MOST_ROWS)
@@ -69,13 +72,16 @@ class Services:
     def _one(self, call: Call) -> dict[str, Any]:
         if call.service == "QueryBusinessInfo":
             return describe(self._form(str(call.data.get("FormId") or "")))
-        form = self._form(call.form)
+        form = self._form(call.form or str(call.data.get("FormId") or ""))
         if self._granted(form.id) is False:
             raise no_permission(form.id)
         if call.service == "View":
             return self._view(form, call.data)
         if call.service in ("Save", "Draft"):
             return save(self._documents, form, call.data, call.user, draft=call.service == "Draft")
+        if call.service == "WorkflowAudit":
+            ids = list(self._wanted(form, call.data))
+            return workflow_audit(self._workflow, form, call.data, ids)
         return self._operate(form, call)
 
     def _form(self, name: str) -> Form:
@@ -90,13 +96,13 @@ class Services:
         step = next((step for known, step in OPERATIONS.items() if known.casefold() == name.casefold()), None)
         if step is None:
             raise Refusal(MsgCode.NO_OPERATION, f"操作编码“{name}”不存在")
-        stamp = self._documents.stamp(call.user)
+        verify = switched(call.data, "IsVerifyProcInst", default=True)
         done: list[dict[str, Any]] = []
         refused: list[tuple[int, Refusal]] = []
         for index, doc_id in enumerate(self._wanted(form, call.data)):
             try:
                 number = self._number(form, doc_id)
-                self._documents.step(form, doc_id, step, stamp)
+                self._workflow.step(form, doc_id, step, call.user, verify=verify)
                 done.append({"Id": doc_id, "Number": number, "DIndex": index})
             except Refusal as refusal:
                 refused.append((index, refusal))

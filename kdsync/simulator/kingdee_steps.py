@@ -93,6 +93,9 @@ UNAUDIT = Step(
     lambda form, _: {form.status: "D", **_cleared(form, form.approver, form.approved)},
 )
 REJECT = Step("Reject", {**dict.fromkeys("ZAD", "尚未提交"), "C": _APPROVED}, lambda form, _: {form.status: "D"})
+CANCEL_ASSIGN = Step(  # the one who submitted takes it back
+    "CancelAssign", {**dict.fromkeys("ZAD", "尚未提交"), "C": _APPROVED}, lambda form, _: {form.status: "D"}
+)
 DELETE = Step("Delete", _RUNNING, lambda _form, _stamp: {})
 CHANGE = Step("Change", {"C": _NO_CHANGE}, lambda _form, _stamp: {})
 EDIT = Step("Save", {"B": _IN_APPROVAL, "C": _NO_CHANGE}, lambda _form, _stamp: {}, living=True)
@@ -121,7 +124,15 @@ UNCLOSE = Step(
     needs=(("FCloseStatus", CLOSED, "单据未关闭"),),
 )
 
+FORBID = Step(
+    "Forbid", {}, lambda _form, _stamp: {"FForbidStatus": VOIDED}, needs=(("FForbidStatus", NORMAL, "数据已禁用"),)
+)
+ENABLE = Step(
+    "Enable", {}, lambda _form, _stamp: {"FForbidStatus": NORMAL}, needs=(("FForbidStatus", VOIDED, "数据未禁用"),)
+)
+
 OPERATIONS: Mapping[str, Step] = {
-    step.name: step for step in (SUBMIT, AUDIT, UNAUDIT, DELETE, CANCEL, UNCANCEL, CLOSE, UNCLOSE)
+    step.name: step
+    for step in (SUBMIT, AUDIT, UNAUDIT, DELETE, CANCEL_ASSIGN, CANCEL, UNCANCEL, CLOSE, UNCLOSE, FORBID, ENABLE)
 }
 """The operations that have an opNumber."""
