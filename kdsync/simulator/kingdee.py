@@ -20,6 +20,7 @@ from kdsync.simulator.kingdee_documents import Backup, Documents, Entries
 from kdsync.simulator.kingdee_forms import Form
 from kdsync.simulator.kingdee_http import Server
 from kdsync.simulator.kingdee_login import Credentials, Gate, Session
+from kdsync.simulator.kingdee_push import Pusher
 from kdsync.simulator.kingdee_requests import SCOPES, Desk, Request
 from kdsync.simulator.kingdee_services import MOST_ROWS, Services
 from kdsync.simulator.kingdee_tables import Tables
@@ -67,8 +68,9 @@ class SimulatedKingdee(Verbs):
             self._tables.define(form)
         self._documents = Documents(self._tables, clock, ZoneInfo(timezone), clock_skew, random)
         self.workflow = Workflow(self._documents, random)
+        self.pusher = Pusher(self._documents)
         self._gate = Gate(self.credentials, clock, self._documents.now, self._active_user, random)
-        self._services = Services(self._documents, self.workflow, max_page)
+        self._services = Services(self._documents, self.workflow, self.pusher, max_page)
         self._desk = Desk(self._gate, self._services, self.faults, self._welcome)
         self._server: Server | None = None
         self.user = self.create("SEC_User", username, FName="kdsync", creator=0)

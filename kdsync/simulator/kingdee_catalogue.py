@@ -59,7 +59,8 @@ _PAYMENTS = (
         "FSETTLEORGID>ORG_Organizations FPAYAMOUNTFOR:amount FREALPAYAMOUNTFOR:amount FWRITTENOFFSTATUS",
         {
             "FPAYBILLENTRY": "FSETTLETYPEID>BD_SETTLETYPE FPURPOSEID>CN_RECPAYPURPOSE FCOSTID>BD_Expense "
-            "FEXPENSEDEPTID_E>BD_Department FHANDLINGCHARGEFOR:amount FREALPAYAMOUNTFOR_D:amount FCOMMENT"
+            "FEXPENSEDEPTID_E>BD_Department FHANDLINGCHARGEFOR:amount FREALPAYAMOUNTFOR_D:amount FCOMMENT",
+            "FPAYBILLSRCENTRY": "FSOURCETYPE FSRCBILLNO FSRCSEQNO:int",
         },
         prefix="FKD",
         name="付款单",
@@ -107,7 +108,8 @@ _TRADE = (
         "FPurchaserId>BD_Empinfo FSettleCurrId>BD_Currency FBillAllAmount:amount FBillAmount:amount",
         {
             "FPOOrderEntry": "FMaterialId>BD_MATERIAL FQty:amount FDeliveryDate:datetime FPrice:amount "
-            "FTaxPrice:amount FEntryTaxAmount:amount FAllAmount:amount FRemainReceiveQty:amount FMRPCloseStatus"
+            "FTaxPrice:amount FEntryTaxAmount:amount FAllAmount:amount FRemainReceiveQty:amount FMRPCloseStatus "
+            "FSrcBillTypeId FSrcBillNo"
         },
         prefix="CGDD",
         name="采购订单",

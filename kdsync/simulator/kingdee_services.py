@@ -10,6 +10,7 @@ from kdsync.exact import dumps
 from kdsync.simulator.kingdee_answers import MsgCode, Refusal, no_permission, result, status
 from kdsync.simulator.kingdee_documents import Documents
 from kdsync.simulator.kingdee_forms import ENTRY_ID, ENTRY_SEQ, Field, Form, Kind
+from kdsync.simulator.kingdee_push import Pusher
 from kdsync.simulator.kingdee_query import run_query
 from kdsync.simulator.kingdee_save import failed, save, switched
 from kdsync.simulator.kingdee_steps import OPERATIONS
@@ -22,7 +23,7 @@ QUERIES = frozenset({"ExecuteBillQuery", "BillQuery"})
 READS = frozenset({"View", "QueryBusinessInfo"})
 STEPS = frozenset({"Submit", "Audit", "UnAudit", "Delete", "CancelAssign"})
 ANY_STEP = frozenset({"ExecuteOperation", "ExcuteOperation"})
-WRITES = STEPS | ANY_STEP | {"Save", "Draft", "WorkflowAudit"}
+WRITES = STEPS | ANY_STEP | {"Save", "Draft", "WorkflowAudit", "Push"}
 MOST_ROWS = 10_000
 
 
@@ -41,8 +42,9 @@ class Call:
 class Services:
     """Answers calls. `grants` says by form id what the user may see: True, False or a FilterString."""
 
-    def __init__(self, documents: Documents, workflow: Workflow, max_page: int) -> None:
+    def __init__(self, documents: Documents, workflow: Workflow, pusher: Pusher, max_page: int) -> None:
         self.grants: dict[str, bool | str] = {}
+        self._pusher = pusher
         self._workflow = workflow
         self._documents = documents
         self._tables = documents.tables
@@ -82,6 +84,8 @@ class Services:
         if call.service == "WorkflowAudit":
             ids = list(self._wanted(form, call.data))
             return workflow_audit(self._workflow, form, call.data, ids)
+        if call.service == "Push":
+            return self._pusher.push(form, call.data, call.user, lambda: self._wanted(form, call.data))
         return self._operate(form, call)
 
     def _form(self, name: str) -> Form:

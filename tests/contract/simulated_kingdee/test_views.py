@@ -40,7 +40,7 @@ def test_a_view_without_the_permission(erp: SimulatedKingdee, caller: Any, refus
 
 def test_the_metadata_of_a_form(caller: Any) -> None:
     info = caller.post("QueryBusinessInfo", {"data": {"FormId": FORM}}).json()["Result"]["NeedReturnData"]
-    head, entry = info["Entrys"]
+    head, entry, _ = info["Entrys"]
     fields = {field["Key"]: field for field in head["Fields"]}
     assert (head["Key"], entry["Key"]) == ("FBillHead", "FPAYBILLENTRY")
     assert fields["FCreatorId"]["LookUpObjectFormId"] == "SEC_User"
