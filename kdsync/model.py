@@ -41,6 +41,7 @@ class Transition(StrEnum):
     CLOSED = "closed"
     DELETED = "deleted"
     CHANGED = "changed"  # content differs; what `changed` and `becomes` listen to
+    ASSIGNED = "assigned"  # no transition of the document: a task of its workflow waits for somebody
 
 
 class Priority(StrEnum):
@@ -154,7 +155,8 @@ class Event:
     """One thing that happened to one document.
 
     `event_id` is the same whenever the same thing is noticed again. `old` is None for a new document, `new` for a
-    deleted one. `changed` holds the watched keys whose content differs (`entries` for any entry row).
+    deleted one. `changed` holds the watched keys whose content differs (`entries` for any entry row). `task` is the
+    task that waits, where it is that which happened.
     """
 
     event_id: str
@@ -167,6 +169,7 @@ class Event:
     old: Document | None
     new: Document | None
     changed: frozenset[str] = frozenset()
+    task: Task | None = None
 
     @property
     def document(self) -> Document:
@@ -224,3 +227,14 @@ class Do:
     fields: Mapping[str, Any] = field(default_factory=dict)
     options: Mapping[str, Any] = field(default_factory=dict)
     name: str = ""
+
+    @property
+    def read_back(self) -> dict[str, Any]:
+        """What a query shows, by key, once the fields of `save` are in: `{FUnit: {FNumber: v}}` is `FUnit.FNumber`."""
+        shown: dict[str, Any] = {}
+        for key, value in self.fields.items():
+            if isinstance(value, Mapping):
+                shown |= {f"{key}.{part}": inner for part, inner in value.items()}
+            else:
+                shown[key] = value
+        return shown

@@ -29,6 +29,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
     "closed": ("已关闭", "closed", "đã đóng"),
     "deleted": ("已删除", "deleted", "đã xóa"),
     "changed": ("已变更", "changed", "đã thay đổi"),
+    "assigned": ("待审批", "waits for somebody", "chờ duyệt"),
     # Parts of messages
     "yes": ("是", "yes", "có"),
     "no": ("否", "no", "không"),

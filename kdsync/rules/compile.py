@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -23,6 +24,7 @@ ONE_TEXT = "zh"  # the locale that a text without locales stands for
 Path = tuple[str | int, ...]
 Locale = Literal["zh", "en", "vi"]
 Compiled = TypeVar("Compiled")
+ReadText = Callable[[str], Text]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,7 @@ class CompiledRule:
     message: Message
     needs: Needs
     storm: int | None = STORM  # more notifications than this after one look are summed up; None: never
+    actions: tuple[str, ...] = ()  # ids of what its reader may answer, in the order of the rule
 
     def listens(self, kind: Transition) -> bool:
         """Whether an event of that kind can concern it at all."""
@@ -80,15 +83,18 @@ def compile_rule(spec: RuleSection) -> CompiledRule:
     """Compile one rule; RuleError tells all mistakes at once."""
     mistakes: list[Mistake] = []
     triggers = _triggers(spec, mistakes)
-    when = _attempt(mistakes, ("when",), compile_expression, spec.when) if spec.when is not None else None
-    message = _message(spec.message, mistakes)
+    unread = len(triggers) < len(spec.on)  # which may be meant to be 'assigned'
+    task = unread or any(Transition.ASSIGNED in trigger.kinds for trigger in triggers)
+    condition, text = partial(compile_expression, task=task), partial(compile_text, task=task)
+    when = _attempt(mistakes, ("when",), condition, spec.when) if spec.when is not None else None
+    message = _message(spec.message, text, mistakes)
     needs = _needs(spec, triggers, when, message)
     if any(ENTRIES in trigger.fields for trigger in triggers) and not needs.entries:
         mistakes.append(Mistake(("on",), f"'{ENTRIES}' needs a field of the rows", f"write {ENTRIES}.FQty"))
     if mistakes:
         raise RuleError(spec.id, mistakes)
     return CompiledRule(
-        spec.id, spec.form, spec.priority, spec.mode, spec.to, triggers, when, message, needs, spec.storm
+        spec.id, spec.form, spec.priority, spec.mode, spec.to, triggers, when, message, needs, spec.storm, spec.actions
     )
 
 
@@ -102,16 +108,16 @@ def _triggers(spec: RuleSection, mistakes: list[Mistake]) -> tuple[Trigger, ...]
     return tuple(triggers)
 
 
-def _message(section: MessageSection, mistakes: list[Mistake]) -> Message:
-    title = _texts(mistakes, "title", section.title)
-    body = _texts(mistakes, "body", section.body)
-    link = _attempt(mistakes, ("message", "link"), compile_text, section.link) if section.link else None
+def _message(section: MessageSection, read: ReadText, mistakes: list[Mistake]) -> Message:
+    title = _texts(mistakes, "title", section.title, read)
+    body = _texts(mistakes, "body", section.body, read)
+    link = _attempt(mistakes, ("message", "link"), read, section.link) if section.link else None
     if link and not opening(link.source).startswith(SCHEMES):
         mistakes.append(Mistake(("message", "link"), "a link begins with https://, written out"))
-    return Message(title, body, link, _fields(mistakes, section.fields))
+    return Message(title, body, link, _fields(mistakes, section.fields, read))
 
 
-def _texts(mistakes: list[Mistake], key: str, written: str | Mapping[Locale, str]) -> dict[str, Text]:
+def _texts(mistakes: list[Mistake], key: str, written: str | Mapping[Locale, str], read: ReadText) -> dict[str, Text]:
     if isinstance(written, str):
         sources: Iterable[tuple[str, str, Path]] = [(ONE_TEXT, written, ("message", key))]
     else:
@@ -120,7 +126,7 @@ def _texts(mistakes: list[Mistake], key: str, written: str | Mapping[Locale, str
     for locale, source, path in sources:
         if key == "title" and not source.strip():
             mistakes.append(Mistake(path, "a message needs a title"))
-        text = _attempt(mistakes, path, compile_text, source)
+        text = _attempt(mistakes, path, read, source)
         if text:
             texts[locale] = text
     if key == "title" and not written:
@@ -128,12 +134,10 @@ def _texts(mistakes: list[Mistake], key: str, written: str | Mapping[Locale, str
     return texts
 
 
-def _fields(mistakes: list[Mistake], written: Mapping[str, str]) -> tuple[tuple[str, Text], ...]:
+def _fields(mistakes: list[Mistake], written: Mapping[str, str], read: ReadText) -> tuple[tuple[str, Text], ...]:
     if len(written) > MOST_FIELDS:
         mistakes.append(Mistake(("message", "fields"), f"a message shows at most {MOST_FIELDS} fields"))
-    texts = (
-        (label, _attempt(mistakes, ("message", "fields", label), compile_text, written[label])) for label in written
-    )
+    texts = ((label, _attempt(mistakes, ("message", "fields", label), read, written[label])) for label in written)
     return tuple((label, text) for label, text in texts if text)
 
 
@@ -150,13 +154,14 @@ def _needs(spec: RuleSection, triggers: tuple[Trigger, ...], when: Expression | 
     users: list[Trigger | Expression | Text] = [*triggers, *texts]
     users += [user for user in (when, message.link) if user]
     return Needs(
-        frozenset().union(*(user.heads for user in users), _recipient_fields(spec.to)),
+        frozenset().union(*(user.heads for user in users), recipient_fields(spec.to)),
         frozenset().union(*(user.entries for user in users)),
         frozenset().union(*(trigger.watched for trigger in triggers)),
     )
 
 
-def _recipient_fields(recipients: Iterable[Recipient]) -> frozenset[str]:
+def recipient_fields(recipients: Iterable[Recipient]) -> frozenset[str]:
+    """The fields that hold those whom `field:FKEY` names."""
     keys = set()
     for named in recipients:
         recipient = named

@@ -20,7 +20,7 @@ from kdsync.rules.vocabulary import LONGEST_TEXT
 from kdsync.rules.wording import explain, explain_syntax
 
 Names = Mapping[str, Any]
-"""What an expression can see: `doc old event rule now`, see `scope.py`."""
+"""What an expression can see: `doc old event rule now task`, see `scope.py`."""
 
 
 class TextError(ExpressionError):
@@ -33,11 +33,12 @@ class TextError(ExpressionError):
 
 @dataclass(frozen=True, slots=True)
 class Expression:
-    """A condition; `heads` and `entries` are the field keys it looks at."""
+    """A condition; `heads` and `entries` are the field keys it looks at, `names` those of doc, old, … that it uses."""
 
     source: str
     heads: frozenset[str]
     entries: frozenset[str]
+    names: frozenset[str]
     _compiled: TemplateExpression
 
     def value(self, names: Names) -> Any:
@@ -69,28 +70,27 @@ class Text:
             raise ExpressionError(explain(error)) from error
 
 
-def compile_expression(source: str) -> Expression:
-    """Read a condition; TextError tells all that is wrong with it."""
+def compile_expression(source: str, *, task: bool = False) -> Expression:
+    """Read a condition, which may use `task` where told so; TextError tells all that is wrong with it."""
     if source.lstrip().startswith(("{{", "{%")):
         raise TextError([("a condition is written without {{ }}", "")])
     try:
         tree = _parse_expression(source)
-        found = _checked(tree, message=False)
+        found = _checked(tree, message=False, task=task)
         result = nodes.Assign(nodes.Name("result", "store"), _exact(tree), lineno=1)
         compiled = _plain(language.CONDITIONS.from_string(nodes.Template([result], lineno=1)))
     except Exception as error:
         raise _unreadable(error) from error
-    return Expression(
-        source, frozenset(found.heads), frozenset(found.entries), TemplateExpression(compiled, undefined_to_none=False)
-    )
+    result_of = TemplateExpression(compiled, undefined_to_none=False)
+    return Expression(source, frozenset(found.heads), frozenset(found.entries), frozenset(found.names), result_of)
 
 
-def compile_text(source: str) -> Text:
-    """Read a template; TextError tells all that is wrong with it."""
+def compile_text(source: str, *, task: bool = False) -> Text:
+    """Read a template, which may use `task` where told so; TextError tells all that is wrong with it."""
     try:
         _check_length(source)
         tree = language.MESSAGES.parse(source)
-        found = _checked(tree, message=True)
+        found = _checked(tree, message=True, task=task)
         compiled = _plain(language.MESSAGES.from_string(_AsWritten().visit(_exact(tree))))
     except Exception as error:
         raise _unreadable(error) from error
@@ -124,8 +124,8 @@ def _check_length(source: str) -> None:
         raise TextError([(f"is longer than {LONGEST_TEXT:,} characters", "")])
 
 
-def _checked(tree: nodes.Node, *, message: bool) -> Findings:
-    found = read(tree, message=message)
+def _checked(tree: nodes.Node, *, message: bool, task: bool) -> Findings:
+    found = read(tree, message=message, task=task)
     if found.mistakes:
         raise TextError(found.mistakes)
     return found

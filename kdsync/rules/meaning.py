@@ -25,6 +25,7 @@ class Shape(Enum):
     EVENT = auto()
     RULE = auto()
     LOOP = auto()
+    TASK = auto()
 
 
 Meaning = frozenset[Place | Shape]

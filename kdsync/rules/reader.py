@@ -17,7 +17,12 @@ from kdsync.rules.meaning import NOTHING, Meaning, Place, Shape, filtered, membe
 from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.values import ENTRIES
 
-_VIEWS = {Shape.EVENT: vocabulary.EVENT, Shape.RULE: vocabulary.RULE, Shape.LOOP: vocabulary.LOOP}
+_VIEWS = {
+    Shape.EVENT: vocabulary.EVENT,
+    Shape.RULE: vocabulary.RULE,
+    Shape.LOOP: vocabulary.LOOP,
+    Shape.TASK: vocabulary.TASK,
+}
 _START: dict[str, Meaning] = {
     "doc": frozenset({Place(in_entries=False)}),
     "old": frozenset({Place(in_entries=False)}),
@@ -34,20 +39,22 @@ class Findings:
 
     heads: set[str] = field(default_factory=set)
     entries: set[str] = field(default_factory=set)
+    names: set[str] = field(default_factory=set)
     mistakes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read(tree: nodes.Node, *, message: bool) -> Findings:
-    """Read a whole tree; `message` allows what only messages have."""
-    reader = _Reader(message=message)
+def read(tree: nodes.Node, *, message: bool, task: bool = False) -> Findings:
+    """Read a whole tree; `message` allows what only messages have, `task` what only rules about tasks have."""
+    reader = _Reader(message=message, task=task)
     reader.use(tree)
     return reader.found
 
 
 class _Reader(NodeVisitor):
-    def __init__(self, *, message: bool) -> None:
+    def __init__(self, *, message: bool, task: bool) -> None:
         self.found = Findings()
-        self._names: dict[str, Meaning] = dict(_START)
+        self._given = {**_START, vocabulary.OF_TASKS: frozenset({Shape.TASK})} if task else _START
+        self._names: dict[str, Meaning] = dict(self._given)
         self._functions = vocabulary.FUNCTIONS | (vocabulary.MESSAGE_FUNCTIONS if message else frozenset())
         self._filters = vocabulary.FILTERS | (vocabulary.MESSAGE_FILTERS if message else frozenset())
         self._loops = 0
@@ -85,9 +92,10 @@ class _Reader(NodeVisitor):
 
     def visit_Name(self, node: nodes.Name) -> Meaning:  # noqa: N802  # the visitor's protocol
         if node.name in self._names:
+            self.found.names.add(node.name)
             return self._names[node.name]
-        if node.name in vocabulary.LATER:
-            return self._mistake(f"'{node.name}' is not supported by this version")
+        if node.name == vocabulary.OF_TASKS:
+            return self._mistake("'task' is known only in a rule with the trigger 'assigned'")
         if node.name in self._functions:
             return self._mistake(f"'{node.name}' is a function: write {node.name}(…)")
         return self._mistake(f"'{node.name}' is not a name here", self._nearest(node.name))
@@ -199,7 +207,7 @@ class _Reader(NodeVisitor):
                 self._bind(item, members(meaning, place))
         elif not isinstance(target, nodes.Name):
             self._mistake("set gives a value to a name, to nothing else")
-        elif target.name in _START:
+        elif target.name in self._given:
             self._mistake(f"'{target.name}' already has a meaning", "choose another name")
         else:
             self._names[target.name] = self._names.get(target.name, NOTHING) | meaning

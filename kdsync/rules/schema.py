@@ -32,7 +32,8 @@ def _limit(value: Any) -> int | None:
     return value
 
 
-def _kind(value: Any) -> str:
+def written_kind(value: Any) -> str:
+    """The tag of a value that may be text or a mapping."""
     return "[by key]" if isinstance(value, Mapping) else "[text]"
 
 
@@ -50,19 +51,22 @@ StormLimit = Annotated[
     WithJsonSchema({"oneOf": [{"type": "integer", "minimum": 1}, {"const": "off"}]}),
 ]
 
+ID = r"^[a-z0-9][a-z0-9_.-]{0,63}$"
+FORM = r"^[A-Za-z][A-Za-z0-9_]{0,79}$"
+
 Texts = Annotated[
     Annotated[str, Tag("[text]")]
     | Annotated[Mapping[Literal["zh", "en", "vi"], str], Field(min_length=1), Tag("[by key]")],
-    Discriminator(_kind),
+    Discriminator(written_kind),
 ]
 """A template, or one a locale."""
 
 Trigger = Annotated[
     Annotated[str, Tag("[text]")] | Annotated[Mapping[str, Any], Tag("[by key]")],
-    Discriminator(_kind),
+    Discriminator(written_kind),
 ]
 
-_TRIGGERS = ["created", "submitted", "approved", "rejected", "unapproved", "voided", "closed", "deleted"]
+_TRIGGERS = ["created", "submitted", "approved", "rejected", "unapproved", "voided", "closed", "deleted", "assigned"]
 _TRIGGER_SCHEMA: dict[str, Any] = {
     "oneOf": [
         {"enum": _TRIGGERS},
@@ -107,9 +111,9 @@ class MessageSection(Section):
 class RuleSection(Section):
     """One rule: what happened, to whom it is told, and how."""
 
-    id: Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_.-]{0,63}$", examples=["payment-approved"])]
+    id: Annotated[str, Field(pattern=ID, examples=["payment-approved"])]
     """Its name in logs and commands: small letters, digits, `.`, `_` and `-`, the same for ever."""
-    form: Annotated[str, Field(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,79}$", examples=["AP_PAYBILL"])]
+    form: Annotated[str, Field(pattern=FORM, examples=["AP_PAYBILL"])]
     """The id of the Kingdee form."""
     on: Annotated[tuple[Trigger, ...], Field(min_length=1), BeforeValidator(_listed), WithJsonSchema(TRIGGERS_SCHEMA)]
     """What must have happened: one trigger, or a list of which any will do."""
@@ -125,3 +129,5 @@ class RuleSection(Section):
     """A rule in shadow is evaluated and logged, never sent."""
     storm: Annotated[StormLimit, Field(examples=[1000, "off"])] = STORM
     """More messages than this after one look are summed up in one, which says how to see and send them; or off."""
+    actions: Annotated[tuple[str, ...], Field(examples=[["confirm-payment"]])] = ()
+    """The ids of the actions that its message offers."""

@@ -1,4 +1,4 @@
-"""What an expression can see of an event: `doc old event rule now`."""
+"""What an expression can see of an event: `doc old event rule now`, and `task` where one waits."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kdsync.model import Event
-from kdsync.rules.values import MISSING, Record
+from kdsync.model import Event, Task
+from kdsync.rules.values import MISSING, Record, value_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,20 +35,40 @@ class RuleView:
     priority: str
 
 
+@dataclass(frozen=True, slots=True)
+class TaskView:
+    """`task` in expressions; `since` in the server's zone, missing where Kingdee does not tell."""
+
+    node: str
+    receiver_name: str
+    since: Any
+    number: str
+    form: str
+
+
 def scope(rule: RuleView, event: Event, *, now: datetime, zone: ZoneInfo, form_title: str = "") -> dict[str, Any]:
-    """The names of an expression. `doc` is the last state of a deleted document, `old` missing for a new one."""
+    """The names of an expression.
+
+    `doc` is the last state of a deleted document, `old` missing for a new one, `task` for what is no task.
+    """
     return {
         "doc": Record.of(event.document, zone),
         "old": Record.of(event.old, zone) if event.old else MISSING,
         "event": _event(event, zone, form_title),
         "rule": rule,
         "now": now.astimezone(zone),
+        "task": _task(event.task, event.form, zone) if event.task else MISSING,
     }
 
 
 def before(names: Mapping[str, Any]) -> dict[str, Any]:
     """The same names as they stood before the event."""
     return {**names, "doc": names["old"], "old": MISSING}
+
+
+def _task(task: Task, form: str, zone: ZoneInfo) -> TaskView:
+    since = value_of(task.since, zone)
+    return TaskView(task.node, task.receiver_name, since if isinstance(since, datetime) else MISSING, task.number, form)
 
 
 def _event(event: Event, zone: ZoneInfo, form_title: str) -> EventView:

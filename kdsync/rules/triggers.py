@@ -14,7 +14,7 @@ from kdsync.rules.values import ENTRIES
 
 NAMES = tuple(kind.value for kind in Transition if kind is not Transition.CHANGED)
 WITH_VALUE = ("changed", "becomes")
-LATER = ("assigned", "stuck", "due", "calendar")  # of the contract, not of this version
+LATER = ("stuck", "due", "calendar")  # of the contract, not of this version
 _FIELD = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 
 

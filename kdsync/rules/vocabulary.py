@@ -5,10 +5,11 @@ from __future__ import annotations
 from jinja2 import nodes
 
 NAMES = frozenset({"doc", "old", "event", "rule", "now"})
-LATER = frozenset({"task"})  # names of the contract that this version does not have yet
+OF_TASKS = "task"  # a name only where a task can be what happened
 
 EVENT = frozenset({"id", "kind", "form", "form_title", "number", "version", "changed", "noticed_at"})
 RULE = frozenset({"id", "form", "priority"})
+TASK = frozenset({"node", "receiver_name", "since", "number", "form"})
 LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})
 
 FUNCTIONS = frozenset({"range"})

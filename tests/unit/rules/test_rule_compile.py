@@ -55,7 +55,7 @@ def test_the_needs_of_a_rule_come_from_all_its_parts() -> None:
 
 def test_all_mistakes_of_a_rule_are_told_at_once_each_with_its_path() -> None:
     found = mistakes(
-        on=["aproved", {"becomes": "doc.F >"}, "assigned"],
+        on=["aproved", {"becomes": "doc.F >"}, "stuck"],
         when="dok.F",
         message={
             "title": " ",
@@ -67,7 +67,7 @@ def test_all_mistakes_of_a_rule_are_told_at_once_each_with_its_path() -> None:
     assert found == [
         (("on", 0), "'aproved' is not a trigger"),
         (("on", 1, "becomes"), "something is missing at the end"),
-        (("on", 2), "'assigned' is not supported by this version"),
+        (("on", 2), "'stuck' is not supported by this version"),
         (("when",), "'dok' is not a name here"),
         (("message", "title"), "a message needs a title"),
         (("message", "body", "en"), "'monney' is not a filter"),
@@ -109,3 +109,46 @@ def test_a_ruleset_gathers_the_rules_of_a_form_whatever_its_case() -> None:
     assert ruleset.needs("SAL_SaleOrder") == Needs()
     assert ruleset.with_id("second") is second
     assert ruleset.with_id("other") is None
+
+
+def test_a_rule_about_tasks_may_use_the_task_everywhere() -> None:
+    rule = compiled(
+        on=["approved", "assigned"],
+        when="task.node == '审批' and now - task.since > now - now",
+        to=["assignee", "manager_of:assignee"],
+        message={
+            "title": "{{ task.number }} {{ task.node }}",
+            "body": {"zh": "{{ task.receiver_name }} {{ task.since | datetime }}", "en": "{{ task.form }}"},
+            "link": "https://erp/{{ task.number }}",
+            "fields": {"环节": "{{ task.node }}"},
+        },
+    )
+    assert rule.listens(Transition.ASSIGNED)
+    assert rule.needs == Needs()
+
+
+def test_a_part_that_a_task_does_not_have() -> None:
+    assert mistakes(on=["assigned"], when="task.reciever_name") == [
+        (("when",), "'reciever_name' is not a part of 'task'")
+    ]
+
+
+def test_the_task_belongs_to_rules_about_tasks() -> None:
+    told = "'task' is known only in a rule with the trigger 'assigned'"
+    found = mistakes(when="task.node", message={"title": "{{ task.node }}", "fields": {"环节": "{{ task.node }}"}})
+    assert found == [
+        (("when",), told),
+        (("message", "title"), told),
+        (("message", "fields", "环节"), told),
+    ]
+    assert mistakes(on=["assigned", {"becomes": "task.node"}]) == [(("on", 1, "becomes"), told)]
+
+
+def test_a_misspelt_trigger_is_not_told_again_by_the_task_it_would_give() -> None:
+    assert mistakes(on=["asigned"], when="task.node") == [(("on", 0), "'asigned' is not a trigger")]
+
+
+def test_a_name_of_ones_own_may_be_task_where_there_is_none() -> None:
+    assert compiled(message={"title": "{% set task = doc.FTask %}{{ task }}"}).needs.heads == {"FTask"}
+    told = mistakes(on=["assigned"], message={"title": "{% set task = 1 %}x"})
+    assert told == [(("message", "title"), "'task' already has a meaning")]

@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kdsync.model import Document, Event, Transition
+from kdsync.model import Document, Event, Task, Transition
 from kdsync.rules.compile import CompiledRule, compile_rule
 from kdsync.rules.evaluate import Broken, Match, NoMatch, Verdict, evaluate
 from kdsync.rules.schema import RuleSection
@@ -157,3 +157,27 @@ def test_evaluating_changes_nothing() -> None:
     before = replace(happened), dict(happened.document.values), list(happened.document.entries)
     asked(rule({"changed": "A"}, when="doc.entries | sort(attribute='FQty', reverse=true) | list and doc.A"), happened)
     assert (happened, happened.document.values, happened.document.entries) == before
+
+
+TASK = Task("7", "t1", "F", "B-1", "财务审批", "100002", "李四", "2026-11-23T09:00:00.12")
+
+
+def test_a_rule_sees_the_task_that_waits() -> None:
+    waits = replace(event(Transition.ASSIGNED, None, {"FAmount": 5}), task=TASK)
+    for holds in (
+        "task.node == '财务审批' and task.receiver_name == '李四' and task.number == 'B-1' and task.form == 'F'",
+        "now - task.since > event.noticed_at - now and (now - task.since).total_seconds() < 1801",
+        "task.since.hour == 9 and doc.FAmount == 5 and not old",
+    ):
+        assert asked(rule("assigned", when=holds), waits) == Match("assigned"), holds
+
+
+def test_a_time_that_cannot_be_read_is_missing() -> None:
+    waits = replace(event(Transition.ASSIGNED, None, {}), task=replace(TASK, since="yesterday"))
+    assert asked(rule("assigned", when="not task.since"), waits) == Match("assigned")
+
+
+def test_what_is_no_task_has_none() -> None:
+    assert asked(rule("assigned", "approved", when="not task.node"), event(Transition.APPROVED, {}, {})) == Match(
+        "approved"
+    )

@@ -159,7 +159,7 @@ def mistakes(source: str) -> list[str]:
             "doc.F == Approved",
             "'Approved' is not a name here (known are doc, old, event, rule and now; text stands in quotes)",
         ),
-        ("task.receiver", "'task' is not supported by this version"),
+        ("task.receiver", "'task' is known only in a rule with the trigger 'assigned'"),
         ("range", "'range' is a function: write range(…)"),
         ("doc.F | rond", "'rond' is not a filter (did you mean round?)"),
         ("doc.F | monney", "'monney' is not a filter (did you mean money?)"),

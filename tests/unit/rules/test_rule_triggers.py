@@ -58,7 +58,7 @@ def test_becomes_watches_what_it_looks_at() -> None:
             "'becomes' needs an expression (write it in quotes: {becomes: 'doc.FKEY > 100'})",
         ),
         ({"becomes": "doc.F >"}, ("on", 0, "becomes"), "something is missing at the end"),
-        ("assigned", ("on", 0), "'assigned' is not supported by this version"),
+        ("stuck", ("on", 0), "'stuck' is not supported by this version"),
         ({"stuck": "B", "for": "4h"}, ("on", 0), "'stuck' is not supported by this version"),
         ({"due": "FDate", "before": "3d", "at": "09:00"}, ("on", 0), "'due' is not supported by this version"),
         ({"calendar": "cn-tax", "before": "3d"}, ("on", 0), "'calendar' is not supported by this version"),
