@@ -13,7 +13,7 @@ from kdsync.cli.opened import SHORT, ago, clock_time, now_of, opened, print_json
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
-from kdsync.store import forms, holds, ledger, moments, notifications, outbox
+from kdsync.store import forms, holds, inbox, ledger, moments, notifications, outbox
 from kdsync.store.database import Database
 from kdsync.store.holds import Hold
 from kdsync.store.notifications import HELD, STORM
@@ -43,7 +43,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         held = holds.every(tx)
         raised = ledger.facts_like(tx, RAISED)
         oldest = outbox.oldest_waiting(tx)
-        counts, told = outbox.counts(tx), notifications.counts(tx)
+        counts, told, said = outbox.counts(tx), notifications.counts(tx), inbox.counts(tx)
         used = ledger.metered_calls(tx, month)
         together = storm.listed(tx, now, limit=10)
     watched = set(loaded.ruleset.forms)
@@ -52,6 +52,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         "heartbeat": heartbeat,
         "forms": [_form(cursor, watched, now) for cursor in cursors],
         "outbox": {**counts, "oldest_waiting": oldest},
+        "inbox": said,
         "notifications": told,
         "held": [line for line in together if line["state"] == HELD],
         "storms": [line for line in together if line["state"] == STORM],
@@ -101,6 +102,8 @@ def _print(found: dict[str, Any], now: datetime) -> None:
     print_table("\nForms", ("form", "state", "last look", "condition"), rows)
     states = [(state, count) for state, count in found["outbox"].items() if state != "oldest_waiting"]
     print_table("\nOutbox", ("state", "recipients"), states or [("empty", "")])
+    if found["inbox"]:
+        print_table("\nInbox", ("state", "answers"), list(found["inbox"].items()))
     quota = found["quota"]
     console.print(f"\nQuota {quota['month']}: {quota['used']} of {quota['limit']} DingTalk calls used")
     for one in found["held"]:

@@ -12,12 +12,14 @@ from rich.table import Table
 from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, clock_time, opened, print_json
 from kdsync.model import Layout, Row
-from kdsync.store import documents, forms, moments, notifications
+from kdsync.store import documents, forms, inbox, moments, notifications, writes
 from kdsync.store.database import Database
 from kdsync.store.documents import StoredEvent
 from kdsync.store.forms import FormCursor
+from kdsync.store.inbox import Received
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
+from kdsync.store.writes import Write
 from kdsync.sync.fingerprint import same
 
 Line = dict[str, Any]
@@ -57,6 +59,37 @@ def gather(database: Database, seal: Seal, account_set: str, number: str) -> Ite
             yield _matched(notification)
             yield from storm.tries(tx, seal, notification.id)
         yield from storm.behind(tx, seal, told)
+        for spelling in spellings:
+            yield from map(_answered, inbox.of_number(tx, seal, spelling))
+            yield from map(_written, writes.of_number(tx, spelling))
+
+
+def _answered(item: Received) -> Line:
+    return {
+        "at": moments.text(item.received_at),
+        "what": "answered",
+        "inbox_id": item.id,
+        "from": item.sender,
+        "said": str(item.content.get("text") or ""),
+        "action": item.action,
+        "state": item.state,
+        "reason": item.reason,
+        "finished_at": item.finished_at,
+    }
+
+
+def _written(write: Write) -> Line:
+    return {
+        "at": moments.text(write.at),
+        "what": "written",
+        "inbox_id": write.inbox_id,
+        "form": write.form,
+        "doc_id": write.doc_id,
+        "operation": write.operation,
+        "for": write.user,
+        "outcome": write.outcome,
+        "detail": write.detail,
+    }
 
 
 def _known(cursor: FormCursor, doc_id: str, *, is_open: bool, is_gone: bool, version: int) -> Line:
@@ -126,6 +159,12 @@ def _words(line: Line) -> str:
         return f"storm {line['storm'][:SHORT]} of {line['messages']} messages, rule {line['rule']}: {line['title']}"
     if what == "member":
         return f"{line['number']} {line['kind']} for {', '.join(line['to'])} ({line['state']})"
+    if what == "answered":
+        told = f"by {line['from'] or 'somebody from outside'}: {line['said']} ({line['state']})"
+        return f"{told}\n{line['reason']}" if line["reason"] else told
+    if what == "written":
+        told = f"{line['operation']} for {line['for']}: {line['outcome']}"
+        return f"{told}\n{line['detail']}" if line["detail"] else told
     if "letter" in line:
         return f"{line['letter'][:SHORT]} to {line['to']} {line['detail']}".rstrip()
     return f"{line['form']} {line['doc_id']}, version {line['version']}"

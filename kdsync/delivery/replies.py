@@ -99,6 +99,22 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "The amount is over {most}, which one person cannot confirm here. Nothing was changed; do it in Kingdee.",
         "Số tiền vượt {most}, một người không thể xác nhận ở đây. Không có gì bị thay đổi; hãy xử lý trong Kingdee.",
     ),
+    "reply_second_title": (
+        "{number}：还需要第二个人确认",
+        "{number}: a second person has to confirm",
+        "{number}: cần người thứ hai xác nhận",
+    ),
+    "reply_second_body": (
+        "金额超过 {most}。请另一位有权限的人（{allow}）在一天内发送同样的话。在此之前不会做任何修改。",
+        (
+            "The amount is over {most}. Somebody else with the right ({allow}) has to say the same within a day. "
+            "Until then nothing is changed."
+        ),
+        (
+            "Số tiền vượt {most}. Một người khác có quyền ({allow}) cần gửi cùng nội dung trong một ngày. "
+            "Trước đó không có gì bị thay đổi."
+        ),
+    ),
     "reply_workflow_title": (
         "{number}：工作流正在审批",
         "{number}: a workflow is under way",

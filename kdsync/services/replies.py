@@ -40,6 +40,7 @@ class Ending:
     titles: Mapping[str, str]
     status: str = ""
     alarm: str = ""
+    item: Received | None = None  # what is known by now of the answer that ends
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +73,8 @@ class Replies:
     def end_within(self, tx: Connection, item: Received, ending: Ending) -> None:
         """The same in the caller's transaction."""
         now = self.clock.now()
-        inbox.finish(tx, item.id, ending.state, ending.reason, now)
-        if item.sender:
+        inbox.finish(tx, item, ending.state, ending.reason, now)
+        if item.sender and ending.state != inbox.IGNORED:
             notifications.add(tx, self.seal, [self._reply(item, ending)])
         if ending.alarm:
             self.notices.raise_within(
@@ -108,7 +109,7 @@ class Replies:
 def _content(item: Received, ending: Ending, locale: str) -> Content:
     said = {
         "number": item.number,
-        "action": ending.titles.get(locale) or ending.titles.get("zh") or item.action,
+        "action": ending.titles.get(locale) or ending.titles.get("zh") or item.action or "?",
         "status": _status(ending.status, locale),
         **ending.params,
     }

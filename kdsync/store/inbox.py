@@ -20,6 +20,7 @@ from kdsync.store.schema import inbox
 from kdsync.store.sealing import Seal
 
 WAITING, DONE, REFUSED, FAILED, IGNORED = "waiting", "done", "refused", "failed", "ignored"
+HALF = "half"  # over a limit: it counts when a second person asks for the same
 MESSAGE, CLICK = "message", "click"
 
 
@@ -67,10 +68,18 @@ def next_due(tx: Connection) -> str | None:
     return tx.execute(select(func.min(inbox.c.next_attempt_at)).where(inbox.c.state == WAITING)).scalar()
 
 
-def understood(tx: Connection, ident: str, *, action: str, form: str, doc_id: str, number: str) -> None:
-    """Note what it means: from then on it is about this document, whatever the rules say later."""
-    values = {"action": action, "form": form, "doc_id": doc_id, "number": number}
-    tx.execute(update(inbox).where(inbox.c.id == ident).values(**values))
+def understood(tx: Connection, seal: Seal, item: Received) -> None:
+    """Note what it means and that it may be done: from then on it is carried out, whatever becomes of the document."""
+    values = {name: getattr(item, name) for name in ("action", "form", "doc_id", "number")}
+    tx.execute(update(inbox).where(inbox.c.id == item.id).values(**values, content=seal.close(dict(item.content))))
+
+
+def first_half(tx: Connection, item: Received, since: datetime) -> str:
+    """Who else asked for the same since then and was told that it takes two; '' if nobody did."""
+    same = (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
+    half = (inbox.c.state == HALF, inbox.c.sender != item.sender, inbox.c.finished_at >= moments.text(since))
+    query = select(inbox.c.sender).where(*same, *half).order_by(inbox.c.finished_at.desc()).limit(1)
+    return str(tx.execute(query).scalar() or "")
 
 
 def advance(tx: Connection, ident: str, step: int) -> None:
@@ -84,10 +93,11 @@ def again(tx: Connection, ident: str, at: datetime, reason: str) -> None:
     tx.execute(update(inbox).where(inbox.c.id == ident).values(**values))
 
 
-def finish(tx: Connection, ident: str, state: str, reason: str, now: datetime) -> None:
-    """It is over."""
-    values = {"state": state, "reason": reason, "finished_at": moments.text(now)}
-    tx.execute(update(inbox).where(inbox.c.id == ident).values(**values))
+def finish(tx: Connection, item: Received, state: str, reason: str, now: datetime) -> None:
+    """It is over; what it was about is kept also where it was refused."""
+    values = {name: getattr(item, name) for name in ("action", "form", "doc_id", "number")}
+    values |= {"state": state, "reason": reason, "finished_at": moments.text(now)}
+    tx.execute(update(inbox).where(inbox.c.id == item.id).values(**values))
 
 
 def find(tx: Connection, seal: Seal, ident: str) -> Received | None:

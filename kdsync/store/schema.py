@@ -232,6 +232,7 @@ writes = Table(
     Column("doc_id", Text, nullable=False),
     Column("number", Text, nullable=False),
     Column("operation", Text, nullable=False),
+    Column("target", Text, nullable=False),  # item id of the task that is answered; empty for other operations
     Column("user", Text, nullable=False),  # userid of who asked for it
     Column("at", Text, nullable=False),
     Column("outcome", Text, nullable=False),  # intended, sent, verified, refused, unknown

@@ -10,9 +10,11 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from kdsync.store import moments
 from kdsync.store.schema import writes
 
-INTENDED, VERIFIED, REFUSED, UNSENT, UNKNOWN = "intended", "verified", "refused", "unsent", "unknown"
-MAYBE = (INTENDED, UNKNOWN)
-"""It may have happened: a write that was noted and never heard of again is one that a crash cut off."""
+INTENDED, ACCEPTED, VERIFIED, REFUSED, UNSENT, UNKNOWN = (
+    *("intended", "accepted", "verified", "refused", "unsent", "unknown"),
+)
+MAYBE = (INTENDED, ACCEPTED, UNKNOWN)
+"""It happened, or may have: a write that was noted and never heard of again is one that a crash cut off."""
 LONGEST_DETAIL = 500
 
 
@@ -28,6 +30,7 @@ class Write:
     operation: str
     user: str
     at: datetime
+    target: str = ""  # item id of the task that is answered
     outcome: str = INTENDED
     detail: str = ""
 
@@ -67,4 +70,4 @@ def _write(row: RowMapping) -> Write:
     return Write(**{name: row[name] for name in _PLAIN}, at=moments.parse(row["at"]))
 
 
-_PLAIN = ("inbox_id", "step", "form", "doc_id", "number", "operation", "user", "outcome", "detail")
+_PLAIN = ("inbox_id", "step", "form", "doc_id", "number", "operation", "target", "user", "outcome", "detail")

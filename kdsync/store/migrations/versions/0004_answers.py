@@ -43,7 +43,8 @@ def upgrade() -> None:
         sa.Column("id", sa.Integer, primary_key=True),
         sa.Column("inbox_id", sa.Text, nullable=False),
         sa.Column("step", sa.Integer, nullable=False),
-        *(sa.Column(name, sa.Text, nullable=False) for name in ("form", "doc_id", "number", "operation", "user")),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("form", "doc_id", "number", "operation")),
+        *(sa.Column(name, sa.Text, nullable=False) for name in ("target", "user")),
         *(sa.Column(name, sa.Text, nullable=False) for name in ("at", "outcome", "detail")),
     )
     op.create_index("ix_writes_inbox_id", "writes", ["inbox_id"])
