@@ -159,12 +159,16 @@ def _words(line: Line) -> str:
         return f"storm {line['storm'][:SHORT]} of {line['messages']} messages, rule {line['rule']}: {line['title']}"
     if what == "member":
         return f"{line['number']} {line['kind']} for {', '.join(line['to'])} ({line['state']})"
-    if what == "answered":
-        told = f"by {line['from'] or 'somebody from outside'}: {line['said']} ({line['state']})"
-        return f"{told}\n{line['reason']}" if line["reason"] else told
-    if what == "written":
-        told = f"{line['operation']} for {line['for']}: {line['outcome']}"
-        return f"{told}\n{line['detail']}" if line["detail"] else told
+    if what in ("answered", "written"):
+        return _way_back(line)
     if "letter" in line:
         return f"{line['letter'][:SHORT]} to {line['to']} {line['detail']}".rstrip()
     return f"{line['form']} {line['doc_id']}, version {line['version']}"
+
+
+def _way_back(line: Line) -> str:
+    if line["what"] == "answered":
+        told = f"by {line['from'] or 'somebody from outside'}: {line['said']} ({line['state']})"
+        return f"{told}\n{line['reason']}" if line["reason"] else told
+    told = f"{line['operation']} for {line['for']}: {line['outcome']}"
+    return f"{told}\n{line['detail']}" if line["detail"] else told
