@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,29 +146,47 @@ def _print(lines: list[Line]) -> None:
 
 
 def _words(line: Line) -> str:
-    what = line["what"]
-    if what == "noticed":
-        changes = [f"{key}: {old} → {new}" for key, (old, new) in line["changes"].items()]
-        return "\n".join(
-            [f"{line['form']} {line['doc_id']} {' '.join(line['kinds'])} (by {line['found_by']})", *changes]
-        )
-    if what == "matched":
-        told = f"rule {line['rule']}, {line['form']} {line['doc_id']}: {line['title']}"
-        return f"{told}\n{line['reason']}" if line["reason"] else told
-    if what == "summed up":
-        return f"storm {line['storm'][:SHORT]} of {line['messages']} messages, rule {line['rule']}: {line['title']}"
-    if what == "member":
-        return f"{line['number']} {line['kind']} for {', '.join(line['to'])} ({line['state']})"
-    if what in ("answered", "written"):
-        return _way_back(line)
+    if line["what"] in _TOLD:
+        return _TOLD[line["what"]](line)
     if "letter" in line:
         return f"{line['letter'][:SHORT]} to {line['to']} {line['detail']}".rstrip()
     return f"{line['form']} {line['doc_id']}, version {line['version']}"
 
 
-def _way_back(line: Line) -> str:
-    if line["what"] == "answered":
-        told = f"by {line['from'] or 'somebody from outside'}: {line['said']} ({line['state']})"
-        return f"{told}\n{line['reason']}" if line["reason"] else told
+def _of_change(line: Line) -> str:
+    changes = [f"{key}: {old} → {new}" for key, (old, new) in line["changes"].items()]
+    head = f"{line['form']} {line['doc_id']} {' '.join(line['kinds'])} (by {line['found_by']})"
+    return "\n".join([head, *changes])
+
+
+def _of_rule(line: Line) -> str:
+    told = f"rule {line['rule']}, {line['form']} {line['doc_id']}: {line['title']}"
+    return f"{told}\n{line['reason']}" if line["reason"] else told
+
+
+def _of_storm(line: Line) -> str:
+    return f"storm {line['storm'][:SHORT]} of {line['messages']} messages, rule {line['rule']}: {line['title']}"
+
+
+def _of_member(line: Line) -> str:
+    return f"{line['number']} {line['kind']} for {', '.join(line['to'])} ({line['state']})"
+
+
+def _of_answer(line: Line) -> str:
+    told = f"by {line['from'] or 'somebody from outside'}: {line['said']} ({line['state']})"
+    return f"{told}\n{line['reason']}" if line["reason"] else told
+
+
+def _of_write(line: Line) -> str:
     told = f"{line['operation']} for {line['for']}: {line['outcome']}"
     return f"{told}\n{line['detail']}" if line["detail"] else told
+
+
+_TOLD: dict[str, Callable[[Line], str]] = {
+    "noticed": _of_change,
+    "matched": _of_rule,
+    "summed up": _of_storm,
+    "member": _of_member,
+    "answered": _of_answer,
+    "written": _of_write,
+}
