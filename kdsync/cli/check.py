@@ -72,6 +72,7 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
         "store": main.store.url.removeprefix("sqlite:///"),
         "rules": {mode: sum(rule.mode == mode for rule in rules) for mode in ("live", "shadow")},
         "forms": dict(sorted(Counter(rule.form for rule in rules).items())),
+        "actions": {action.id: action.form for action in loaded.actions},
         "unknown_forms": _unknown_forms(loaded, known_forms),
         "recipients": dict(sorted(Counter(one.kind for rule in rules for one in rule.to).items())),
         "roles": {role: [str(one) for one in who] for role, who in sorted(loaded.settings.directory.roles.items())},
@@ -83,7 +84,7 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
 def _unknown_forms(loaded: Loaded, known: Sequence[str]) -> dict[str, str]:
     """Forms that kdsync does not know by heart, and what may have been meant; a form of one's own is no mistake."""
     own = {form.lower() for form in known}
-    forms = {*loaded.ruleset.forms, *loaded.settings.main.forms}
+    forms = {*loaded.ruleset.forms, *loaded.settings.main.forms, *(action.form for action in loaded.actions)}
     return {form: did_you_mean(form, known) for form in sorted(forms) if known and form.lower() not in own}
 
 
@@ -147,6 +148,7 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Store", summary["store"]
     yield "Files", ", ".join(summary["files"])
     yield "Rules", f"{rules['live']} live, {rules['shadow']} in shadow"
+    yield "Actions", ", ".join(f"{action} ({form})" for action, form in summary["actions"].items()) or "none"
     yield "Forms", _counted(summary["forms"])
     for form, hint in summary["unknown_forms"].items():
         yield "", f"{form} is no form that kdsync knows by heart{f'; {hint}' if hint else ''}"

@@ -13,7 +13,7 @@ from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.schema import Section
 from kdsync.settings.places import Where, YamlFile
 
-NOT_YET = frozenset({"actions", "escalate", "intake", "tests"})  # sections of later versions
+NOT_YET = frozenset({"escalate", "intake", "tests"})  # sections of later versions
 
 MARKS = frozenset({"[text]", "[by key]", "[key]"})
 """Steps that pydantic adds to a location and no file has."""
@@ -29,11 +29,15 @@ EXPECTED = {
     "tuple_type": "a list is expected",
     "too_short": "at least one is needed",
     "string_too_short": "is empty",
+    "string_too_long": "is too long",
     "string_pattern_mismatch": "does not look right",
 }
 PATTERNS = {
-    "id": "a rule's id is made of small letters, digits, '.', '_' and '-', at most 64",
+    "id": "an id is made of small letters, digits, '.', '_' and '-', at most 64",
     "form": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
+    "field": "the key of a field is made of letters, digits and '_', such as FREALPAYAMOUNTFOR",
+    "operation": "the number of an operation is made of letters, digits and '_', such as BillClose",
+    "to": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
     "forms": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
 }
 

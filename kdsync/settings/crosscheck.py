@@ -32,14 +32,19 @@ class Names:
 
 def crosscheck(sources: Sources) -> Iterator[Problem]:
     """Every mistake between the parts of one configuration."""
-    names = Names(_role_names(sources), _keys(sources.main, ("dingtalk", "groups")))
+    names = names_of(sources)
     yield from _login(sources.main)
     yield from _fallback(sources.main, names)
     if sources.directory:
         yield from _roles(sources.directory, names)
     for file in sources.rules:
         yield from _rules(file, names)
-    yield from _repeated_ids(sources.rules)
+    yield from repeated_ids(sources.rules, "rule")
+
+
+def names_of(sources: Sources) -> Names:
+    """What recipients may refer to in this configuration."""
+    return Names(_role_names(sources), _keys(sources.main, ("dingtalk", "groups")))
 
 
 def _login(main: YamlFile) -> Iterator[Problem]:
@@ -53,22 +58,22 @@ def _login(main: YamlFile) -> Iterator[Problem]:
 
 
 def _fallback(main: YamlFile, names: Names) -> Iterator[Problem]:
-    for where, recipient in _recipients(main, ("fallback",)):
+    for where, recipient in recipients(main, ("fallback",)):
         innermost = recipient
         while innermost.kind == "manager_of":
             innermost = innermost.inner
         if innermost.kind in OF_A_DOCUMENT:
             message = f"{recipient} depends on a document"
             yield main.at(where, message, "the fallback must always be there: a user, role, dept or group")
-        yield from _unknown_names(main, where, recipient, names)
+        yield from _wrong(main, where, recipient, names)
 
 
 def _roles(directory: YamlFile, names: Names) -> Iterator[Problem]:
     within: dict[str, list[str]] = {}
     for role in names.roles or ():
-        for where, recipient in _recipients(directory, ("roles", role)):
+        for where, recipient in recipients(directory, ("roles", role)):
             within.setdefault(role, []).extend([recipient.value] if recipient.kind == "role" else [])
-            yield from _unknown_names(directory, where, recipient, names)
+            yield from _wrong(directory, where, recipient, names)
     for role in sorted(within):
         if _reaches(role, role, within):
             yield directory.at_key(("roles", role), "holds itself")
@@ -84,58 +89,70 @@ def _reaches(role: str, target: str, within: Mapping[str, list[str]]) -> bool:
 
 
 def _rules(file: YamlFile, names: Names) -> Iterator[Problem]:
-    for index, rule in enumerate(_entries(file.value(("rules",)))):
+    for index, rule in enumerate(entries(file.value(("rules",)))):
         at: Where = ("rules", index)
         if not isinstance(rule, Mapping):
             continue
         if "when" in rule and rule["when"] is None and not file.unreadable((*at, "when")):
             yield file.at((*at, "when"), "is empty", "remove the line to tell it always")
-        for where, recipient in _recipients(file, (*at, "to")):
-            yield from _unknown_names(file, where, recipient, names)
+        for where, recipient in recipients(file, (*at, "to")):
+            yield from _wrong(file, where, recipient, names)
 
 
-def _recipients(file: YamlFile, where: Where) -> Iterator[tuple[Where, Recipient]]:
+def recipients(file: YamlFile, where: Where) -> Iterator[tuple[Where, Recipient]]:
     """The recipients in a list, without those that cannot be read."""
-    for index, text in enumerate(_entries(file.value(where))):
+    for index, text in enumerate(entries(file.value(where))):
         try:
             yield (*where, index), parse_recipient(text if isinstance(text, str) else "")
         except ValueError:
             continue  # told by the schema
 
 
-def _unknown_names(file: YamlFile, where: Where, recipient: Recipient, names: Names) -> Iterator[Problem]:
+def _wrong(file: YamlFile, where: Where, recipient: Recipient, names: Names) -> Iterator[Problem]:
+    yield from unknown_names(file, where, recipient, names)
+    while recipient.kind == "manager_of":
+        recipient = recipient.inner
+
+
+def unknown_names(file: YamlFile, where: Where, recipient: Recipient, names: Names) -> Iterator[Problem]:
+    """The roles and groups that there are not, and the manager of a group."""
     known = {"role": names.roles, "group": names.groups}.get(recipient.kind)
     if known is not None and recipient.value not in known:
-        hint = _known_names(recipient.value, known, "the directory" if recipient.kind == "role" else "dingtalk.groups")
+        hint = known_names(recipient.value, known, "the directory" if recipient.kind == "role" else "dingtalk.groups")
         yield file.at(where, f"{recipient.value}: no such {recipient.kind}", hint)
-    if recipient.kind == "assignee":
-        yield file.at(where, "assignee is not supported by this version")
     if recipient.kind == "manager_of" and recipient.inner.kind == "group":
         yield file.at(where, f"{recipient}: a group has no manager")
     elif recipient.kind == "manager_of":
-        yield from _unknown_names(file, where, recipient.inner, names)
+        yield from unknown_names(file, where, recipient.inner, names)
 
 
-def _known_names(name: str, known: Iterable[str], place: str) -> str:
+def known_names(name: str, known: Iterable[str], holder: str) -> str:
+    """A hint for a name that is not among those that `holder` has."""
     listed = ", ".join(sorted(known))
-    return did_you_mean(name, known) or (f"{place} has {listed}" if listed else f"{place} has none")
+    return did_you_mean(name, known) or (f"{holder} has {listed}" if listed else f"{holder} has none")
 
 
-def _repeated_ids(files: Iterable[YamlFile]) -> Iterator[Problem]:
+def repeated_ids(files: Iterable[YamlFile], noun: str) -> Iterator[Problem]:
+    """Ids that two rules have, or two actions: `noun` says which."""
     first: dict[str, str] = {}
     for file in files:
-        for index, rule in enumerate(_entries(file.value(("rules",)))):
-            name = rule.get("id") if isinstance(rule, Mapping) else None
+        for index, one in enumerate(entries(file.value((f"{noun}s",)))):
+            name = one.get("id") if isinstance(one, Mapping) else None
             if not isinstance(name, str):
                 continue
-            where: Where = ("rules", index, "id")
-            line = file.values[file.nearest(where)][0]
+            where: Where = (f"{noun}s", index, "id")
             if name in first:
-                yield file.at(where, f"{name} is already the id of the rule at {first[name]}")
-            first.setdefault(name, f"{file.name}:{line}")
+                yield file.at(where, f"{name} is already the id of the {noun} at {first[name]}")
+            first.setdefault(name, place(file, where))
 
 
-def _entries(value: Any) -> list[Any]:
+def place(file: YamlFile, where: Where) -> str:
+    """`rules/a.yaml:3`"""
+    return f"{file.name}:{file.values[file.nearest(where)][0]}"
+
+
+def entries(value: Any) -> list[Any]:
+    """The value if it is a list; what else it may be is told by the schema."""
     return value if isinstance(value, list) else []
 
 

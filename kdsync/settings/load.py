@@ -4,18 +4,20 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from pydantic import ValidationError
 
 from kdsync.errors import ConfigurationError, Problem
-from kdsync.rules.compile import CompiledRule, compile_rule
+from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
+from kdsync.rules.compile import compile_rule
 from kdsync.rules.mistakes import RuleError
 from kdsync.rules.ruleset import Ruleset
 from kdsync.rules.schema import RuleSection, Section
+from kdsync.settings.actions import crosscheck_actions
 from kdsync.settings.complaints import complaints
 from kdsync.settings.crosscheck import crosscheck
 from kdsync.settings.places import Where, YamlFile
@@ -24,16 +26,34 @@ from kdsync.settings.secrets import SecretReader
 from kdsync.settings.sources import read_sources
 from kdsync.settings.values import listen_address
 
-STAND_INS: dict[str, Any] = {
-    "id": "unnamed",
-    "form": "UNKNOWN",
-    "on": "created",
-    "to": ["creator"],
-    "message": {"title": "-"},
-}
-"""What takes the place of a part that is wrong, so that the rest of the rule can be checked in the same go."""
-
 Model = TypeVar("Model", bound=Section)
+Spec = TypeVar("Spec", bound=Section)
+Compiled = TypeVar("Compiled")
+
+
+@dataclass(frozen=True, slots=True)
+class _Kind(Generic[Spec, Compiled]):
+    """What a file of rules has many of. `stand_ins` take the place of a part that is wrong, so that the rest of the
+    rule or action can be checked in the same go."""
+
+    section: str
+    spec: type[Spec]
+    compile: Callable[[Spec], Compiled]
+    stand_ins: Mapping[str, Any]
+
+
+RULES = _Kind(
+    "rules",
+    RuleSection,
+    compile_rule,
+    {"id": "unnamed", "form": "UNKNOWN", "on": "created", "to": ["creator"], "message": {"title": "-"}},
+)
+ACTIONS = _Kind(
+    "actions",
+    ActionSection,
+    compile_action,
+    {"id": "unnamed", "form": "UNKNOWN", "title": "-", "phrases": ["-"], "allow": ["creator"], "do": ["submit"]},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +64,7 @@ class Loaded:
     ruleset: Ruleset
     secrets: tuple[str, ...]  # every secret value, for the logs to leave out
     files: tuple[Path, ...]
+    actions: tuple[CompiledAction, ...] = ()
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -51,18 +72,22 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     base = path.absolute().parent
     sources = read_sources(path)
     secrets = SecretReader(base, environ)
-    problems = [*sources.problems, *crosscheck(sources)]
+    problems = [*sources.problems, *crosscheck(sources), *crosscheck_actions(sources)]
     context = {"base": base, "secrets": secrets}
     main = None if sources.main.unread else _validated(sources.main, MainFile, problems, context)
     directory = _validated(sources.directory, Directory, problems) if sources.directory else Directory()
-    compiled = [rule for file in sources.rules for rule in _rules(file, problems)]
+    for file in sources.rules:
+        _validated(file, RuleFile, problems)
+    compiled = [rule for file in sources.rules for rule in _usable(file, RULES, problems)]
+    actions = tuple(action for file in sources.rules for _, action in _usable(file, ACTIONS, problems))
     if problems or main is None or directory is None:
         by_name = {file.name: file for file in sources.rules}
-        told = (_with_rule(by_name.get(problem.file), problem) for problem in problems)
+        told = (_with_name(by_name.get(problem.file), problem) for problem in problems)
         raise ConfigurationError(list(dict.fromkeys(told)))
     specs = tuple(spec for spec, _ in compiled)
     settings = Settings(main=main, directory=directory, rules=specs, base=base, listen=listen_address(main.listen))
-    return Loaded(settings, Ruleset(tuple(rule for _, rule in compiled)), tuple(secrets.known), sources.files)
+    ruleset = Ruleset(tuple(rule for _, rule in compiled))
+    return Loaded(settings, ruleset, tuple(secrets.known), sources.files, actions)
 
 
 def _validated(file: YamlFile, model: type[Model], problems: list[Problem], context: Any = None) -> Model | None:
@@ -77,47 +102,48 @@ def _validated(file: YamlFile, model: type[Model], problems: list[Problem], cont
     return None
 
 
-def _rules(file: YamlFile, problems: list[Problem]) -> list[tuple[RuleSection, CompiledRule]]:
-    """The rules of one file that can be used."""
-    _validated(file, RuleFile, problems)
-    written = file.value(("rules",))
+def _usable(file: YamlFile, kind: _Kind[Spec, Compiled], problems: list[Problem]) -> list[tuple[Spec, Compiled]]:
+    """The rules of one file that can be used, or the actions."""
+    written = file.value((kind.section,))
     found = []
-    for index, rule in enumerate(written if isinstance(written, list) else ()):
-        spec, wrong = _usable(rule)
+    for index, one in enumerate(written if isinstance(written, list) else ()):
+        spec, wrong = _mended(one, kind)
         if spec is None:
             continue
         try:
-            found.append((spec, compile_rule(spec)))
+            found.append((spec, kind.compile(spec)))
         except RuleError as error:
-            problems += _mistakes(file, index, error, wrong)
+            problems += _mistakes(file, (kind.section, index), error, wrong)
     return found
 
 
-def _usable(rule: Any) -> tuple[RuleSection | None, set[str]]:
-    """The rule with stand-ins for what is wrong, and the keys that are."""
-    if not isinstance(rule, dict):
+def _mended(one: Any, kind: _Kind[Spec, Any]) -> tuple[Spec | None, set[str]]:
+    """The rule or action with stand-ins for what is wrong, and the keys that are."""
+    if not isinstance(one, dict):
         return None, set()
     try:
-        return RuleSection.model_validate_json(json.dumps(rule)), set()
+        return kind.spec.model_validate_json(json.dumps(one)), set()
     except ValidationError as error:
         wrong = {str(details["loc"][0]) for details in error.errors(include_url=False, include_context=False)}
-    mended = {key: value for key, value in rule.items() if key not in wrong}
-    mended |= {key: STAND_INS[key] for key in wrong if key in STAND_INS}
-    return RuleSection.model_validate_json(json.dumps(mended)), wrong
+    mended = {key: value for key, value in one.items() if key not in wrong}
+    mended |= {key: kind.stand_ins[key] for key in wrong if key in kind.stand_ins}
+    return kind.spec.model_validate_json(json.dumps(mended)), wrong
 
 
-def _mistakes(file: YamlFile, index: int, error: RuleError, wrong: set[str]) -> list[Problem]:
-    """The mistakes that compiling found in what the rule really holds."""
+def _mistakes(file: YamlFile, at: Where, error: RuleError, wrong: set[str]) -> list[Problem]:
+    """The mistakes that compiling found in what the rule or action really holds."""
     found = []
     for mistake in error.mistakes:
-        where: Where = ("rules", index, *mistake.path)
+        where: Where = (*at, *mistake.path)
         if mistake.path and mistake.path[0] not in wrong and not file.unreadable(where):
             found.append(file.at(where, mistake.message, mistake.hint))
     return found
 
 
-def _with_rule(file: YamlFile | None, problem: Problem) -> Problem:
-    """A problem in a rule says which rule it is; nobody searches for a position in a list."""
-    index = re.match(r"rules\[(\d+)\]", problem.key)
-    name = file.value(("rules", int(index[1]), "id")) if file and index else None
-    return replace(problem, message=f"rule {name}: {problem.message}") if isinstance(name, str) else problem
+def _with_name(file: YamlFile | None, problem: Problem) -> Problem:
+    """A problem in a rule or action says in which; nobody searches for a position in a list."""
+    index = re.match(r"(rule|action)s\[(\d+)\]", problem.key)
+    name = file.value((f"{index[1]}s", int(index[2]), "id")) if file and index else None
+    if not index or not isinstance(name, str):
+        return problem
+    return replace(problem, message=f"{index[1]} {name}: {problem.message}")

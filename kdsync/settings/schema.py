@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, PlainValidator, SecretStr, WithJsonSchema
 
+from kdsync.rules.actions import ActionSection
 from kdsync.rules.durations import Seconds, between
 from kdsync.rules.schema import RecipientText, RuleSection, Section
 from kdsync.settings.values import (
@@ -207,10 +208,12 @@ class Directory(Section):
 
 
 class RuleFile(Section):
-    """One file of rules."""
+    """One file of rules, and of the actions that they offer."""
 
     rules: tuple[RuleSection, ...] = ()
     """The rules."""
+    actions: tuple[ActionSection, ...] = ()
+    """What people may answer."""
 
 
 class Settings(Section):

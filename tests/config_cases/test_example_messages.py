@@ -13,7 +13,7 @@ from kdsync.delivery.render import render
 from kdsync.model import Content, Document, Event, Raw, Transition
 from kdsync.rules.compile import CompiledRule
 from kdsync.rules.ruleset import Ruleset
-from kdsync.settings.load import load
+from kdsync.settings.load import Loaded, load
 from kdsync.simulator.kingdee_catalogue import FORMS
 
 ROOT = Path(__file__).parents[2]
@@ -22,11 +22,16 @@ WORDS: dict[str, Raw] = {"FDocumentStatus": "C", "FWRITTENOFFSTATUS": "C"}
 
 
 @pytest.fixture(scope="module")
-def ruleset(tmp_path_factory: pytest.TempPathFactory) -> Ruleset:
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
     folder = tmp_path_factory.mktemp("credentials")
     for name in ("kingdee_app_secret", "dingtalk_client_secret", "finance_robot_token", "finance_robot_secret"):
         (folder / name).write_text("stand-in")
-    return load(ROOT / "config" / "kdsync.yaml", {"CREDENTIALS_DIRECTORY": str(folder)}).ruleset
+    return load(ROOT / "config" / "kdsync.yaml", {"CREDENTIALS_DIRECTORY": str(folder)})
+
+
+@pytest.fixture(scope="module")
+def ruleset(loaded: Loaded) -> Ruleset:
+    return loaded.ruleset
 
 
 def sample(key: str) -> Raw:
@@ -59,6 +64,12 @@ def test_every_field_is_one_that_the_form_has(ruleset: Ruleset) -> None:
         for key in sorted(ruleset.needs(form).heads | ruleset.needs(form).entries)
         if key not in FORMS[form].columns
     ]
+    assert unknown == []
+
+
+def test_every_field_of_an_action_is_one_that_the_form_has(loaded: Loaded) -> None:
+    assert loaded.actions
+    unknown = [f"{one.form}.{key}" for one in loaded.actions for key in one.heads if key not in FORMS[one.form].columns]
     assert unknown == []
 
 

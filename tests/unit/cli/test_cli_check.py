@@ -21,6 +21,8 @@ RULES = """
 rules:
   - {id: one, form: AP_PAYBILL, on: approved, to: [creator, role:cashier], message: {title: x}}
   - {id: two, form: AP_PAYBIL, on: approved, to: [group:finance], mode: shadow, message: {title: x}}
+actions:
+  - {id: confirm, form: AP_PAYBILL, title: x, phrases: [ok], allow: [role:cashier], do: [audit]}
 """
 
 
@@ -47,6 +49,7 @@ def test_a_sound_configuration_is_summed_up(config: Path, capsys: pytest.Capture
     assert said[0] == "The configuration is sound."
     assert "Kingdee http://127.0.0.1/K3Cloud/ as u (sign)" in said
     assert "Rules 1 live, 1 in shadow" in said
+    assert "Actions confirm (AP_PAYBILL)" in said
     assert "Forms AP_PAYBIL (1), AP_PAYBILL (1)" in said
     assert "Recipients creator (1), group (1), role (1)" in said
     assert "Roles cashier: user:user3" in said

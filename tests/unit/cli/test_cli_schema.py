@@ -42,6 +42,14 @@ def test_a_trigger_may_be_a_word_a_mapping_or_a_list() -> None:
     assert many["items"] == one
 
 
+def test_a_step_is_a_word_or_a_mapping_with_one_key() -> None:
+    sections = schema("rules")["$defs"]
+    word, mapping = sections["ActionSection"]["properties"]["do"]["items"]["oneOf"]
+    assert word["enum"] == ["submit", "audit", "approve", "reject"]
+    step = sections[mapping["$ref"].rpartition("/")[2]]
+    assert (list(step["properties"]), step["maxProperties"]) == (["save", "push", "operation"], 1)
+
+
 def test_the_command_prints_one_schema(capsys: pytest.CaptureFixture[str]) -> None:
     assert print_schema("directory") == 0
     assert "roles" in json.loads(capsys.readouterr().out)["properties"]
