@@ -31,7 +31,8 @@ class EdgeError(KdsyncError):
 
     `system` is "kingdee" or "dingtalk"; `code` is the other side's own code, or the name of what happened to the
     connection; `retry_after` is in seconds; `cure` tells an operator what to do. None of them holds a secret. Where
-    nothing reached the other side at all, `sent` is False.
+    nothing reached the other side at all, `sent` is False. `words` are the other side's own, clipped; "" where it said
+    nothing.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class EdgeError(KdsyncError):
         cure: str = "",
         retry_after: float | None = None,
         sent: bool = True,
+        words: str = "",
     ) -> None:
         super().__init__(f"{system}: {message} [{code}]")
         self.system = system
@@ -53,6 +55,7 @@ class EdgeError(KdsyncError):
         self.cure = cure
         self.retry_after = retry_after
         self.sent = sent
+        self.words = words
 
 
 class HeldBackError(EdgeError):

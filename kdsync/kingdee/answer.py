@@ -14,6 +14,7 @@ from typing import Any
 from kdsync import exact
 from kdsync.errors import EdgeError
 from kdsync.kingdee.errors import MOST_WORDS, Symptom, failure
+from kdsync.kingdee.results import refusals
 
 DEEPEST_ANSWER = 100
 DEEPEST = 3
@@ -77,7 +78,8 @@ def _of_status(value: Mapping[str, Any]) -> Symptom | None:
     if not _failed(status) or status.get("SuccessEntitys"):
         return None
     msgcode = status.get("MsgCode")
-    return Symptom(text=_words(status), msgcode="0" if msgcode in (None, "") else str(msgcode))
+    words = _words(status) or "; ".join(refusals(holder.get("OperationResults")))
+    return Symptom(text=words, msgcode="0" if msgcode in (None, "") else str(msgcode))
 
 
 def _failed(status: Mapping[str, Any]) -> bool:

@@ -42,6 +42,7 @@ def failure(symptom: Symptom, *, read: bool = True, retry_after: float | None = 
     if missing:
         unknown = UnknownFieldError(missing[1], f"the form does not have the field {missing[1]}")
         unknown.cure = "correct the key; kdsync check --live lists those that do not exist"
+        unknown.words = clipped(symptom.text)
         return unknown
     trap, value = _first(symptom)
     kind = trap.kind if read or trap.write is None else trap.write
@@ -52,6 +53,7 @@ def failure(symptom: Symptom, *, read: bool = True, retry_after: float | None = 
         _with_words(trap.message, symptom.text or symptom.detail),
         cure="kdsync reads the document before it writes again" if kind is FailureKind.UNKNOWN_OUTCOME else trap.cure,
         retry_after=(retry_after or RATE_PAUSE) if kind is FailureKind.RATE_LIMITED else retry_after,
+        words=clipped(symptom.text),
     )
 
 
@@ -69,6 +71,7 @@ def for_an_operator(error: EdgeError, what: str = "the session it just gave") ->
         f"Kingdee does not accept {what}: {error.message}",
         cure=error.cure,
         retry_after=error.retry_after,
+        words=error.words,
     )
 
 
@@ -94,7 +97,12 @@ def _named(on: str, value: str) -> str:
     return f"{on}-{value}" if on in ("http", "gateway") else value
 
 
-def _with_words(message: str, words: str) -> str:
+def clipped(words: str) -> str:
+    """Kingdee's words on one line, no more of them than anybody reads."""
     words = " ".join(words.split())
-    clipped = words if len(words) <= MOST_WORDS else words[:MOST_WORDS] + "…"
-    return f"{message}: {clipped}" if clipped else message
+    return words if len(words) <= MOST_WORDS else words[:MOST_WORDS] + "…"
+
+
+def _with_words(message: str, words: str) -> str:
+    quoted = clipped(words)
+    return f"{message}: {quoted}" if quoted else message
