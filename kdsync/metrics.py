@@ -24,6 +24,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "lag_seconds": ("Seconds since the last look at a form that ended well.", ("form",)),
     "outbox": ("Rows of the outbox.", ("state",)),
     "held_notifications": ("Messages that wait for an operator to release them.", ()),
+    "tasks_waiting": ("Workflow tasks that wait for somebody.", ("form",)),
     "clock_offset_seconds": ("The other side's clock less this machine's.", ("system",)),
     "clock_offset_error_seconds": ("Seconds that the offset may be wrong by.", ("system",)),
     "quota_calls": ("Metered DingTalk calls of this month.", ()),

@@ -146,6 +146,32 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "Changes of {form} are noticed again.",
         "Thay đổi của {form} lại được theo dõi.",
     ),
+    "tasks_unreadable_title": (
+        "无法读取待办任务",
+        "Who has to approve what cannot be read",
+        "Không đọc được công việc chờ duyệt",
+    ),
+    "tasks_unreadable_body": (
+        "目前无法得知谁有待审批的单据：{error}\n\n{cure}\n\n集成用户需要“流程管理”（流程实例、待办任务）的查看权限。",
+        (
+            "Nobody is told at present that a document waits for them: {error}\n\n{cure}\n\n"
+            "The integration user needs the right to view Kingdee's process management (running workflows and tasks)."
+        ),
+        (
+            "Hiện không thông báo được chứng từ đang chờ ai duyệt: {error}\n\n{cure}\n\n"
+            "Tài khoản tích hợp cần quyền xem quản lý quy trình (quy trình đang chạy và công việc) của Kingdee."
+        ),
+    ),
+    "tasks_readable_title": (
+        "待办任务已可读取",
+        "Who has to approve what can be read again",
+        "Đã đọc lại được công việc chờ duyệt",
+    ),
+    "tasks_readable_body": (
+        "待办任务的通知已恢复，期间出现的任务会补发。",
+        "People are told again what waits for them, also what came up meanwhile.",
+        "Đã thông báo lại công việc chờ duyệt, kể cả những việc phát sinh trong thời gian đó.",
+    ),
     "damaged_title": (
         "{form} 的本地记录已损坏",
         "What kdsync knew of some {form} was damaged",

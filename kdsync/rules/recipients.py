@@ -24,6 +24,14 @@ class Recipient:
         """The recipient whose manager is meant by `manager_of:X`."""
         return parse_recipient(self.value)
 
+    @property
+    def innermost(self) -> Recipient:
+        """Whom everything before is the manager of: X in `manager_of:manager_of:X`, or itself."""
+        found = self
+        while found.kind == "manager_of":
+            found = found.inner
+        return found
+
 
 def parse_recipient(text: str) -> Recipient:
     """Read one recipient; ValueError says what is wrong with it."""

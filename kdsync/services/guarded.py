@@ -6,11 +6,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from kdsync.model import Layout, Page
+from kdsync.model import Layout, Page, Task
 from kdsync.services.guard import Guard
-from kdsync.services.ports import Contacts, KingdeeIdentity, Known, Source, Staff, Sure
+from kdsync.services.ports import Contacts, KingdeeIdentity, Known, Source, Staff, Sure, Tasks
 
-PEOPLE = "people"  # who asks where it is not a form
+PEOPLE, TASKS = "people", "tasks"  # who asks where it is not a form
 
 
 class Kingdee(Source, Staff, Protocol):
@@ -61,6 +61,21 @@ class GuardedKingdee:
             for page in pages:
                 answered()
                 yield page
+
+
+@dataclass(frozen=True, slots=True)
+class GuardedTasks:
+    """`ports.Tasks`."""
+
+    tasks: Tasks
+    guard: Guard
+
+    def pending(self, forms: Sequence[str]) -> Sequence[Task]:
+        """Everything that waits."""
+        with self.guard.turn(TASKS) as answered:
+            found = self.tasks.pending(forms)
+            answered()
+            return found
 
 
 @dataclass(frozen=True, slots=True)

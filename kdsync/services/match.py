@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -26,13 +26,17 @@ USERS = "SEC_User"  # whom creator, modifier and approver of a document refer to
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """Evaluates the rules of one ruleset. `locales` are the languages that some recipient reads."""
+    """Evaluates the rules of one ruleset. `locales` are the languages that some recipient reads.
+
+    `waiting_for` tells for which Kingdee users the document of a form and number waits, as far as is known.
+    """
 
     account_set: str
     ruleset: Ruleset
     zone: ZoneInfo
     locales: tuple[str, ...]
     fallback: tuple[Recipient, ...]
+    waiting_for: Callable[[str, str], Sequence[str]] = lambda _form, _number: ()
 
     def notifications(self, watch: Watch, doc_id: str, change: Change, now: datetime) -> Iterator[Notification]:
         """What the rules tell about a change; in the order of its transitions, by their `created_at`."""
@@ -45,6 +49,12 @@ class Matcher:
                 if found:
                     yield replace(found, created_at=now + timedelta(microseconds=order), strange=change.strange)
                     order += 1
+
+    def about(self, watch: Watch, event: Event, now: datetime) -> list[Notification]:
+        """What the rules tell about an event that is no change of the document."""
+        asked = (self._surely(watch, rule, event, now) for rule in self.ruleset.listening(watch.form, event.kind))
+        told = (one for one in asked if one)
+        return [replace(one, created_at=now + timedelta(microseconds=place)) for place, one in enumerate(told)]
 
     def _event(self, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:
         """The event, its changed keys also as the rules spell them (keys are the same in any case)."""
@@ -78,8 +88,17 @@ class Matcher:
         except RenderError as error:
             log.error("rule.failed", error=str(error), **ids)
             return self._broken(rule, event, str(error), now)
-        wanted = tuple(_wanted(recipient, watch, event) for recipient in rule.to)
+        wanted = tuple(one for recipient in rule.to for one in self._wanted(recipient, watch, event))
         return _notification(rule, event, wanted, contents, now, state=SHADOW if rule.mode == "shadow" else GATHERED)
+
+    def _wanted(self, recipient: Recipient, watch: Watch, event: Event) -> Sequence[Wanted]:
+        """One for each person whose id the event or the document holds; of several assignees, one for each."""
+        if recipient.innermost.kind != "assignee":
+            return [_wanted(recipient, watch, event)]
+        receivers = [event.task.receiver] if event.task else self.waiting_for(event.form, event.number)
+        return [Wanted(str(recipient), receiver, USERS) for receiver in dict.fromkeys(receivers)] or [
+            Wanted(str(recipient))
+        ]
 
     def _contents(self, rule: CompiledRule, event: Event, watch: Watch, now: datetime) -> dict[str, Content]:
         title = watch.facts.title
@@ -105,8 +124,8 @@ class Matcher:
 
 def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:
     """One of the events that a change consists of."""
-    old = _document(watch, doc_id, change.old.layout, change.old.row) if change.old else None
-    new = _document(watch, doc_id, change.layout, change.row) if change.row is not None else None
+    old = document_of(watch, doc_id, change.old.layout, change.old.row) if change.old else None
+    new = document_of(watch, doc_id, change.layout, change.row) if change.row is not None else None
     number = (new or old).number if (new or old) else ""  # type: ignore[union-attr]  # one of them stands
     return Event(
         event_id=identity.event_id(account_set, watch.form, doc_id, change.version, kind),
@@ -128,7 +147,8 @@ def number_of(row: Row, layout: Layout, doc_id: str) -> str:
     return (str(row[place] or "").strip() or doc_id) if place is not None else doc_id
 
 
-def _document(watch: Watch, doc_id: str, layout: Layout, row: Row) -> Document:
+def document_of(watch: Watch, doc_id: str, layout: Layout, row: Row) -> Document:
+    """A row by key."""
     entries = [dict(zip(layout.entries, values, strict=True)) for values in row[-1]] if layout.entries else []
     number = number_of(row, layout, doc_id)
     return Document(watch.form, doc_id, number, dict(zip(layout.heads, row, strict=False)), entries)

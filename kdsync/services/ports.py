@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from kdsync.model import Content, Facts, Layout, Page, Priority, Row
+from kdsync.model import Content, Facts, Layout, Page, Priority, Row, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,13 @@ class Source(Protocol):
 
     def forget(self) -> None:
         """Drop what was learned of forms, so that it is asked anew."""
+
+
+class Tasks(Protocol):
+    """Kingdee's workflow, as far as looking goes. Raises EdgeError."""
+
+    def pending(self, forms: Sequence[str]) -> Sequence[Task]:
+        """Everything that waits for somebody on documents of these forms, one item for each receiver."""
 
 
 @dataclass(frozen=True, slots=True)

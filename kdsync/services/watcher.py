@@ -86,8 +86,13 @@ class Watcher:
     def reload(self, matcher: Matcher, section: FormSection) -> None:
         """Use other rules from the next look on."""
         with self._lock:
-            self.matcher, self.section, self._watch, self._without = matcher, section, None, frozenset()
+            self._watch, self._without, self.matcher, self.section = None, frozenset(), matcher, section
             self.condition.pause_until = 0.0
+
+    def in_use(self) -> tuple[Watch, Matcher] | None:
+        """The form's columns and the rules that can be asked; None while they are not known."""
+        watch, matcher = self._watch, self._usable()
+        return (watch, matcher) if watch is not None and watch is self._watch else None
 
     def _interval(self) -> Report:
         watch, cursor = self._prepared()
@@ -172,7 +177,8 @@ class Watcher:
         except StoreUnusableError:
             raise  # it says itself why, and it is no form's failure
         except Exception as error:
-            self._failed(EdgeError("kdsync", FailureKind.REFUSED, "broke", _mistake(error), cure=REPORT))
+            said = f"kdsync could not look at it ({type(error).__name__})"
+            self._failed(EdgeError("kdsync", FailureKind.REFUSED, "broke", said, cure=REPORT))
             raise
         else:
             self._succeeded(report)
@@ -249,9 +255,8 @@ class Watcher:
 
     def _field_is_missing(self, error: UnknownFieldError) -> None:
         """Go on without the field: rules that need it are reported and rest, the others are served."""
-        known = (
-            {key.casefold() for key in (*self._watch.layout.heads, *self._watch.layout.entries)} if self._watch else {}
-        )
+        layout = self._watch.layout if self._watch else None
+        known = {key.casefold() for key in (*layout.heads, *layout.entries)} if layout else {}
         if error.field.casefold() not in known or error.field in self._without:
             self._failed(error)
             return
@@ -292,7 +297,3 @@ class Watcher:
             with self.db.read() as tx:
                 self._kept = writes, forms.by_id(tx, watch.form_id)
         return self._kept[1]
-
-
-def _mistake(error: Exception) -> str:
-    return f"kdsync could not look at it ({type(error).__name__})"

@@ -1,0 +1,211 @@
+"""Workflow tasks as a source: who has what on the table, told to each receiver once, and taken note of when it is over.
+
+Kingdee dates no task change on the document, so all that waits is asked for at every look, in one query for all forms.
+A task and the notifications about it are stored in one transaction: whatever breaks, it is told once and never twice.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.delivery.storm import Verdict
+from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, HeldBackError
+from kdsync.model import Task, Transition
+from kdsync.rules.ruleset import Ruleset
+from kdsync.services.bills import Bills
+from kdsync.services.match import Matcher
+from kdsync.services.notices import Notices
+from kdsync.services.ports import Meter, Tasks
+from kdsync.services.settle import Settle
+from kdsync.services.watch import Watch
+from kdsync.services.watcher import LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT, Watcher
+from kdsync.store import notifications, tasks
+from kdsync.store.database import Database
+from kdsync.store.notifications import Notification
+from kdsync.store.sealing import Seal
+from kdsync.sync.gates import suspicious
+
+log = logs.get("tasks")
+ASSIGNED = Transition.ASSIGNED
+CAUSE = "tasks"  # of the notice that they cannot be read
+FEW = 20  # tasks of one look that are logged one by one
+
+
+@dataclass
+class TaskWatch:
+    """Looks at the tasks of all forms for which they matter, one look at a time.
+
+    `_failures` counts looks that failed in a row; `_doubted` are tasks that so many others vanished together with that
+    the next look has to say it again.
+    """
+
+    db: Database
+    seal: Seal
+    tasks: Tasks
+    bills: Bills
+    clock: Clock
+    meter: Meter
+    notices: Notices
+    settle: Settle
+    account_set: str
+    forms: Callable[[], Sequence[str]]  # no two of them the same in capitals
+    watchers: Callable[[], Mapping[str, Watcher]]
+    on_told: Callable[[], None]
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+    _failures: int = 0
+    _pause_until: float = 0.0
+    _has_worked: bool = False
+    _doubted: frozenset[str] = frozenset()
+
+    def look(self) -> None:
+        """Ask what waits, tell what is new, note what is over; nothing while another look is not done."""
+        if not self._lock.acquire(blocking=False):
+            return
+        try:
+            self._look(self.forms())
+        finally:
+            self._lock.release()
+
+    def is_ready(self) -> bool:
+        """Whether a task that comes from now on is noticed, or people were told why not."""
+        if self._failures >= PERSISTENT:
+            return True
+        with self.db.read() as tx:
+            return all(tasks.is_baselined(tx, self.account_set, form) for form in self.forms())
+
+    def _look(self, forms: Sequence[str]) -> None:
+        if not forms or self.clock.monotonic() < self._pause_until:
+            return
+        try:
+            pending = self.tasks.pending(forms)
+        except HeldBackError:
+            return  # Kingdee is down, and somebody else finds out when it is back
+        except EdgeError as error:
+            self._failed(error)
+            return
+        self._succeeded()
+        self._note_gone(forms, {item.item_id for item in pending})
+        by_form: dict[str, dict[str, Task]] = defaultdict(dict)
+        for item in pending:
+            by_form[item.form.upper()][item.item_id] = item
+        for form in forms:
+            self._surely(form, list(by_form[form.upper()].values()))
+        self._count(forms)
+
+    def _surely(self, form: str, items: list[Task]) -> None:
+        """Take the tasks of a form; where its documents cannot be read now, the next look finds the same tasks new."""
+        try:
+            self._take(form, items)
+        except EdgeError as error:
+            log.warning("tasks.postponed", form=form, error=str(error), kind=error.kind, cure=error.cure)
+
+    def _take(self, form: str, items: list[Task]) -> None:
+        with self.db.read() as tx:
+            is_first = not tasks.is_baselined(tx, self.account_set, form)
+            known = tasks.known(tx, [item.item_id for item in items])
+        if is_first:
+            with self.db.write() as tx:
+                tasks.baseline(tx, self.account_set, form, items, self.clock.now())
+            log.info("tasks.baselined", form=form, tasks=len(items))
+            return
+        new = [item for item in items if item.item_id not in known]
+        back = [item for item in items if known.get(item.item_id) == tasks.GONE]
+        watcher = self.watchers().get(form)
+        if not new or watcher is None or not watcher.matcher.ruleset.listening(form, ASSIGNED):
+            self._keep(form, [*new, *back])
+            return
+        in_use = watcher.in_use()
+        if in_use is not None:  # else the form is about to be looked at, and the tasks are new at the next look
+            self._tell(form, new, back, *in_use)
+
+    def _tell(self, form: str, new: list[Task], back: list[Task], watch: Watch, matcher: Matcher) -> None:
+        now = self.clock.now()
+        events = self.bills.assigned(self.account_set, watch, new, now)
+        told = [one for event in events for one in matcher.about(watch, event, now)]
+        if told:
+            self.settle.expect(form)
+        verdict = self._keep(form, [*new, *back], told, (watch, matcher))
+        if verdict:
+            self.settle.settled(form, verdict)
+            self.on_told()
+        _log("task.noticed", "tasks.noticed", form, new)
+
+    def _keep(
+        self,
+        form: str,
+        items: list[Task],
+        told: Sequence[Notification] = (),
+        by: tuple[Watch, Matcher] | None = None,
+    ) -> Verdict | None:
+        """Store tasks and what is told about them, all or nothing."""
+        if not items:
+            return None
+        with self.db.write() as tx:
+            tasks.put(tx, form, items, self.clock.now())
+            notifications.add(tx, self.seal, told)
+            return self.settle.within(tx, form, by[1], by[0].facts.title) if told and by else None
+
+    def _note_gone(self, forms: Sequence[str], pending: set[str]) -> None:
+        """Note what does not wait any more.
+
+        Without the right to see them tasks look like none, so where many vanish at once, the next look must agree.
+        """
+        with self.db.read() as tx:
+            waiting = {one.item_id: one for one in tasks.waiting(tx, forms)}
+        missing = waiting.keys() - pending
+        is_odd = bool(suspicious(len(waiting), len(missing)))
+        gone = missing & self._doubted if is_odd else missing
+        self._doubted = frozenset(missing - gone)
+        if self._doubted:
+            log.warning("tasks.vanished", tasks=len(missing), known=len(waiting))
+        if gone:
+            with self.db.write() as tx:
+                tasks.mark_gone(tx, gone, self.clock.now())
+            for form in forms:
+                _log("task.gone", "tasks.gone", form, [waiting[ident] for ident in sorted(gone)])
+
+    def _count(self, forms: Iterable[str]) -> None:
+        with self.db.read() as tx:
+            counts = tasks.counts(tx)
+        for form in forms:
+            self.meter.gauge("tasks_waiting", counts.get(form, 0), {"form": form})
+
+    def _failed(self, error: EdgeError) -> None:
+        self._failures += 1
+        for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
+        pause = min(2.0 ** (self._failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
+        self._pause_until = self.clock.monotonic() + max(pause, error.retry_after or 0.0)
+        log.warning("tasks.unreadable", error=str(error), kind=error.kind, cure=error.cure, pause=pause)
+        self.meter.count("look_failures", labels={"form": CAUSE, "kind": error.kind})
+        if for_operator and self._failures >= PERSISTENT and error.code != ANOTHER_ACCOUNT:  # which the forms tell
+            self.notices.raise_(CAUSE, "tasks_unreadable", error=error.message, cure=error.cure)
+
+    def _succeeded(self) -> None:
+        if self._failures or not self._has_worked:  # the notice may be of an earlier run
+            self.notices.clear(CAUSE, "tasks_readable")
+        self._failures, self._has_worked = 0, True
+        self.meter.count("looks", labels={"form": CAUSE, "look": "tasks"})
+
+
+def task_forms(ruleset: Ruleset, answered: Iterable[str]) -> tuple[str, ...]:
+    """The forms whose tasks matter: to a rule, or because somebody may answer them. As the rules spell them."""
+    spelled = {form.upper(): form for form in ruleset.forms}
+    of_rules = (
+        rule.form
+        for rule in ruleset.rules
+        if rule.listens(ASSIGNED) or any(recipient.innermost.kind == "assignee" for recipient in rule.to)
+    )
+    return tuple({form.upper(): spelled.get(form.upper(), form) for form in (*of_rules, *answered)}.values())
+
+
+def _log(one: str, several: str, form: str, items: Sequence[Task | tasks.Waiting]) -> None:
+    mine = [item for item in items if item.form.upper() == form.upper()]
+    for item in mine if len(mine) <= FEW else ():
+        log.info(one, form=form, bill_no=item.number, node=item.node, item_id=item.item_id)
+    if len(mine) > FEW:
+        log.info(several, form=form, tasks=len(mine))
