@@ -51,7 +51,11 @@ class Operations:
         return self._one("Audit", _of(form, doc_id), doc_id)
 
     def operate(self, form: str, name: str, doc_id: str) -> Outcome:
-        """Carry out the operation whose number is `name`, such as `Cancel` or `BillClose`."""
+        """Carry out the operation whose number is `name`, such as `Cancel` or `BillClose`.
+
+        Until the server's spelling of the service is known, what fails like a service that is not there is sent under
+        its other name, too.
+        """
         body = {**_of(form, doc_id), "opNumber": name}
         if self._spelling is not None:
             return self._one(self._spelling, body, doc_id)
@@ -83,8 +87,8 @@ class Operations:
     def push(self, form: str, doc_id: str, options: Mapping[str, Any]) -> tuple[Outcome, ...]:
         """Make the next bills of this one; the outcomes are of the new bills, and last what was refused.
 
-        `options` names a `rule`, or a `target` form for its default rule; keys of Kingdee's own (`TargetOrgId`) go
-        through as they are. A bill that is pushed twice has two successors.
+        `options` are the id of a `rule`, or else the form `to` which the default rule leads; keys of Kingdee's own
+        (`TargetOrgId`) go through as they are. A bill that is pushed twice has two successors.
         """
         body = {"formid": form, "data": {"Ids": doc_id, **_rule(options)}}
         return self._asked("Push", body, doc_id, lambda answer: targets_of(answer, doc_id))
@@ -124,12 +128,12 @@ def _of(form: str, doc_id: str) -> dict[str, Any]:
 
 
 def _rule(options: Mapping[str, Any]) -> dict[str, Any]:
-    ours = {key: value for key, value in options.items() if key not in ("rule", "target")}
+    wanted = {key: value for key, value in options.items() if key not in ("rule", "to")}
     if options.get("rule"):
-        return {**ours, "RuleId": str(options["rule"])}
-    if options.get("target"):
-        return {**ours, "IsEnableDefaultRule": "true", "TargetFormId": str(options["target"])}
-    return ours
+        wanted["RuleId"] = str(options["rule"])
+    else:
+        wanted["IsEnableDefaultRule"] = "true"
+    return {**wanted, "TargetFormId": str(options["to"])} if options.get("to") else wanted
 
 
 def _named(fields: Mapping[str, Any]) -> Iterator[str]:

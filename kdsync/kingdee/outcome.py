@@ -18,6 +18,7 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.answer import unexpected
 from kdsync.kingdee.errors import Symptom, answered, clipped, failure
 from kdsync.kingdee.results import parsed_results, refusals
+from kdsync.kingdee.rows import LONGEST_KEY
 
 UNDESCRIBED = "unmapped-msgcode-"
 """Begins the codes of refusals that came in a ResponseStatus and in words that the table does not know: those of a
@@ -132,4 +133,4 @@ def _list(value: Any) -> list[Any]:
 def _text(value: Any) -> str:
     """An id or a number as text; "" for everything that stands for nothing."""
     text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
-    return "" if text == "0" else text
+    return "" if text == "0" or len(text) > LONGEST_KEY else text

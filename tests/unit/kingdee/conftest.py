@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
+from random import Random
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.limits import LoginLedger
 from kdsync.kingdee.transport import Call
 from kdsync.settings.schema import KingdeeSection
+from kdsync.simulator.kingdee import SimulatedKingdee
 
 SETTINGS = {
     "url": "https://erp.example.com/K3Cloud/",
@@ -63,3 +65,17 @@ def make_client(
     yield make
     for client in made:
         client.close()
+
+
+@pytest.fixture
+def erp(clock: FakeClock) -> Iterator[SimulatedKingdee]:
+    with SimulatedKingdee(clock, random=Random(1)) as server:
+        yield server
+
+
+@pytest.fixture
+def at_erp(erp: SimulatedKingdee, make_client: Callable[..., KingdeeClient]) -> KingdeeClient:
+    """A client of the simulated Kingdee."""
+    ours = erp.credentials
+    login = {"acct_id": ours.acct_id, "username": ours.username, "app_id": ours.app_id, "app_secret": ours.app_secret}
+    return make_client(url=erp.url, timeout="1s", **login)
