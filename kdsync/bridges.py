@@ -21,7 +21,8 @@ from kdsync.kingdee.account import Account
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import Metadata
 from kdsync.kingdee.people import People
-from kdsync.model import Content, Layout, Page, Priority
+from kdsync.kingdee.workflow import Workflow
+from kdsync.model import Content, Layout, Page, Priority, Task
 from kdsync.services.ports import KingdeeIdentity, Known, Sure
 from kdsync.store import ledger
 from kdsync.store.database import Database
@@ -32,7 +33,7 @@ BOOK_FRESH = 12 * 3600.0  # seconds
 
 @dataclass
 class KingdeeSource:
-    """Looking at forms: `services.ports.Source` and `Staff`."""
+    """Looking at forms: `services.ports.Source`, `Staff` and `Tasks`."""
 
     client: KingdeeClient
     page_size: int = 2000
@@ -40,6 +41,7 @@ class KingdeeSource:
 
     def __post_init__(self) -> None:
         self._people = People(self.client)
+        self._workflow = Workflow(self.client)
 
     def facts(self, form: str, rows: Iterable[str]) -> Known:
         """The built-in table, refined by Kingdee's own metadata where it can be read."""
@@ -76,6 +78,10 @@ class KingdeeSource:
         """A user or employee."""
         found = self._people.person(key, lookup)
         return KingdeeIdentity(found.account, found.name, found.mobile, found.job_number) if found else None
+
+    def pending(self, forms: Sequence[str]) -> list[Task]:
+        """Everything that waits for somebody."""
+        return self._workflow.pending(forms)
 
     def some(self, layout: Layout) -> Iterator[Page]:
         """A page with the first few documents, if there are any."""

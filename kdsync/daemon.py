@@ -134,6 +134,7 @@ class Daemon:
             self._every(poll.sweep, watcher.sweep, f"open {form}", poll.sweep + start)
             self._every(poll.reconcile, watcher.reconcile, f"keys {form}", min(poll.reconcile, FIRST_RECONCILE) + start)
             self.wired.meter.count("missed_changes", 0, {"form": form})
+        self._every(poll.sweep, self.wired.tasks.look, "tasks", 0.0)
         self._every(1.0, self.wired.seek, "seek", 1.0)
         self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0)
         self._every(5.0, self.wired.timekeeper.report, "clocks", 1.0)
@@ -202,7 +203,9 @@ class Daemon:
     def _ready(self) -> dict[str, Any]:
         forms = {form: _state(watcher) for form, watcher in self.wired.watchers.items()}
         watched, trouble = all(state in ("watched", "given up") for state in forms.values()), self.wired.db.trouble
-        return {"ok": watched and not trouble, "forms": forms, "store": trouble or "ok", "down": self._down()}
+        tasks = not trouble and self.wired.tasks.is_ready()
+        said = {"tasks": "watched" if tasks else "first look", "store": trouble or "ok", "down": self._down()}
+        return {"ok": watched and tasks, "forms": forms, **said}
 
     def _down(self) -> dict[str, str]:
         """What does not work, and why: no reason to start anything anew."""

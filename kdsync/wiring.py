@@ -20,12 +20,14 @@ from kdsync.dingtalk.work import WorkNotices
 from kdsync.errors import StoreUnusableError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.metrics import Metrics
+from kdsync.rules.actions import BY_WORKFLOW
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services import guard
 from kdsync.services.address import Address
+from kdsync.services.bills import Bills
 from kdsync.services.dispatch import Dispatch
 from kdsync.services.guard import Guard
-from kdsync.services.guarded import GuardedContacts, GuardedKingdee
+from kdsync.services.guarded import GuardedContacts, GuardedKingdee, GuardedTasks
 from kdsync.services.ingest import Ingest
 from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
@@ -34,6 +36,7 @@ from kdsync.services.outages import Outages
 from kdsync.services.people import People
 from kdsync.services.receipts import Receipts
 from kdsync.services.settle import Settle
+from kdsync.services.tasks import TaskWatch, task_forms
 from kdsync.services.timekeeping import Timekeeper, first_time
 from kdsync.services.upkeep import Upkeep, month_of
 from kdsync.services.watcher import Watcher
@@ -68,6 +71,7 @@ class Wired:
     def __init__(self, loaded: Loaded, clock: Clock, random: Random) -> None:
         self.settings: Settings = loaded.settings
         self.ruleset: Ruleset = loaded.ruleset
+        self.actions = loaded.actions
         self.meter = Metrics()
         self.on_told: Callable[[], None] = lambda: None
         self._random = random
@@ -86,7 +90,7 @@ class Wired:
         for section in RESTART_FOR:
             if getattr(loaded.settings.main, section) != getattr(self.settings.main, section):
                 log.warning("reload.needs_restart", section=section)
-        self.settings, self.ruleset = loaded.settings, loaded.ruleset
+        self.settings, self.ruleset, self.actions = loaded.settings, loaded.ruleset, loaded.actions
         self.source.forget()
         self._watch_forms()
 
@@ -153,6 +157,7 @@ class Wired:
         self.dispatch = Dispatch(db, seal, self.courier, clock, self._random, self.meter, self.notices)
         self.receipts = Receipts(db, seal, self.contacts, clock, self.meter, self.notices)
         self.settle = Settle(db, seal, clock, self.meter, self.notices)
+        self.tasks = self._task_watch()
         self.looks = Looks(
             db=db,
             source=self.asked,
@@ -183,6 +188,21 @@ class Wired:
             clocks={"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock},
             ask=self.dingtalk.ask_time,
         )
+
+    def _task_watch(self) -> TaskWatch:
+        return TaskWatch(
+            tasks=GuardedTasks(self.source, self.guard),
+            bills=Bills(self.db, self.asked),
+            settle=self.settle,
+            account_set=self.settings.main.kingdee.acct_id,
+            forms=self._task_forms,
+            watchers=lambda: self.watchers,
+            on_told=lambda: self.on_told(),  # noqa: PLW0108  # the daemon replaces it later
+        )
+
+    def _task_forms(self) -> tuple[str, ...]:
+        answered = (one.form for one in self.actions if any(do.kind in BY_WORKFLOW for do in one.do))
+        return task_forms(self.ruleset, answered)
 
     def _build_guards(self) -> None:
         outages, random = Outages(self.notices), self._random
@@ -239,7 +259,14 @@ class Wired:
 
     def _matcher(self) -> Matcher:
         main = self.settings.main
-        return Matcher(main.kingdee.acct_id, self.ruleset, main.kingdee.timezone, self.locales(), main.fallback)
+        return Matcher(
+            main.kingdee.acct_id,
+            self.ruleset,
+            main.kingdee.timezone,
+            self.locales(),
+            main.fallback,
+            self.tasks.waiting_for,
+        )
 
     def _watcher(self, form: str, matcher: Matcher, section: FormSection) -> Watcher:
         return Watcher(

@@ -12,22 +12,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from kdsync import logs
-from kdsync.clock import Clock
 from kdsync.delivery.storm import Verdict
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, HeldBackError
 from kdsync.model import Task, Transition
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.bills import Bills
 from kdsync.services.match import Matcher
-from kdsync.services.notices import Notices
-from kdsync.services.ports import Meter, Tasks
+from kdsync.services.ports import Tasks
 from kdsync.services.settle import Settle
 from kdsync.services.watch import Watch
 from kdsync.services.watcher import LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT, Watcher
 from kdsync.store import notifications, tasks
-from kdsync.store.database import Database
 from kdsync.store.notifications import Notification
-from kdsync.store.sealing import Seal
 from kdsync.sync.gates import suspicious
 
 log = logs.get("tasks")
@@ -44,13 +40,8 @@ class TaskWatch:
     the next look has to say it again.
     """
 
-    db: Database
-    seal: Seal
     tasks: Tasks
     bills: Bills
-    clock: Clock
-    meter: Meter
-    notices: Notices
     settle: Settle
     account_set: str
     forms: Callable[[], Sequence[str]]  # no two of them the same in capitals
@@ -61,6 +52,10 @@ class TaskWatch:
     _pause_until: float = 0.0
     _has_worked: bool = False
     _doubted: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        self.db, self.clock, self.notices = self.settle.db, self.settle.clock, self.settle.notices
+        self.meter = self.settle.meter
 
     def look(self) -> None:
         """Ask what waits, tell what is new, note what is over; nothing while another look is not done."""
@@ -77,6 +72,11 @@ class TaskWatch:
             return True
         with self.db.read() as tx:
             return all(tasks.is_baselined(tx, self.account_set, form) for form in self.forms())
+
+    def waiting_for(self, form: str, number: str) -> list[str]:
+        """The Kingdee users for whom a document waited at the last look."""
+        with self.db.read() as tx:
+            return [one.receiver for one in tasks.waiting_of(tx, form, number)]
 
     def _look(self, forms: Sequence[str]) -> None:
         if not forms or self.clock.monotonic() < self._pause_until:
@@ -147,7 +147,7 @@ class TaskWatch:
             return None
         with self.db.write() as tx:
             tasks.put(tx, form, items, self.clock.now())
-            notifications.add(tx, self.seal, told)
+            notifications.add(tx, self.settle.seal, told)
             return self.settle.within(tx, form, by[1], by[0].facts.title) if told and by else None
 
     def _note_gone(self, forms: Sequence[str], pending: set[str]) -> None:
