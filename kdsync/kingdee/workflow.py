@@ -57,14 +57,16 @@ class Workflow:
         """All tasks that wait for somebody on documents of these forms, in the order of their ids.
 
         EdgeError of kind CONFIGURATION with the code `TASKS_UNREADABLE` where the form may not be read or is another.
-        A permission that only hides rows shows as no tasks at all.
+        A permission that only hides rows shows as no tasks at all. A task that is missing here counts as decided, so
+        the end of the list is made sure of by one more request.
         """
         wanted = sorted({form.upper() for form in forms})
-        return self._tasks(f"FObjectTypeId in ({','.join(map(literal, wanted))})") if wanted else []
+        listed = ",".join(map(literal, wanted))
+        return self._tasks(f"FObjectTypeId in ({listed})", sure=True) if wanted else []
 
     def pending_of(self, form: str, number: str) -> list[Task]:
         """The tasks that wait for somebody on one document."""
-        return self._tasks(f"FObjectTypeId={literal(form.upper())} AND FBILLNUMBER={literal(number)}")
+        return self._tasks(f"FObjectTypeId={literal(form.upper())} AND FBILLNUMBER={literal(number)}", sure=False)
 
     def answer(self, form: str, number: str, user_id: str, *, approve: bool, opinion: str) -> Outcome:
         """Decide the task of the document `number` in the name of the Kingdee user `user_id`, whom it must wait for.
@@ -83,11 +85,11 @@ class Workflow:
         except EdgeError as error:
             return refused(error, "", number)
 
-    def _tasks(self, where: str) -> list[Task]:
+    def _tasks(self, where: str, *, sure: bool) -> list[Task]:
         tasks: list[Task] = []
         try:
-            for page in pages(self._client, _LAYOUT, f"{PENDING} AND {where}"):
-                if page.unreadable:  # a task that is missing here counts as decided
+            for page in pages(self._client, _LAYOUT, f"{PENDING} AND {where}", sure=lambda _rows, _now: sure):
+                if page.unreadable:
                     raise unexpected("a row of the process management form cannot be read")
                 tasks += map(_task, page.rows)
         except EdgeError as error:

@@ -98,6 +98,13 @@ def test_more_tasks_than_a_page_holds(erp: SimulatedKingdee, workflow: Workflow,
     assert [task.number for task in workflow.pending([FORM])] == [f"BX{number:03}" for number in range(230)]
 
 
+def test_a_page_that_is_cut_short_decides_nothing(erp: SimulatedKingdee, workflow: Workflow, zhang: int) -> None:
+    for _ in range(4):
+        erp.start_workflow(FORM, int(erp.create(FORM)), zhang)
+    erp.fault("short_page", form=TASKS)
+    assert len(workflow.pending([FORM])) == 4
+
+
 def test_a_decision_with_its_opinion(erp: SimulatedKingdee, workflow: Workflow, zhang: int, bill: int) -> None:
     erp.start_workflow(FORM, bill, zhang)
     outcome = workflow.answer(FORM, "BX1", str(zhang), approve=True, opinion="金额<预算(见附件)")
