@@ -18,6 +18,7 @@ LAYERS = (
     ("kingdee", "dingtalk", "store", "simulator"),
     ("services", "metrics", "health", "schedule"),
     ("bridges", "desk", "hearing"),
+    ("answering",),
     ("wiring", "probes"),
     ("doctor", "listener"),
     ("daemon",),

@@ -1,0 +1,89 @@
+"""Kingdee in the shape that answers ask for: finds a document, its tasks, and does one step to it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+from kdsync.kingdee.operations import Operations, Outcome
+from kdsync.kingdee.query import literal
+from kdsync.kingdee.workflow import Workflow
+from kdsync.model import Do, Document, Layout, Page, Task
+from kdsync.services.desk import Bill, Ruling
+from kdsync.services.ports import Source
+from kdsync.sync.layout import full_layout
+
+
+@dataclass(frozen=True, slots=True)
+class KingdeeDesk:
+    """`services.desk.Desk`. Looks go through `source`, so a Kingdee that is down is left alone."""
+
+    source: Source
+    operations: Operations
+    workflow: Workflow
+
+    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
+        """Whether `=` looks at case depends on the database behind Kingdee, so both spellings are asked for."""
+        layout = self._layout(form, fields)
+        if layout.facts.number is None:
+            return []
+        spellings = ",".join(literal(text) for text in dict.fromkeys((number, number.upper())))
+        found = list(self._bills(layout, self.source.pages(layout, f"{layout.facts.number} in ({spellings})")))
+        exact = [bill for bill in found if bill.document.number == number]
+        return exact or [bill for bill in found if bill.document.number.casefold() == number.casefold()]
+
+    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
+        """The document now."""
+        layout = self._layout(form, fields)
+        return next(self._bills(layout, self.source.by_ids(layout, [doc_id])), None)
+
+    def tasks(self, form: str, number: str) -> list[Task]:
+        """What waits on it."""
+        return self.workflow.pending_of(form, number)
+
+    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str) -> Ruling:
+        """One step."""
+        return _ruling(_STEPS[do.kind](self, bill, do, user_id, opinion))
+
+    def _layout(self, form: str, fields: Iterable[str]) -> Layout:
+        known = self.source.facts(form, ())
+        facts = known.facts
+        people = [key for key in (facts.creator, facts.modifier, facts.approver) if key]
+        return full_layout(facts, [*fields, *people], (), (), known.entry_of)
+
+    def _bills(self, layout: Layout, pages: Iterator[Page]) -> Iterator[Bill]:
+        for page in pages:
+            for row in page.rows:
+                values = dict(zip(layout.heads, row, strict=False))
+                place = layout.number_place
+                number = str(row[place] or "").strip() if place is not None else ""
+                yield Bill(Document(layout.form, str(row[0]), number, values), layout.facts)
+
+    def decide(self, bill: Bill, user_id: str, opinion: str, *, approve: bool) -> Outcome:
+        """Answer the task of a Kingdee user."""
+        document = bill.document
+        return self.workflow.answer(document.form, document.number, user_id, approve=approve, opinion=opinion)
+
+
+def _ruling(outcomes: Outcome | tuple[Outcome, ...]) -> Ruling:
+    many = outcomes if isinstance(outcomes, tuple) else (outcomes,)
+    text = "; ".join(outcome.text or outcome.number for outcome in many if outcome.text or outcome.number)
+    return Ruling(bool(many) and all(outcome.done for outcome in many), text)
+
+
+Step = Callable[[KingdeeDesk, Bill, Do, str, str], "Outcome | tuple[Outcome, ...]"]
+_STEPS: dict[str, Step] = {
+    "submit": lambda desk, bill, _do, _user, _said: desk.operations.submit(bill.document.form, bill.document.doc_id),
+    "audit": lambda desk, bill, _do, _user, _said: desk.operations.audit(bill.document.form, bill.document.doc_id),
+    "operation": lambda desk, bill, do, _user, _said: desk.operations.operate(
+        bill.document.form, do.name, bill.document.doc_id
+    ),
+    "save": lambda desk, bill, do, _user, _said: desk.operations.save(
+        bill.document.form, bill.facts.pk, bill.document.doc_id, do.fields
+    ),
+    "push": lambda desk, bill, do, _user, _said: desk.operations.push(
+        bill.document.form, bill.document.doc_id, do.options
+    ),
+    "approve": lambda desk, bill, _do, user, said: desk.decide(bill, user, said, approve=True),
+    "reject": lambda desk, bill, _do, user, said: desk.decide(bill, user, said, approve=False),
+}

@@ -1,0 +1,154 @@
+"""Carries out an action step by step: read, decide, note the write, write, read back. Never a guess, never twice.
+
+What a step comes to is decided by the state that Kingdee shows, not by what it said to a write: an answer may be lost,
+and a write that was noted and cut off by a crash may have happened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.commands.plan import Done, Refuse, State, Verify, next_step
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.model import Do, Task
+from kdsync.rules.actions import CompiledAction
+from kdsync.services.desk import Bill, Desk
+from kdsync.store import inbox, writes
+from kdsync.store.database import Database
+from kdsync.store.inbox import Received
+from kdsync.store.writes import Write
+
+log = logs.get("inbound")
+LOOKS = 4  # at the state within one try of a step; what does not show by then is looked at again later
+
+
+class NotYetError(Exception):
+    """Kingdee took the write but does not show it yet; look again later, and do not write again."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stopped:
+    """A step cannot be done: why (a reason of `commands.plan`, or "kingdee" or "unknown"), and Kingdee's words."""
+
+    reason: str
+    text: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """All steps are verified; `wrote` tells whether anything had to be changed. `bill` is the document now."""
+
+    bill: Bill | None
+    wrote: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Carry:
+    """Does the steps of one action on one document for one person."""
+
+    db: Database
+    desk: Desk
+    clock: Clock
+    is_sender: Callable[[Task, str], bool]  # whether a task waits for the person with that userid
+
+    def run(self, item: Received, action: CompiledAction) -> Carried | Stopped:
+        """Go on where it stands; raises EdgeError and NotYetError where it has to go on later."""
+        bill = self._read(item, action)
+        for step in range(item.step, len(action.do)):
+            stopped, bill = self._step(item, action, step)
+            if stopped:
+                return stopped
+        with self.db.read() as tx:
+            wrote = any(writes.of_step(tx, item.id, step) for step in range(len(action.do)))
+        return Carried(bill, wrote)
+
+    def _step(self, item: Received, action: CompiledAction, step: int) -> tuple[Stopped | None, Bill | None]:
+        do, refused = action.do[step], ""
+        for _ in range(LOOKS):
+            bill = self._read(item, action)
+            with self.db.read() as tx:
+                before = writes.of_step(tx, item.id, step)
+            sent = [write for write in before if write.outcome in writes.MAYBE]
+            task = self._task(item, do, sent)
+            decision = next_step(do, self._state(item, bill, do, mine=task is not None), sent=bool(sent))
+            if isinstance(decision, Done) or self._was_answered(do, before):
+                self._verified(item, step)
+                return None, bill
+            if isinstance(decision, Refuse):
+                return Stopped("kingdee" if refused else decision.reason, refused), bill
+            if isinstance(decision, Verify):
+                return Stopped("unknown"), bill
+            if refused or bill is None:
+                return Stopped("kingdee", refused), bill
+            if any(w.outcome == writes.ACCEPTED for w in before):
+                raise NotYetError("Kingdee took it but does not show it yet")
+            refused = self._write(item, bill, do, step, task)
+        raise NotYetError("the document keeps changing")
+
+    def _was_answered(self, do: Do, before: list[Write]) -> bool:
+        """Steps whose effect no field shows: there Kingdee's own yes has to do."""
+        return do.kind in ("push", "operation") and any(w.outcome == writes.ACCEPTED for w in before)
+
+    def _read(self, item: Received, action: CompiledAction) -> Bill | None:
+        return self.desk.read(item.form, item.doc_id, sorted(action.heads))
+
+    def _task(self, item: Received, do: Do, sent: list[Write]) -> Task | None:
+        """The task that waits for the sender; once answered, only that one: the next node decides anew."""
+        if do.kind not in ("approve", "reject"):
+            return None
+        answered = {write.target for write in sent}
+        tasks = (task for task in self.desk.tasks(item.form, item.number) if self.is_sender(task, item.sender))
+        return next((task for task in tasks if not answered or task.item_id in answered), None)
+
+    def _state(self, item: Received, bill: Bill | None, do: Do, *, mine: bool) -> State:
+        if bill is None:
+            return State(status="", gone=True)
+        return State(
+            status=bill.status,
+            mine=mine,
+            running=do.kind == "audit" and bool(self.desk.tasks(item.form, item.number)),
+            fields={key: bill.raw(key) for key in do.read_back},
+        )
+
+    def _verified(self, item: Received, step: int) -> None:
+        with self.db.write() as tx:
+            writes.verified(tx, item.id, step)
+            inbox.advance(tx, item.id, step + 1)
+
+    def _write(self, item: Received, bill: Bill, do: Do, step: int, task: Task | None) -> str:
+        """Note it, do it, note what came of it; returns Kingdee's words where it said no, else ''."""
+        with self.db.write() as tx:
+            row = writes.intend(tx, self._intended(item, do, step, task))
+        log.info("write.intended", inbox_id=item.id, form=item.form, bill_no=item.number, operation=do.kind)
+        try:
+            ruling = self.desk.write(
+                bill, do, user_id=task.receiver if task else "", opinion=str(item.content.get("opinion") or "")
+            )
+        except EdgeError as error:
+            outcome = writes.UNKNOWN if error.kind is FailureKind.UNKNOWN_OUTCOME else writes.UNSENT
+            self._note(item, do, row, outcome, str(error))
+            raise
+        self._note(item, do, row, writes.ACCEPTED if ruling.done else writes.REFUSED, ruling.text)
+        return "" if ruling.done else ruling.text or "no"
+
+    def _note(self, item: Received, do: Do, row: int, outcome: str, detail: str) -> None:
+        with self.db.write() as tx:
+            writes.note(tx, row, outcome, detail)
+        told = {"inbox_id": item.id, "form": item.form, "bill_no": item.number, "operation": do.kind}
+        log.info("write.finished", outcome=outcome, detail=detail, **told)
+
+    def _intended(self, item: Received, do: Do, step: int, task: Task | None) -> Write:
+        return Write(
+            inbox_id=item.id,
+            step=step,
+            form=item.form,
+            doc_id=item.doc_id,
+            number=item.number,
+            operation=do.name or do.kind,
+            target=task.item_id if task else "",
+            user=item.sender,
+            at=self.clock.now(),
+        )

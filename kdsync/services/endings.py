@@ -1,0 +1,69 @@
+"""How an answer can end, each way in the words of its reply. A table, so that none is forgotten."""
+
+from __future__ import annotations
+
+from kdsync.commands.authorize import Allowed, Denied, NeedsCode, NeedsSecond, Verdict
+from kdsync.rules.actions import CompiledAction
+from kdsync.services.carry import Carried, Stopped
+from kdsync.services.desk import Bill
+from kdsync.services.replies import Ending
+from kdsync.store.inbox import DONE, FAILED, HALF, REFUSED
+
+STOPPED = {
+    "gone": "reply_no_document",
+    "not-submitted": "reply_not_now",
+    "workflow": "reply_workflow",
+    "no-task": "reply_no_task",
+    "approved": "reply_not_now",
+    "no-status": "reply_not_now",
+    "kingdee": "reply_kingdee_refused",
+    "unknown": "reply_unknown",
+}
+DENIED = {
+    "not-allowed": "reply_not_allowed",
+    "own-document": "reply_own_document",
+    "when": "reply_not_now",
+    "no-amount": "reply_over_limit",
+}
+
+
+def done(carried: Carried, action: CompiledAction) -> Ending:
+    """Everything is as the action wants it, by its own writes or before."""
+    reply = "reply_done" if carried.wrote else "reply_already"
+    status = carried.bill.status if carried.bill else ""
+    return Ending(DONE, reply, "" if carried.wrote else "there was nothing left to do", {}, action.titles, status)
+
+
+def stopped(outcome: Stopped, action: CompiledAction, status: str) -> Ending:
+    """A step could not be done; what cannot be told whether it was done is an operator's business too."""
+    reason = f"{outcome.reason}: {outcome.text}" if outcome.text else outcome.reason
+    unknown = outcome.reason == "unknown"
+    reply = STOPPED.get(outcome.reason, "reply_not_now")
+    return Ending(
+        FAILED if unknown else REFUSED,
+        reply,
+        reason,
+        {"error": outcome.text or "no answer"},
+        action.titles,
+        status,
+        alarm="Kingdee did not answer, and whether it was done cannot be told" if unknown else "",
+    )
+
+
+def of_verdict(verdict: Verdict, action: CompiledAction, bill: Bill) -> Ending | None:
+    """Why somebody may not do it; None where they may."""
+    params = {"allow": ", ".join(map(str, action.allow)), "most": format(action.limit.max, "f") if action.limit else ""}
+    if isinstance(verdict, Allowed):
+        return None
+    if isinstance(verdict, NeedsSecond):
+        return Ending(HALF, "reply_second", "a second person has to ask for it", params, action.titles, bill.status)
+    if isinstance(verdict, NeedsCode):
+        return Ending(REFUSED, "reply_over_limit", "over the limit", params, action.titles, bill.status)
+    assert isinstance(verdict, Denied)  # noqa: S101  # the last of them
+    reply = DENIED.get(str(verdict.reason), "reply_not_allowed")
+    return Ending(REFUSED, reply, str(verdict.reason), params, action.titles, bill.status)
+
+
+def failed(error: str, *, alarm: str = "", action: CompiledAction | None = None) -> Ending:
+    """It was tried for as long as makes sense, or cannot be tried at all."""
+    return Ending(FAILED, "reply_failed", error, {"error": error}, action.titles if action else {}, alarm=alarm)

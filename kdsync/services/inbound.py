@@ -1,0 +1,176 @@
+"""From what somebody said in DingTalk to one change in Kingdee and one answer.
+
+Kept first and acknowledged, worked on afterwards: parse, find the document, authorise, carry out, answer. One at a
+time, so that two people who press the same button in the same second are asked one after the other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from sqlalchemy.exc import SQLAlchemyError
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
+from kdsync.rules.actions import CompiledAction
+from kdsync.rules.mistakes import ExpressionError
+from kdsync.services import endings
+from kdsync.services.carry import Carry, NotYetError, Stopped
+from kdsync.services.desk import Bill, Desk
+from kdsync.services.permit import Permit
+from kdsync.services.ports import Meter
+from kdsync.services.replies import Ending, Replies
+from kdsync.services.understand import Understood, understand
+from kdsync.store import inbox
+from kdsync.store.database import Database
+from kdsync.store.inbox import Received
+from kdsync.store.sealing import Seal
+
+log = logs.get("inbound")
+PATIENCE = timedelta(hours=1)  # so long is tried what fails in passing; who asked is waiting
+PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between tries, the last again and again
+MOST_MISTAKES = 5  # tries of an answer that kdsync itself stumbles over
+SECOND_WITHIN = timedelta(days=1)  # so long a first confirmation waits for a second person
+HOPELESS = (FailureKind.CONFIGURATION, FailureKind.REFUSED)
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """Takes what people say and works on it."""
+
+    db: Database
+    seal: Seal
+    clock: Clock
+    desk: Desk
+    permit: Permit
+    replies: Replies
+    meter: Meter
+    actions: Callable[[], Sequence[CompiledAction]]
+
+    def take(self, item: Received) -> bool:
+        """Keep it; False where it came before. Whoever pushed it may be told that it arrived."""
+        with self.db.write() as tx:
+            new = inbox.add(tx, self.seal, item)
+        self.meter.count("received", labels={"source": item.source, "new": "yes" if new else "no"})
+        if new:
+            log.info("answer.received", inbox_id=item.id, user=item.sender, source=item.source)
+        return new
+
+    def step(self) -> int:
+        """Work on what is due; returns how many there were."""
+        with self.db.read() as tx:
+            due = inbox.due(tx, self.seal, self.clock.now())
+        for item in due:
+            self._surely(item)
+        return len(due)
+
+    def _surely(self, item: Received) -> None:
+        try:
+            ending = self._work(item)
+        except NotYetError as error:
+            self._later(item, str(error))
+        except EdgeError as error:
+            self._failed(item, error)
+        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this answer's
+            raise
+        except Exception as error:
+            log.exception("answer.broke", inbox_id=item.id)
+            self._stumbled(item, error)
+        else:
+            self._end(item, ending)
+
+    def _work(self, item: Received) -> Ending:
+        if item.damaged:
+            return endings.failed(item.damaged, alarm=item.damaged)
+        if not item.sender:
+            return Ending(inbox.IGNORED, "", "somebody from outside the organisation", {}, {})
+        if item.content.get("group") and not item.content.get("mentioned"):
+            return Ending(inbox.IGNORED, "", "said in a group without a mention", {}, {})
+        if item.action:
+            return self._known(item)
+        found = understand(str(item.content.get("text") or ""), self.actions(), self.desk)
+        return self._understood(item, found) if isinstance(found, Understood) else found
+
+    def _known(self, item: Received) -> Ending:
+        """One that was allowed before: it goes on, whatever the document has become by its own steps."""
+        action = next((one for one in self.actions() if one.id == item.action), None)
+        if action is None:
+            return endings.failed("the action is not there any more")
+        return self._carried(item, action)
+
+    def _understood(self, item: Received, found: Understood) -> Ending:
+        action, bill = found.action, found.bill
+        document = bill.document
+        known = replace(
+            item,
+            action=action.id,
+            form=document.form,
+            doc_id=document.doc_id,
+            number=document.number,
+            content={**item.content, "opinion": found.opinion},
+        )
+        refused = self._refused(known, action, bill)
+        if refused:
+            return replace(refused, item=known)
+        with self.db.write() as tx:
+            inbox.understood(tx, self.seal, known)
+        return self._carried(known, action)
+
+    def _refused(self, item: Received, action: CompiledAction, bill: Bill) -> Ending | None:
+        now, document = self.clock.now(), bill.document
+        wants_tasks = any(one.kind == "assignee" or "assignee" in one.value for one in action.allow)
+        tasks = self.desk.tasks(document.form, document.number) if wants_tasks else ()
+        with self.db.read() as tx:
+            first = inbox.first_half(tx, item, now - SECOND_WITHIN)
+        try:
+            verdict = self.permit.verdict(item.sender, action, bill, tasks, now, first)
+        except ExpressionError as error:
+            return endings.failed(str(error), alarm=str(error), action=action)
+        return endings.of_verdict(verdict, action, bill)
+
+    def _carried(self, item: Received, action: CompiledAction) -> Ending:
+        carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver)
+        outcome = carry.run(item, action)
+        if isinstance(outcome, Stopped):
+            bill = self.desk.read(item.form, item.doc_id, ())
+            return replace(endings.stopped(outcome, action, bill.status if bill else ""), item=item)
+        return replace(endings.done(outcome, action), item=item)
+
+    def _failed(self, item: Received, error: EdgeError) -> None:
+        """What fails in passing is tried again for a while; the rest is over at once."""
+        if error.kind in HOPELESS:
+            self._give_up(item, str(error))
+        else:
+            self._later(item, str(error), error.retry_after or 0.0)
+
+    def _stumbled(self, item: Received, error: Exception) -> None:
+        reason = f"kdsync stumbled over it ({type(error).__name__})"
+        if item.attempts + 1 < MOST_MISTAKES:
+            self._later(item, reason)
+        else:
+            self._give_up(item, reason)
+
+    def _later(self, item: Received, reason: str, at_least: float = 0.0) -> None:
+        now = self.clock.now()
+        if now - item.received_at >= PATIENCE:
+            self._give_up(item, reason)
+            return
+        pause = max(PAUSES[min(item.attempts, len(PAUSES) - 1)], min(at_least, PAUSES[-1]))
+        with self.db.write() as tx:
+            inbox.again(tx, item.id, now + timedelta(seconds=pause), reason)
+        log.warning("answer.put_off", inbox_id=item.id, seconds=pause, reason=reason)
+
+    def _give_up(self, item: Received, reason: str) -> None:
+        with self.db.read() as tx:
+            latest = inbox.find(tx, self.seal, item.id) or item
+        self._end(latest, endings.failed(reason, alarm=reason, action=self._action(latest)))
+
+    def _action(self, item: Received) -> CompiledAction | None:
+        return next((one for one in self.actions() if one.id == item.action), None)
+
+    def _end(self, item: Received, ending: Ending) -> None:
+        self.replies.end(ending.item or item, ending)
+        self.meter.count("answers", labels={"outcome": ending.state})

@@ -1,0 +1,385 @@
+"""What people say becomes one change and one answer, whatever goes wrong in between."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
+from kdsync.rules.recipients import parse_recipient
+from kdsync.services.inbound import Inbound
+from kdsync.services.permit import Permit
+from kdsync.services.ports import KingdeeIdentity
+from kdsync.services.replies import ANSWER, Replies
+from kdsync.store import inbox, notifications, outbox, writes
+from kdsync.store.inbox import Received
+from kdsync.sync import identity
+from tests.unit.services.desk import FakeDesk
+from tests.unit.services.world import ZONE, World
+
+CONFIRM = {
+    "id": "confirm-payment",
+    "title": "确认付款",
+    "phrases": ["确认付款", "confirm payment"],
+    "form": "AP_PAYBILL",
+    "allow": ["role:cashier"],
+    "when": "doc.FDocumentStatus in ('A', 'B', 'D')",
+    "do": ["submit", "audit"],
+}
+APPROVE = {
+    "id": "approve",
+    "title": "同意",
+    "phrases": ["同意", "approve"],
+    "form": "ER_ExpReimbursement",
+    "allow": ["assignee"],
+    "do": ["approve"],
+}
+EXPENSE = "ER_ExpReimbursement"
+
+
+class Office:
+    """The services of the way back around a fake desk; `u1` and `u2` are cashiers, `u9` is not."""
+
+    def __init__(self, world: World) -> None:
+        self.world, self.desk = world, FakeDesk()
+        cashiers = tuple(map(parse_recipient, ("user:u1", "user:u2")))
+        world.configure(roles={"cashier": cashiers}, users={"kd2": "u2", "kd3": "u3"})
+        world.kingdee.people |= {"102": KingdeeIdentity("kd2"), "103": KingdeeIdentity("kd3")}
+        self.actions: list[CompiledAction] = [action(CONFIRM), action(APPROVE)]
+        self.restart()
+
+    def restart(self) -> None:
+        world = self.world
+        replies = Replies(
+            world.db, world.seal, world.clock, lambda: world.settings, lambda: ("zh", "en"), world.notices
+        )
+        permit = Permit(world.people, lambda: ZONE)
+        self.inbound = Inbound(
+            world.db, world.seal, world.clock, self.desk, permit, replies, world.meter, lambda: self.actions
+        )
+
+    def hear(self, sender: str, text: str, ident: str = "", **content: Any) -> str:
+        """Somebody says something; returns the id of the row."""
+        key = ident or identity.digest(sender, text, str(self.world.clock.now()))
+        self.inbound.take(Received(key, inbox.MESSAGE, sender, {"text": text, **content}, self.world.clock.now()))
+        return key
+
+    def say(self, sender: str, text: str, **content: Any) -> Received:
+        """Somebody says something, and it is worked on once; returns what became of it."""
+        key = self.hear(sender, text, **content)
+        self.inbound.step()
+        return self.row(key)
+
+    def row(self, key: str) -> Received:
+        with self.world.db.read() as tx:
+            found = inbox.find(tx, self.world.seal, key)
+        assert found is not None
+        return found
+
+    def wait(self, seconds: float = 3600.0, step: float = 30.0) -> None:
+        for _ in range(int(seconds / step)):
+            self.world.clock.advance(step)
+            self.inbound.step()
+
+    def answers(self, userid: str) -> list[str]:
+        """Titles of the answers that somebody gets."""
+        with self.world.db.read() as tx:
+            told = [one for one in notifications.due(tx, self.world.seal, self.world.clock.now()) if one.rule == ANSWER]
+        return [one.contents["en"].title for one in told if one.wanted[0].recipient == f"user:{userid}"]
+
+    def outcomes(self, key: str) -> list[tuple[str, str]]:
+        with self.world.db.read() as tx:
+            steps = [writes.of_step(tx, key, step) for step in range(3)]
+        return [(write.operation, write.outcome) for step in steps for write in step]
+
+    def alarms(self) -> int:
+        with self.world.db.read() as tx:
+            told = notifications.due(tx, self.world.seal, self.world.clock.now())
+        return sum(one.kind == "answer_failed" for one in told)
+
+
+def action(spec: dict[str, Any], **changes: Any) -> CompiledAction:
+    return compile_action(ActionSection.model_validate_json(json.dumps({**spec, **changes})))
+
+
+@pytest.fixture
+def office(world: World) -> Office:
+    return Office(world)
+
+
+def test_a_confirmed_payment_is_submitted_and_approved_and_answered_once(office: Office) -> None:
+    office.desk.create("1", "FKD100001")
+    key = office.hear("u1", "确认付款 FKD100001")
+    office.inbound.step()
+    office.inbound.step()
+    assert office.desk.status("1") == "C"
+    assert office.row(key).state == inbox.DONE
+    assert office.outcomes(key) == [("submit", writes.VERIFIED), ("audit", writes.VERIFIED)]
+    assert office.answers("u1") == ["FKD100001: 确认付款 is done"]
+
+
+def test_the_same_message_pushed_twice_is_one_row_and_one_write(office: Office) -> None:
+    office.desk.create("1", "FKD100001")
+    office.hear("u1", "确认付款 FKD100001", ident="same")
+    office.inbound.step()
+    assert not office.inbound.take(office.row("same"))
+    office.inbound.step()
+    assert [kind for kind, *_ in office.desk.sent] == ["submit", "audit"]
+
+
+def test_a_lost_answer_is_read_back_and_not_repeated(office: Office) -> None:
+    office.desk.create("1", "FKD100001", status="B")
+    office.desk.faults = ["lost"]
+    key = office.say("u1", "确认付款 FKD100001").id
+    assert office.row(key).state == inbox.WAITING
+    office.wait(60)
+    assert office.row(key).state == inbox.DONE
+    assert [kind for kind, *_ in office.desk.sent] == ["audit"]
+    assert office.outcomes(key) == [("audit", writes.VERIFIED)]
+
+
+def test_a_write_that_was_cut_off_and_not_done_is_done_after_reading(office: Office) -> None:
+    office.desk.create("1", "FKD100001", status="B")
+    office.desk.faults = ["cut"]
+    key = office.say("u1", "确认付款 FKD100001").id
+    office.wait(60)
+    assert (office.row(key).state, office.desk.status("1")) == (inbox.DONE, "C")
+    assert len(office.desk.written) == 1
+
+
+def test_a_crash_between_two_steps_goes_on_although_when_no_longer_holds(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, when="doc.FDocumentStatus == 'A'")
+    office.desk.create("1", "FKD100001")
+    office.desk.faults = ["", "locked"]
+    key = office.say("u1", "确认付款 FKD100001").id
+    assert office.desk.status("1") == "B"
+    office.restart()
+    office.wait(60)
+    assert (office.row(key).state, office.desk.status("1")) == (inbox.DONE, "C")
+
+
+def test_a_stranger_changes_nothing_and_is_told(office: Office) -> None:
+    office.desk.create("1", "FKD100001")
+    row = office.say("u9", "确认付款 FKD100001")
+    assert (row.state, row.number, row.action) == (inbox.REFUSED, "FKD100001", "confirm-payment")
+    assert office.desk.sent == []
+    assert office.answers("u9") == ["FKD100001: you may not 确认付款"]
+
+
+def test_what_is_done_already_is_said_and_nothing_written(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, when=None)
+    office.desk.create("1", "FKD100001", status="C")
+    row = office.say("u1", "确认付款 FKD100001")
+    assert row.state == inbox.DONE
+    assert office.desk.sent == []
+    assert office.answers("u1") == ["FKD100001: 确认付款 was done before"]
+
+
+def test_two_people_in_the_same_second_make_one_change(office: Office) -> None:
+    office.desk.create("1", "FKD100001")
+    first, second = office.hear("u1", "确认付款 FKD100001"), office.hear("u2", "确认付款 FKD100001")
+    office.inbound.step()
+    assert {office.row(first).state, office.row(second).state} == {inbox.DONE, inbox.REFUSED}
+    assert [kind for kind, *_ in office.desk.written] == ["submit", "audit"]
+
+
+def test_a_number_that_nobody_has_is_said(office: Office) -> None:
+    row = office.say("u1", "确认付款 NOPE999")
+    assert row.state == inbox.REFUSED
+    assert office.answers("u1") == ["There is no NOPE999"]
+
+
+def test_a_number_that_three_documents_have_changes_none_of_them(office: Office) -> None:
+    for ident in ("1", "2", "3"):
+        office.desk.create(ident, "FKD1")
+    assert office.say("u1", "确认付款 FKD1").state == inbox.REFUSED
+    assert office.desk.sent == []
+    assert office.answers("u1") == ["3 documents are called FKD1"]
+
+
+@pytest.mark.parametrize(
+    ("text", "title"),
+    [
+        ("你好", "Not understood: 你好"),
+        ("确认付款", "Which document? 确认付款"),
+        ("确认付款 FKD1\n确认付款 FKD2", "One document at a time"),
+        ("x" * 20_000, "The message is too long"),
+        ("👍", "Not understood: 👍"),
+    ],
+)
+def test_what_is_unclear_is_answered_with_what_to_write(office: Office, text: str, title: str) -> None:
+    row = office.say("u1", text)
+    assert row.state == inbox.REFUSED
+    assert office.answers("u1") == [title]
+
+
+def test_somebody_from_outside_is_not_listened_to(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    assert office.say("", "确认付款 FKD1").state == inbox.IGNORED
+    assert office.desk.sent == []
+
+
+def test_a_group_is_listened_to_only_when_the_robot_is_mentioned(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    assert office.say("u1", "确认付款 FKD1", group=True, mentioned=False).state == inbox.IGNORED
+    assert office.answers("u1") == []
+    assert office.say("u1", "确认付款 FKD1 ", group=True, mentioned=True).state == inbox.DONE
+
+
+def test_only_the_receiver_of_the_task_approves_and_the_opinion_goes_along(office: Office) -> None:
+    office.desk.create("7", "EXP1", status="B", form=EXPENSE)
+    office.desk.wait_for("7", "102", EXPENSE)
+    assert office.say("u3", "同意 EXP1").state == inbox.REFUSED
+    assert office.say("u2", "同意 EXP1 发票齐全").state == inbox.DONE
+    assert office.desk.written == [("approve", "7", "发票齐全")]
+    assert office.desk.sent == [("approve", "7", "102")]
+
+
+def test_the_next_node_of_the_same_person_is_another_decision(office: Office) -> None:
+    office.desk.create("7", "EXP1", status="B", form=EXPENSE)
+    office.desk.wait_for("7", "102", EXPENSE)
+    office.desk.nodes = ["102"]
+    office.desk.faults = ["lost"]
+    key = office.say("u2", "同意 EXP1").id
+    office.wait(60)
+    assert office.row(key).state == inbox.DONE
+    assert len(office.desk.written) == 1
+    assert office.desk.status("7", EXPENSE) == "B"
+
+
+def test_a_running_workflow_is_not_bypassed(office: Office) -> None:
+    office.desk.create("1", "FKD1", status="B")
+    office.desk.wait_for("1", "103")
+    row = office.say("u1", "确认付款 FKD1")
+    assert (row.state, office.desk.sent) == (inbox.REFUSED, [])
+    assert office.answers("u1") == ["FKD1: a workflow is under way"]
+
+
+def test_kingdee_refuses_and_says_why(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["refused"]
+    row = office.say("u1", "确认付款 FKD1")
+    assert row.state == inbox.REFUSED
+    assert "必填项未录入" in row.reason
+    assert office.answers("u1") == ["FKD1: Kingdee refused to 确认付款"]
+
+
+def test_kingdee_down_for_ten_minutes_in_the_middle(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["", "locked"]
+    key = office.say("u1", "确认付款 FKD1").id
+    office.desk.down = True
+    office.wait(600)
+    assert (office.row(key).state, office.answers("u1")) == (inbox.WAITING, [])
+    office.desk.down = False
+    office.wait(60)
+    assert office.row(key).state == inbox.DONE
+    assert office.answers("u1") == ["FKD1: 确认付款 is done"]
+
+
+def test_after_an_hour_it_is_given_up_aloud(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = [""] + ["locked"] * 1000
+    key = office.say("u1", "确认付款 FKD1").id
+    office.wait(3700)
+    assert office.row(key).state == inbox.FAILED
+    assert office.answers("u1") == ["FKD1: 确认付款 was not possible"]
+    assert office.alarms() == 1
+
+
+def test_a_yes_of_which_nothing_shows_is_not_repeated(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.mute = True
+    key = office.say("u1", "确认付款 FKD1").id
+    office.wait(3700)
+    assert [kind for kind, *_ in office.desk.sent] == ["submit"]
+    assert office.row(key).state == inbox.FAILED
+
+
+def test_an_operation_without_an_answer_is_left_to_people(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, do=[{"operation": "BillClose"}], when=None)
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["lost"]
+    key = office.say("u1", "确认付款 FKD1").id
+    office.wait(60)
+    assert office.row(key).state == inbox.FAILED
+    assert len(office.desk.sent) == 1
+    assert office.answers("u1") == ["FKD1: please check in Kingdee: 确认付款"]
+    assert office.alarms() == 1
+
+
+def test_a_document_deleted_meanwhile_is_said(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["", "locked"]
+    key = office.say("u1", "确认付款 FKD1").id
+    del office.desk.bills["AP_PAYBILL", "1"]
+    office.wait(60)
+    assert office.row(key).state == inbox.REFUSED
+    assert office.answers("u1") == ["There is no FKD1"]
+
+
+def test_above_the_limit_a_second_person_has_to_ask_for_the_same(office: Office) -> None:
+    limit = {"field": "FAMOUNT", "max": 50000, "above": "second-person"}
+    office.actions[0] = action(CONFIRM, limit=limit)
+    office.desk.create("1", "FKD1", FAMOUNT=60000)
+    assert office.say("u1", "确认付款 FKD1").state == inbox.HALF
+    assert office.say("u1", "确认付款 FKD1 ").state == inbox.HALF
+    assert office.desk.sent == []
+    office.world.clock.advance(3600)
+    assert office.say("u2", "确认付款 FKD1").state == inbox.DONE
+    assert office.desk.status("1") == "C"
+
+
+def test_a_first_confirmation_of_the_day_before_yesterday_counts_no_more(office: Office) -> None:
+    limit = {"field": "FAMOUNT", "max": 50000, "above": "second-person"}
+    office.actions[0] = action(CONFIRM, limit=limit)
+    office.desk.create("1", "FKD1", FAMOUNT=60000)
+    office.say("u1", "确认付款 FKD1")
+    office.world.clock.advance(2 * 86400)
+    assert office.say("u2", "确认付款 FKD1").state == inbox.HALF
+
+
+def test_nobody_confirms_an_own_document_where_the_rule_says_so(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, own=False)
+    office.desk.create("1", "FKD1", FCreatorId="102")
+    assert office.say("u2", "确认付款 FKD1").state == inbox.REFUSED
+    assert office.answers("u2") == ["FKD1 is your own document"]
+    assert office.say("u1", "确认付款 FKD1").state == inbox.DONE
+
+
+def test_a_condition_that_fails_is_told_to_the_operators(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, when="doc.FBillNo + 1 > 2")
+    office.desk.create("1", "FKD1")
+    assert office.say("u1", "确认付款 FKD1").state == inbox.FAILED
+    assert (office.desk.sent, office.alarms()) == ([], 1)
+
+
+def test_an_action_that_was_taken_out_of_the_rules_is_not_carried_on(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["locked"]
+    key = office.say("u1", "确认付款 FKD1").id
+    office.actions.clear()
+    office.wait(60)
+    assert office.row(key).state == inbox.FAILED
+    assert office.desk.status("1") == "A"
+
+
+def test_a_mistake_of_ours_is_tried_again_and_then_said(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_: object) -> None:
+        raise RuntimeError("a mistake")
+
+    office.desk.create("1", "FKD1")
+    monkeypatch.setattr(FakeDesk, "find", broken)
+    key = office.say("u1", "确认付款 FKD1").id
+    office.wait(300)
+    assert office.row(key).state == inbox.FAILED
+    assert office.alarms() == 1
+
+
+def test_the_answer_reaches_the_phone_at_night_too(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.say("u1", "确认付款 FKD1")
+    office.world.deliver()
+    assert [letter.target for letter in office.world.letters(outbox.ACCEPTED)] == ["u1"]
