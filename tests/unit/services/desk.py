@@ -30,6 +30,7 @@ class FakeDesk:
     sent: list[tuple[str, str, str]] = field(default_factory=list)  # what was asked for, with the user
     down: bool = False
     mute: bool = False  # Kingdee says yes and shows nothing of it
+    secret: bool = False  # workflow tasks may not be read
     nodes: list[str] = field(default_factory=list)  # receivers of the nodes that follow
 
     def create(self, ident: str, number: str, status: str = "A", form: str = "AP_PAYBILL", **values: Any) -> str:
@@ -57,6 +58,8 @@ class FakeDesk:
 
     def tasks(self, form: str, number: str) -> list[Task]:
         self._reachable()
+        if self.secret:
+            raise trouble(FailureKind.CONFIGURATION, "tasks-unreadable")
         return [task for task in self.waiting if (task.form, task.number) == (form.upper(), number)]
 
     def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str) -> Ruling:
@@ -74,6 +77,8 @@ class FakeDesk:
 
     def _done(self, bill: Bill, do: Do, user_id: str, opinion: str) -> Ruling:
         values = self.bills[bill.document.form, bill.document.doc_id]
+        if do.kind == "audit" and self.waiting:
+            return Ruling(done=False, text="单据已关联工作流实例")
         if do.kind in AFTER:
             before, after = AFTER[do.kind]
             if values[STATUS] not in before:

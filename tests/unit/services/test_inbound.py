@@ -257,6 +257,18 @@ def test_a_running_workflow_is_not_bypassed(office: Office) -> None:
     assert office.answers("u1") == ["FKD1: a workflow is under way"]
 
 
+@pytest.mark.parametrize(("waits", "state", "status"), [(False, inbox.DONE, "C"), (True, inbox.REFUSED, "B")])
+def test_where_tasks_may_not_be_read_kingdee_itself_keeps_audits_from_workflows(
+    office: Office, waits: bool, state: str, status: str
+) -> None:
+    office.desk.create("1", "FKD1", status="B")
+    if waits:
+        office.desk.wait_for("1", "103")
+    office.desk.secret = True
+    assert office.say("u1", "确认付款 FKD1").state == state
+    assert office.desk.status("1") == status
+
+
 def test_kingdee_refuses_and_says_why(office: Office) -> None:
     office.desk.create("1", "FKD1")
     office.desk.faults = ["refused"]
