@@ -12,13 +12,14 @@ from rich.table import Table
 from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, clock_time, opened, print_json
 from kdsync.model import Layout, Row
-from kdsync.store import documents, forms, inbox, moments, notifications, writes
+from kdsync.store import documents, forms, inbox, moments, notifications, tasks, writes
 from kdsync.store.database import Database
 from kdsync.store.documents import StoredEvent
 from kdsync.store.forms import FormCursor
 from kdsync.store.inbox import Received
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
+from kdsync.store.tasks import Waiting
 from kdsync.store.writes import Write
 from kdsync.sync.fingerprint import same
 
@@ -60,8 +61,16 @@ def gather(database: Database, seal: Seal, account_set: str, number: str) -> Ite
             yield from storm.tries(tx, seal, notification.id)
         yield from storm.behind(tx, seal, told)
         for spelling in spellings:
+            yield from (line for task in tasks.of_number(tx, spelling) for line in _assigned(task))
             yield from map(_answered, inbox.of_number(tx, seal, spelling))
             yield from map(_written, writes.of_number(tx, spelling))
+
+
+def _assigned(task: Waiting) -> Iterator[Line]:
+    line = {"form": task.form, "item_id": task.item_id, "node": task.node, "for": task.receiver, "since": task.since}
+    yield {"at": task.seen_at, "what": "assigned", **line}
+    if task.gone_at:
+        yield {"at": task.gone_at, "what": "decided", **line}
 
 
 def _answered(item: Received) -> Line:
@@ -159,6 +168,11 @@ def _of_change(line: Line) -> str:
     return "\n".join([head, *changes])
 
 
+def _of_task(line: Line) -> str:
+    waits = "waits" if line["what"] == "assigned" else "no longer waits"
+    return f"{line['form']}: {line['node']} {waits} for Kingdee user {line['for']} (since {line['since']})"
+
+
 def _of_rule(line: Line) -> str:
     told = f"rule {line['rule']}, {line['form']} {line['doc_id']}: {line['title']}"
     return f"{told}\n{line['reason']}" if line["reason"] else told
@@ -187,6 +201,8 @@ _TOLD: dict[str, Callable[[Line], str]] = {
     "matched": _of_rule,
     "summed up": _of_storm,
     "member": _of_member,
+    "assigned": _of_task,
+    "decided": _of_task,
     "answered": _of_answer,
     "written": _of_write,
 }

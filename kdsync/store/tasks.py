@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, func, select, update
+from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync import exact
@@ -26,7 +27,10 @@ _KNOWN = "SELECT item_id, state FROM tasks WHERE item_id IN (SELECT value FROM j
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """One task that waits, as it was first seen. `form` is spelled as in the rules, `since` is local to the server."""
+    """One task as it was first seen. `form` is spelled as in the rules, `since` is local to the server.
+
+    `seen_at` and `gone_at` are kdsync's own, ISO 8601; the latter is "" while it waits.
+    """
 
     item_id: str
     task_id: str
@@ -35,9 +39,14 @@ class Waiting:
     node: str
     receiver: str
     since: str
+    seen_at: str
+    gone_at: str
 
 
-_COLUMNS = tuple(tasks.c[name] for name in Waiting.__slots__)
+_PLAIN = ("item_id", "task_id", "form", "number", "node", "receiver", "since", "seen_at")
+_tasks: Select[Any] = select(*(tasks.c[name] for name in _PLAIN), func.coalesce(tasks.c.gone_at, "")).order_by(
+    tasks.c.since, tasks.c.item_id
+)
 _upper = func.upper(tasks.c.form)  # forms are the same in any case, as Kingdee takes them
 
 
@@ -80,15 +89,19 @@ def mark_gone(tx: Connection, ids: Iterable[str], now: datetime) -> None:
 
 def waiting(tx: Connection, forms: Sequence[str]) -> list[Waiting]:
     """What waits on documents of some forms, oldest first."""
-    mine = select(*_COLUMNS).where(tasks.c.state == WAITING, _upper.in_([form.upper() for form in forms]))
-    return [Waiting(*row) for row in tx.execute(mine.order_by(tasks.c.since, tasks.c.item_id))]
+    mine = (tasks.c.state == WAITING, _upper.in_([form.upper() for form in forms]))
+    return [Waiting(*row) for row in tx.execute(_tasks.where(*mine))]
 
 
 def waiting_of(tx: Connection, form: str, number: str) -> list[Waiting]:
     """What waits on one document, oldest first."""
     mine = (tasks.c.number == number, tasks.c.state == WAITING, _upper == form.upper())
-    query = select(*_COLUMNS).where(*mine).order_by(tasks.c.since, tasks.c.item_id)
-    return [Waiting(*row) for row in tx.execute(query)]
+    return [Waiting(*row) for row in tx.execute(_tasks.where(*mine))]
+
+
+def of_number(tx: Connection, number: str) -> list[Waiting]:
+    """Every task that was ever seen on the documents with one bill number, oldest first."""
+    return [Waiting(*row) for row in tx.execute(_tasks.where(tasks.c.number == number))]
 
 
 def counts(tx: Connection) -> dict[str, int]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from kdsync.cli import status, trace
+from kdsync.cli.opened import now_of
 from tests.integration.company import Company
 
 EXPENSE = "ER_ExpReimbursement"
@@ -38,6 +40,11 @@ def expense(company: Company, number: str) -> Any:
     return company.kingdee.create(EXPENSE, number, "A", FExpAmountSum=880, FCausa="taxi")
 
 
+def story(company: Company) -> list[dict[str, Any]]:
+    found = trace.gather(company.wired.db, company.wired.seal, company.kingdee.credentials.acct_id, "EXP1")
+    return sorted(found, key=lambda line: str(line["at"]))
+
+
 def test_each_approver_is_told_once_and_the_next_one_after_the_first_decided(office: Company) -> None:
     office.start()
     bill = expense(office, "EXP1")
@@ -48,7 +55,10 @@ def test_each_approver_is_told_once_and_the_next_one_after_the_first_decided(off
     assert "审核中 部门审批" in text
     office.kingdee.answer_task(EXPENSE, bill, "kd2", True)
     office.until(lambda: office.shown("user3", "EXP1 waits for Person 3"))
-    office.wired.tasks.look()
+    office.until(lambda: [line["for"] for line in story(office) if line["what"] == "decided"])
+    assert [line["what"] for line in story(office) if "node" in line] == ["assigned", "decided", "assigned"]
+    with office.wired.db.read() as tx:
+        assert status.gather(office.load(), office.wired.db, now_of(tx))["tasks"] == {EXPENSE: 1}
     assert len(office.shown("user2", "EXP1 waits")) == 1
 
 

@@ -8,11 +8,12 @@ from datetime import UTC, datetime
 import pytest
 
 from kdsync.model import Task
-from kdsync.store import tasks
+from kdsync.store import moments, tasks
 from kdsync.store.database import Database
 from kdsync.store.tasks import GONE, WAITING, Waiting
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+SEEN = moments.text(NOW)
 FORM = "ER_ExpReimbursement"
 ONE = Task("i1", "t1", FORM.upper(), "EXP1", "审批", "100002", "李四", "2026-11-23T09:30:00")
 OTHER = replace(ONE, item_id="i2", receiver="100003", since="2026-11-23T09:00:00")
@@ -28,8 +29,8 @@ def kept(database: Database) -> Database:
 
 def test_what_waits_on_a_document_is_found_however_its_form_is_spelled(kept: Database) -> None:
     expected = [
-        Waiting("i2", "t1", FORM, "EXP1", "审批", "100003", "2026-11-23T09:00:00"),
-        Waiting("i1", "t1", FORM, "EXP1", "审批", "100002", "2026-11-23T09:30:00"),
+        Waiting("i2", "t1", FORM, "EXP1", "审批", "100003", "2026-11-23T09:00:00", SEEN, ""),
+        Waiting("i1", "t1", FORM, "EXP1", "审批", "100002", "2026-11-23T09:30:00", SEEN, ""),
     ]
     with kept.read() as tx:
         assert tasks.waiting_of(tx, FORM.lower(), "EXP1") == expected
@@ -44,6 +45,7 @@ def test_a_task_that_is_gone_is_still_known(kept: Database) -> None:
         assert tasks.known(tx, ["i1", "i2", "i3"]) == {"i1": GONE, "i2": WAITING}
         assert [one.item_id for one in tasks.waiting_of(tx, FORM, "EXP1")] == ["i2"]
         assert tasks.counts(tx) == {FORM: 1}
+        assert [(one.item_id, one.gone_at) for one in tasks.of_number(tx, "EXP1")] == [("i2", ""), ("i1", SEEN)]
 
 
 def test_a_task_that_is_gone_may_wait_again(kept: Database) -> None:
