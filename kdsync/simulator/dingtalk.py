@@ -1,7 +1,7 @@
 """A DingTalk to try kdsync against: the open platform's HTTP and Stream interfaces on loopback, and its people.
 
 It is strict where the platform is strict and silent where the platform is silent. `kdsync demo`, `kdsync simulate`
-and the tests use it. Interactive cards, todo tasks and approvals are not part of it yet; a click on a card is.
+and the tests use it. Todo tasks and approvals are not part of it yet.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from kdsync.clock import Clock
+from kdsync.simulator.dingtalk_cards import Cards
 from kdsync.simulator.dingtalk_contacts import ROOT, Company, Contacts, Department, User
 from kdsync.simulator.dingtalk_envelopes import Json
 from kdsync.simulator.dingtalk_faults import PLACES
@@ -66,6 +67,7 @@ class SimulatedDingTalk:
         self._groups = GroupRobots(clock, self._phones, self._pushes)
         self._stream = Stream(clock, self._random, self._lock, credentials=self._credentials, pushes=self._pushes)
         self._people = People(self._random, self._company, client_id)
+        self.cards = Cards(self._company, self._phones, self._lock, client_id)
         self._gateway = self._build_gateway(qps, agent_id, task_seconds)
         self._http: HttpServer | None = None
         self._socket: StreamServer | None = None
@@ -82,7 +84,7 @@ class SimulatedDingTalk:
         )
         work = WorkNotifications(self._clock, self._company, self._phones, agent_id, task_seconds)
         robot = AppRobot(self._company, self._phones, self._credentials[0])
-        for part in (self._tokens, Contacts(self._company), work, robot, self._groups, self._stream):
+        for part in (self._tokens, Contacts(self._company), work, robot, self._groups, self.cards, self._stream):
             gateway.add(part.routes())
         return gateway
 
@@ -247,8 +249,10 @@ class SimulatedDingTalk:
             return self._stream.push(self._people.message(userid, text, group, now=now, webhook=webhook, until=until))
 
     def click(self, userid: str, out_track_id: str, action_id: str, params: Json | None = None) -> Push:
-        """Somebody clicks a button of an interactive card; `Push.refused` tells that they were shown an error."""
-        return self._stream.push(self._people.click(userid, out_track_id, action_id, params or {}))
+        """Somebody clicks a button of a card; `Push.refused` tells that they were shown an error. KeyError: no card."""
+        with self._lock:
+            push = self._people.click(userid, out_track_id, action_id, params or {})
+            return self._stream.push(push) if self.cards.clicked(userid, push) else push
 
     def event(self, type: str, data: Json) -> Push:  # noqa: A002  # the platform's word
         """Something happens in the organisation, such as user_leave_org."""

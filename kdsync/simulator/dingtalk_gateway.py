@@ -122,7 +122,7 @@ class Gateway:
         self._allowance = allowance
         self._qps = qps
         self._routes: dict[tuple[str, str], Route] = {}
-        self._windows: dict[str, Window] = {}
+        self._windows: dict[tuple[str, str], Window] = {}
         self.revoked: set[str] = set()
         self.record: list[Recorded] = []
         self.stopping = Event()
@@ -130,7 +130,7 @@ class Gateway:
     def add(self, routes: Iterable[Route]) -> None:
         for route in routes:
             self._routes[route.method, route.path] = route
-            self._windows[route.path] = Window(self._clock, self._qps, 1)
+            self._windows[route.method, route.path] = Window(self._clock, self._qps, 1)
 
     def respond(self, request: Request) -> Answer:
         """What the platform answers; HungUpError where the connection breaks instead."""
@@ -208,7 +208,7 @@ class Gateway:
             self._check_token(call)
         if route.scope in self.revoked:
             raise no_permission(route.scope, new_host=call.new_host)
-        if not self._windows[route.path].take():
+        if not self._windows[route.method, route.path].take():
             raise trouble("qps", new_host=call.new_host)
         if route.metered and not self._allowance.spend():
             raise trouble("quota", new_host=call.new_host)

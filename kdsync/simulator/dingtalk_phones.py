@@ -10,7 +10,7 @@ from typing import Any, Literal
 from kdsync.clock import Clock
 from kdsync.simulator.phone import Reading
 
-Channel = Literal["work", "group", "robot", "session"]
+Channel = Literal["work", "group", "robot", "session", "card"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +18,7 @@ class Seen:
     """One message on one phone, or in one group.
 
     `who` is a userid or the name of a group; `message` is what was sent, decoded; `task_id` and `status` (of the
-    status bar) belong to work notifications.
+    status bar) belong to work notifications. A card changes where it is: `message` is what it now shows.
     """
 
     who: str
@@ -30,6 +30,7 @@ class Seen:
     task_id: int = 0
     status: str = ""
     recalled: bool = False
+    out_track_id: str = ""
 
 
 class Phones:
@@ -49,8 +50,10 @@ class Phones:
         *,
         task_id: int = 0,
         status: str = "",
+        out_track_id: str = "",
     ) -> None:
-        seen = Seen(who, channel, reading.title, reading.text, self._clock.now(), message, task_id, status)
+        now = self._clock.now()
+        seen = Seen(who, channel, reading.title, reading.text, now, message, task_id, status, out_track_id=out_track_id)
         self._seen.append(seen)
         if self.on_seen:
             self.on_seen(seen)
@@ -58,6 +61,12 @@ class Phones:
     def change(self, task_id: int, **changes: Any) -> None:
         """Alter the messages of a work notification where they are, as a recall or a new status does."""
         self._seen = [replace(seen, **changes) if seen.task_id == task_id else seen for seen in self._seen]
+
+    def redraw(self, who: str, out_track_id: str, reading: Reading, message: Mapping[str, Any]) -> None:
+        """Let somebody's card show something else, where it is."""
+        for place, seen in enumerate(self._seen):
+            if (seen.out_track_id, seen.who) == (out_track_id, who):
+                self._seen[place] = replace(seen, title=reading.title, text=reading.text, message=message)
 
     def seen(self, who: str | None = None) -> list[Seen]:
         return [seen for seen in self._seen if who in (None, seen.who)]

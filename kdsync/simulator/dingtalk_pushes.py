@@ -7,7 +7,7 @@ the Node.js robot tutorial; the protocol page denies it, users confirm it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from threading import Event
@@ -56,6 +56,7 @@ class Push:
     """One thing that is pushed, with every attempt and every answer.
 
     `headers` are those beyond the common ones. `lost` tells that nobody was connected and it will not come again.
+    `on_ack` is told of each answer.
     """
 
     kind: Kind
@@ -68,6 +69,7 @@ class Push:
     acks: list[Ack] = field(default_factory=list)
     lost: bool = False
     answered: Event = field(default_factory=Event)
+    on_ack: Callable[[Ack], None] | None = None
 
     @property
     def metered(self) -> bool:
@@ -103,6 +105,13 @@ class Push:
         if self.settled:
             return True
         return len(self.attempts) > len(self.schedule.retries) and now - self.attempts[-1] > self.schedule.deadline
+
+    def hear(self, ack: Ack) -> None:
+        """Take in an answer."""
+        self.acks.append(ack)
+        if self.on_ack:
+            self.on_ack(ack)
+        self.answered.set()
 
     def frame(self, message_id: str, connection: str, now: datetime) -> str:
         """The text frame of one attempt. Numbers in headers are text."""

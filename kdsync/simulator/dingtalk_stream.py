@@ -143,8 +143,7 @@ class Stream:
                 return
             if push is not None:
                 in_time = connection.heard - push.attempts[-1] <= push.schedule.deadline
-                push.acks.append(Ack(frame.get("code", 0), data, connection.heard, connection.name, in_time))
-                push.answered.set()
+                push.hear(Ack(frame.get("code", 0), data, connection.heard, connection.name, in_time))
 
     def push(self, push: Push) -> Push:
         """Push to one of the connections that subscribed to it."""

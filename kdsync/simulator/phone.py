@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 _LINE_BREAK = re.compile(r"\n[ \t]*\n\s*|  \n  |\n(?=#{1,6} |> ?|- |\d+\. )")
 _SWALLOWED = re.compile(r" *\n *")
 _MARKS = (
@@ -18,6 +20,9 @@ _MARKS = (
     (re.compile(r"\\([\\`*_{}\[\]()#+\-.!>])"), r"\1"),
 )
 _HEADING = re.compile(r"^#{1,6} .*$", re.MULTILINE)
+_CARD = frozenset(
+    ("title", "body", "fields", "buttons", "status", "open", "decided", "with_reason", "reason_hint", "link", "locale")
+)
 _OA_ROWS = 6
 _OA_LINES = 3
 
@@ -44,6 +49,17 @@ def read_sample(key: str, param: Mapping[str, Any]) -> Reading:
     return _SAMPLES[key](param)
 
 
+def read_card(params: Mapping[str, str]) -> Reading:
+    """How the card of `config/cards/decision.json` reads; parameters that it does not know are shown below it."""
+    rows = [f"{row.get('name', '')} {row.get('value', '')}".strip() for row in _objects(params.get("fields", ""))]
+    buttons = [f"[{button.get('label', '')}]" for button in _objects(params.get("buttons", ""))]
+    clickable = params.get("open") == "true" != params.get("decided")
+    others = [value for name, value in params.items() if name not in _CARD]
+    body = markdown(params.get("body", "").replace("<br>", "\n\n"))
+    lines = [body, *rows, params.get("status", ""), *(buttons if clickable else []), *others]
+    return Reading(params.get("title", ""), "\n".join(filter(None, lines)))
+
+
 def markdown(text: str) -> str:
     """DingTalk's markdown as plain lines.
 
@@ -53,6 +69,14 @@ def markdown(text: str) -> str:
     spaced = _HEADING.sub(lambda heading: f"\n\n{heading[0]}\n\n", text.replace("\r\n", "\n"))
     lines = [_SWALLOWED.sub("", line).strip() for line in _LINE_BREAK.split(spaced)]
     return "\n".join(_plain(line) for line in lines if line)
+
+
+def _objects(text: str) -> list[dict[str, Any]]:
+    try:
+        items = orjson.loads(text or "[]")
+    except orjson.JSONDecodeError:
+        return []
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
 
 
 def _plain(line: str) -> str:

@@ -12,6 +12,15 @@ import requests
 from kdsync.clock import FakeClock
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 
+CARD: dict[str, Any] = {
+    "cardTemplateId": "4d1c-decision.schema",
+    "outTrackId": "track-1",
+    "callbackType": "STREAM",
+    "cardData": {"cardParamMap": {"title": "FKSQ000123", "status": "", "open": "true"}},
+    "openSpaceId": "dtv1.card//IM_ROBOT.user1;IM_ROBOT.user2",
+    "imRobotOpenSpaceModel": {"supportForward": False},
+    "imRobotOpenDeliverModel": {"spaceType": "IM_ROBOT"},
+}
 APP = {"appKey": "dingsimulatedapp", "appSecret": "simulated-client-secret"}
 
 
@@ -74,12 +83,21 @@ def old(ding: SimulatedDingTalk, session: requests.Session, token: str) -> Calla
 def new(ding: SimulatedDingTalk, session: requests.Session, token: str) -> Callable[..., Any]:
     """Call the new host with a good token: new(path, **fields) -> (status, decoded answer)."""
 
-    def call(path: str, **fields: Any) -> Any:
+    def call(path: str, method: str = "POST", **fields: Any) -> Any:
         headers = {"x-acs-dingtalk-access-token": token}
-        answer = session.post(f"{ding.url}{path}", headers=headers, json=fields, timeout=5)
+        answer = session.request(method, f"{ding.url}{path}", headers=headers, json=fields, timeout=5)
         return answer.status_code, answer.json()
 
     return call
+
+
+@pytest.fixture
+def card(ding: SimulatedDingTalk, new: Callable[..., Any]) -> str:
+    """The outTrackId of a card that user1 and user2 got; its clicks come over Stream."""
+    ding.cards.add_template(CARD["cardTemplateId"])
+    status, answer = new("/v1.0/card/instances/createAndDeliver", **CARD)
+    assert (status, answer["success"]) == (200, True)
+    return str(CARD["outTrackId"])
 
 
 @pytest.fixture

@@ -110,11 +110,11 @@ def test_it_understands_a_message_and_its_ack_is_accepted(
 
 
 def test_it_understands_a_click_and_answers_with_the_card(
-    ding: SimulatedDingTalk, peer: Client, got: Queue[Any]
+    ding: SimulatedDingTalk, peer: Client, got: Queue[Any], card: str
 ) -> None:
-    push = ding.click("user1", "track-1", "approve", {"comment": "ok"})
+    push = ding.click("user1", card, "approve", {"comment": "ok"})
     click = got.get(timeout=5)
-    assert (click.user_id, click.card_instance_id, click.corp_id) == ("user1", "track-1", "dingsimulatedcorp")
+    assert (click.user_id, click.card_instance_id, click.corp_id) == ("user1", card, "dingsimulatedcorp")
     assert click.content["cardPrivateData"] == {"actionIds": ["approve"], "params": {"comment": "ok"}}
     assert answer(push).data == {"response": {"cardData": {"cardParamMap": {"state": "done"}}}}
     assert not push.refused

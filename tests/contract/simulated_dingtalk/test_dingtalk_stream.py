@@ -200,18 +200,20 @@ def test_an_event_while_nobody_is_connected_comes_ten_seconds_later(
     assert ding.metered_pushes == 1
 
 
-def test_a_click_answered_in_time_and_too_late(ding: SimulatedDingTalk, clock: FakeClock, join: Join) -> None:
+def test_a_click_answered_in_time_and_too_late(
+    ding: SimulatedDingTalk, clock: FakeClock, join: Join, card: str
+) -> None:
     client = join()
-    push = ding.click("user1", "track-1", "approve", {"comment": "ok"})
+    push = ding.click("user1", card, "approve", {"comment": "ok"})
     frame = receive(client)
     data = json.loads(frame["data"])
-    assert (data["userId"], data["outTrackId"]) == ("user1", "track-1")
+    assert (data["userId"], data["outTrackId"]) == ("user1", card)
     content = json.loads(data["content"])
     assert content == {"cardPrivateData": {"actionIds": ["approve"], "params": {"comment": "ok"}}}
     ack(client, frame, {"response": {"cardData": {"cardParamMap": {"state": "done"}}}})
     assert heard(push)
     assert not push.refused
-    late = ding.click("user1", "track-1", "approve")
+    late = ding.click("user1", card, "approve")
     frame = receive(client)
     clock.advance(2.1)
     ack(client, frame)
