@@ -29,7 +29,7 @@ LIFETIME, SHORTEST, DAY = 7200.0, 60.0, 86_400.0  # seconds
 NOT_COUNTED = (FailureKind.RATE_LIMITED, FailureKind.QUOTA)  # "Calls refused for their rate are not counted"
 NEVER_SENT = ("address", "certificate", "connect", "proxy")
 NO_CACHE = {"Cache-Control": "no-cache"}
-IN_QUERY = re.compile(r"((?:access_token|sign|appsecret|appkey)=)[^&\s\"']+", re.IGNORECASE)
+IN_QUERY = re.compile(r"((?:access_token|session|sign|appsecret|appkey)=)[^&\s\"']+", re.IGNORECASE)
 
 
 class _Token(Shape):
@@ -47,7 +47,8 @@ class Call:
     """One call. `api` is its path without the first slash, and its name in logs and counts.
 
     `host`: new and old take the token, a webhook has its own. `metered`: it counts against the month's calls.
-    `writes`: it changes something, so that a lost answer leaves its outcome unknown.
+    `writes`: it changes something, so that a lost answer leaves its outcome unknown. `url`: where it goes, without a
+    query, if not to `api` on a host that is configured.
     """
 
     api: str
@@ -58,6 +59,7 @@ class Call:
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     metered: bool = True
     writes: bool = False
+    url: str = ""
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -160,7 +162,9 @@ class DingTalkClient:
 
     def _exchange(self, call: Call) -> dict[str, Any]:
         base = self.settings.api_url if call.host == "new" else self.settings.oapi_url
-        request = Request(f"{base.rstrip('/')}/{call.api}", call.body, call.method, call.query, call.headers)
+        request = Request(
+            call.url or f"{base.rstrip('/')}/{call.api}", call.body, call.method, call.query, call.headers
+        )
         try:
             answer = self._transport.exchange(request)
         except ConnectionTroubleError as trouble:

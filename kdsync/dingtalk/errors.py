@@ -1,8 +1,9 @@
 """What DingTalk's refusals mean: one table for both of its envelopes and for what happens to connections.
 
 The old host answers HTTP 200 with `errcode` (and `sub_code` where it is 88), the new one HTTP 4xx with `code`, a word.
-Sources: "Global error codes", "Call limits", "Custom robot", "Asynchronously send work notifications" and "Query user
-by mobile" on open.dingtalk.com, and the pages on permissions and retries of open-dingtalk/developerpedia.
+Sources: "Global error codes", "Call limits", "Custom robot", "Asynchronously send work notifications", "Query user
+by mobile", "Create and deliver cards" and "Update a card" on open.dingtalk.com, and the pages on permissions and
+retries of open-dingtalk/developerpedia.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ NETWORK = "check name resolution, the firewall (*.dingtalk.com:443) and the prox
 HOSTS = "check dingtalk.api_url and dingtalk.oapi_url"
 AUTHORITY = "if a proxy opens the connection, make this machine trust the proxy's certificate authority"
 RULE = "change what the rule sends"
+TEMPLATE = "compare the card template's id with the card platform (open-dev.dingtalk.com/fe/card); publish it there"
 MAPPING = "check the person in DingTalk's contacts and in directory.yaml"
 
 BAD_TOKEN = Meaning(SESSION_LOST, "the access token is not valid any more", CREDENTIALS)
@@ -68,6 +70,20 @@ USED_UP = Meaning(QUOTA, "the organisation's calls of this month are used up", U
 NOBODY = Meaning(REFUSED, "there is no such person", MAPPING)
 UNSAFE = Meaning(REFUSED, "DingTalk refused the content as unsafe", RULE)
 BAD_INPUT = Meaning(REFUSED, "DingTalk does not accept a parameter")
+
+CARD_PARAMETERS = (
+    "param.empty",
+    "param.invalid",
+    "param.outTrackIdEmpty",
+    "param.callbackRouteKeyEmpty",
+    "param.cardPublicDataEmpty",
+    "param.cardDataAndPrivateDataBothEmpty",
+    "param.openSpaceIdEmpty",
+    "param.openSpaceIdInvalid",
+    "param.openSpaceModelInvalid",
+    "param.openDeliverModelEmpty",
+    "param.spaceDeliverModelEmpty",
+)
 
 MEANINGS: dict[str, Meaning] = {
     # tokens and credentials
@@ -153,6 +169,19 @@ MEANINGS: dict[str, Meaning] = {
     "invalidParameter.msgParam.tooLong": Meaning(REFUSED, "the message is too long", RULE),
     "robot.oto.notExist": Meaning(CONFIGURATION, "the app has no such robot", ROBOT),
     "chatbotId.notAllow.sendOTO": Meaning(CONFIGURATION, "the robot may not write to single people", ROBOT),
+    # interactive cards
+    "param.cardAlreadyExist": Meaning(REFUSED, "a card with this outTrackId was sent before"),
+    "param.cardNotExist": Meaning(REFUSED, "there is no such card"),
+    "param.templateNotExist": Meaning(CONFIGURATION, "there is no such card template", TEMPLATE),
+    "param.templateUnpublished": Meaning(CONFIGURATION, "the card template is not published", TEMPLATE),
+    "param.cardTemplateIdEmpty": Meaning(CONFIGURATION, "no card template is given", TEMPLATE),
+    "param.contentUnsafe": UNSAFE,
+    "param.userIdNotExist": NOBODY,
+    **dict.fromkeys(CARD_PARAMETERS, BAD_INPUT),
+    # answers within a conversation
+    "robot/sendBySession 300001": Meaning(REFUSED, "the conversation's address is not valid any more"),
+    "robot/sendBySession 400101": Meaning(REFUSED, "the conversation's address is not valid any more"),
+    "not dingtalk": Meaning(REFUSED, "the conversation's address does not lead to DingTalk"),
     # what stands between kdsync and DingTalk
     "http 3xx": Meaning(TRANSIENT, "a proxy or a login page answered in DingTalk's place", NETWORK),
     "http 400": Meaning(TRANSIENT, "a proxy, or a server that wants https, refused the request", NETWORK),

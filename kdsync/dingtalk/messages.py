@@ -62,7 +62,7 @@ def work_message(content: Content, footer: str, *, priority: Priority, button: s
     title = shortened(content.title, TITLE)
     if not content.link:
         return _fitted(content, footer, priority, WORK_BYTES, lambda text: _markdown(title, text))
-    card = {"title": title, "single_title": shortened(_line(button), BUTTON) or "→", "single_url": content.link}
+    card = {"title": title, "single_title": shortened(one_line(button), BUTTON) or "→", "single_url": content.link}
     return _fitted(
         content,
         footer,
@@ -101,9 +101,9 @@ def _fitted(
 
 def _form(content: Content, footer: str, priority: Priority) -> bytes:
     title = shortened(content.title, FORM_TITLE)
-    rows = [(_plain(name), _plain(value)) for name, value in content.fields]
+    rows = [(plain(name), plain(value)) for name, value in content.fields]
     lines = [f"{name}: {value}" for name, value in rows[ROWS:]]
-    text = "\n".join([*lines, *filter(None, [_plain(content.body)])])
+    text = "\n".join([*lines, *filter(None, [plain(content.body)])])
 
     def build(most_of_rows: int, most_of_text: int) -> bytes:
         body = {
@@ -152,15 +152,16 @@ def _break(before: str, line: str) -> str:
 
 
 def _tidy(content: Content) -> Content:
-    body = _clean(content.body).strip()
-    title = _line(content.title) or _line(body.partition("\n")[0]) or UNTITLED
-    fields = tuple((_line(name), _line(value)) for name, value in content.fields)
-    return replace(content, title=title, body=body, link=_link(content.link), fields=fields)
+    body = clean(content.body).strip()
+    title = one_line(content.title) or one_line(body.partition("\n")[0]) or UNTITLED
+    fields = tuple((one_line(name), one_line(value)) for name, value in content.fields)
+    return replace(content, title=title, body=body, link=usable_link(content.link), fields=fields)
 
 
-def _link(link: str) -> str:
+def usable_link(link: str) -> str:
+    """`link`, or nothing where DingTalk would not take it."""
     link = link.strip()
-    usable = LINK.fullmatch(link) and _clean(link) == link and len(link.encode()) <= LINK_BYTES
+    usable = LINK.fullmatch(link) and clean(link) == link and len(link.encode()) <= LINK_BYTES
     return link if usable else ""
 
 
@@ -172,22 +173,23 @@ def _anchor(link: str) -> str:
 
 def _footer(footer: str) -> str:
     """`footer` as it is; one that cannot stay so is marked, so that two footers never become one."""
-    shown = shortened(_clean(footer).replace("\n", " "), FOOTER)
+    shown = shortened(clean(footer).replace("\n", " "), FOOTER)
     if shown == footer:
         return footer
     return f"{shown} {hashlib.sha256(footer.encode('utf-8', 'surrogatepass')).hexdigest()[:8]}"
 
 
-def _clean(text: str) -> str:
+def clean(text: str) -> str:
     """`text` in characters that survive UTF-8, newlines its only controls."""
     return CONTROLS.sub(" ", NEWLINES.sub("\n", text[:MOST_READ].encode("utf-8", "replace").decode()))
 
 
-def _line(text: str) -> str:
-    return re.sub(r" *\n *", " ", _clean(text)).strip()
+def one_line(text: str) -> str:
+    """The same on one line."""
+    return re.sub(r" *\n *", " ", clean(text)).strip()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """`text` without markdown, for where DingTalk would show its signs."""
     text = MARKDOWN_LINK.sub(r"\1", text)
     text = re.sub(r"(?m)^ {0,3}(?:#{1,6} |> )", "", text)
