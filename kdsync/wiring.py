@@ -20,7 +20,6 @@ from kdsync.dingtalk.work import WorkNotices
 from kdsync.errors import StoreUnusableError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.metrics import Metrics
-from kdsync.rules.actions import BY_WORKFLOW
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services import guard
 from kdsync.services.address import Address
@@ -195,14 +194,10 @@ class Wired:
             bills=Bills(self.db, self.asked),
             settle=self.settle,
             account_set=self.settings.main.kingdee.acct_id,
-            forms=self._task_forms,
+            forms=lambda: task_forms(self.ruleset, self.actions),
             watchers=lambda: self.watchers,
             on_told=lambda: self.on_told(),  # noqa: PLW0108  # the daemon replaces it later
         )
-
-    def _task_forms(self) -> tuple[str, ...]:
-        answered = (one.form for one in self.actions if any(do.kind in BY_WORKFLOW for do in one.do))
-        return task_forms(self.ruleset, answered)
 
     def _build_guards(self) -> None:
         outages, random = Outages(self.notices), self._random

@@ -15,6 +15,8 @@ from kdsync.dingtalk.contacts import Contacts
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee import catalogue
 from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.workflow import TASKS, TASKS_UNREADABLE
+from kdsync.services.tasks import task_forms
 from kdsync.settings.load import Loaded
 
 
@@ -37,6 +39,7 @@ def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:
         source = KingdeeSource(client)
         for form in loaded.ruleset.forms:
             yield from _fields_of(source, loaded, form)
+        yield from _tasks(source, loaded)
     finally:
         client.close()
 
@@ -51,6 +54,15 @@ def _fields_of(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Fin
         if error.kind is not FailureKind.REFUSED:
             raise
         yield Finding(form, error.message, error.cure)
+
+
+def _tasks(source: KingdeeSource, loaded: Loaded) -> Iterator[Finding]:
+    try:
+        source.pending(task_forms(loaded.ruleset, loaded.actions))
+    except EdgeError as error:
+        if error.code != TASKS_UNREADABLE:
+            raise
+        yield Finding(TASKS, error.message, error.cure)
 
 
 def dingtalk_people(loaded: Loaded) -> Iterator[Finding]:

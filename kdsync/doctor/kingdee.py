@@ -23,20 +23,21 @@ from kdsync.kingdee.errors import answered, failure
 from kdsync.kingdee.limits import LoginLedger
 from kdsync.kingdee.query import select
 from kdsync.kingdee.transport import symptom_of
+from kdsync.services.tasks import task_forms
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import KingdeeSection
 from kdsync.store.database import Database
 
 LONGEST = 15.0
 """Seconds for an answer, where the daemon may wait longer."""
-AFTER_LOGIN = ("kingdee clock", "kingdee forms", "kingdee people")
+AFTER_LOGIN = ("kingdee clock", "kingdee forms", "kingdee tasks", "kingdee people")
 PEOPLE = (
     ("SEC_User", ("FUserID", "FUserAccount", "FName"), "users"),
     ("BD_Empinfo", ("FID", "FName", "FMobile"), "employees"),
 )
 RIGHTS = "grant the Kingdee user of kdsync the right to view it (查看权限), in each organisation that counts"
 NO_RIGHT = ("permission", "2")
-FROM_DOCUMENTS = ("creator", "modifier", "approver", "field")
+FROM_KINGDEE = ("creator", "modifier", "approver", "assignee", "field")
 
 
 def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator[Finding]:
@@ -77,6 +78,9 @@ def _inside(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
     source = KingdeeSource(client)
     for form in loaded.ruleset.forms:
         yield from _form(source, loaded, form)
+    forms = task_forms(loaded.ruleset, loaded.actions)
+    if forms:
+        yield attempt("kingdee tasks", lambda: f"{len(source.pending(forms))} wait for somebody")
     if _asks_for_people(loaded):
         yield from _people(client, loaded)
 
@@ -130,7 +134,7 @@ def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]
 
 
 def _asks_for_people(loaded: Loaded) -> bool:
-    return any(probes.innermost(one).kind in FROM_DOCUMENTS for rule in loaded.ruleset.rules for one in rule.to)
+    return any(probes.innermost(one).kind in FROM_KINGDEE for rule in loaded.ruleset.rules for one in rule.to)
 
 
 def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:

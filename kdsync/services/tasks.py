@@ -15,6 +15,7 @@ from kdsync import logs
 from kdsync.delivery.storm import Verdict
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, HeldBackError
 from kdsync.model import Task, Transition
+from kdsync.rules.actions import BY_WORKFLOW, CompiledAction
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.bills import Bills
 from kdsync.services.match import Matcher
@@ -192,7 +193,7 @@ class TaskWatch:
         self.meter.count("looks", labels={"form": CAUSE, "look": "tasks"})
 
 
-def task_forms(ruleset: Ruleset, answered: Iterable[str]) -> tuple[str, ...]:
+def task_forms(ruleset: Ruleset, actions: Iterable[CompiledAction]) -> tuple[str, ...]:
     """The forms whose tasks matter: to a rule, or because somebody may answer them. As the rules spell them."""
     spelled = {form.upper(): form for form in ruleset.forms}
     of_rules = (
@@ -200,6 +201,7 @@ def task_forms(ruleset: Ruleset, answered: Iterable[str]) -> tuple[str, ...]:
         for rule in ruleset.rules
         if rule.listens(ASSIGNED) or any(recipient.innermost.kind == "assignee" for recipient in rule.to)
     )
+    answered = (action.form for action in actions if any(do.kind in BY_WORKFLOW for do in action.do))
     return tuple({form.upper(): spelled.get(form.upper(), form) for form in (*of_rules, *answered)}.values())
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
-from kdsync.cli import status, trace
+from kdsync.cli import doctor, live, status, trace
 from kdsync.cli.opened import now_of
 from tests.integration.company import Company
 
@@ -106,3 +107,23 @@ def test_without_the_right_to_see_tasks_an_operator_hears_of_it_and_with_it_peop
     office.kingdee.start_workflow(EXPENSE, expense(office, "EXP1"), "kd2")
     office.until(lambda: office.shown("user2", "EXP1"))
     assert 'kdsync_tasks_waiting{form="ER_ExpReimbursement"} 1.0' in office.page("/metrics")[1]
+
+
+def test_the_doctor_and_the_live_check_say_that_tasks_cannot_be_read(
+    office: Company, capsys: pytest.CaptureFixture[str]
+) -> None:
+    expense(office, "EXP1")
+    assert live.check(office.config, live=True, json_output=False) == 0
+    assert _tasks_of(office, capsys)["result"] == "ok"
+    office.kingdee.fault("permission", form="WF_AssignmentBill_ProcManage")
+    assert live.check(office.config, live=True, json_output=False) == 78
+    office.kingdee.fault("permission", form="WF_AssignmentBill_ProcManage")
+    found = _tasks_of(office, capsys)
+    assert found["result"] == "failed"
+    assert "流程管理" in found["cure"]
+
+
+def _tasks_of(company: Company, capsys: pytest.CaptureFixture[str]) -> Any:
+    capsys.readouterr()
+    doctor.doctor(company.config, json_output=True)
+    return next(one for one in json.loads(capsys.readouterr().out) if one["what"] == "kingdee tasks")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -13,6 +14,7 @@ from sqlalchemy import Connection
 
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind
 from kdsync.model import Task
+from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
 from kdsync.rules.schema import RuleSection
 from kdsync.services.bills import Bills
 from kdsync.services.guarded import GuardedTasks
@@ -82,7 +84,7 @@ class Desk:
         self.kingdee: Office = self.world.kingdee
         self.use(rule(**ASSIGNED))
 
-    def use(self, *written: RuleSection, answered: tuple[str, ...] = ()) -> None:
+    def use(self, *written: RuleSection, answered: tuple[CompiledAction, ...] = ()) -> None:
         """A new process with these rules."""
         world = self.world
         watcher = world.watch(*written)
@@ -136,6 +138,11 @@ def quiet(desk: Desk) -> Desk:
     """Both first looks are over."""
     desk.sweep()
     return desk
+
+
+def action(form: str, *steps: str) -> CompiledAction:
+    written = {"id": "a", "title": "同意", "phrases": ["ok"], "form": form, "allow": ["assignee"]}
+    return compile_action(ActionSection.model_validate_json(json.dumps({**written, "do": steps or ["approve"]})))
 
 
 def user(receiver: str) -> Wanted:
@@ -288,7 +295,7 @@ def test_a_form_that_begins_to_matter_has_a_first_look_of_its_own(desk: Desk) ->
 
 
 def test_a_form_whose_tasks_are_only_answered_is_known_too(desk: Desk) -> None:
-    desk.use(rule(), answered=("AP_Paybill", "ER_ExpReimbursement"))
+    desk.use(rule(), answered=(action("AP_Paybill"), action("ER_ExpReimbursement")))
     bill = desk.kingdee.create("A", "EXP1")
     desk.sweep()
     desk.kingdee.assign(bill, "100")
@@ -486,5 +493,6 @@ def test_the_forms_whose_tasks_matter() -> None:
         *rules({"id": "c", "form": "ER_C", "to": ["manager_of:assignee"]}, {"id": "d", "form": "ER_D"}),
     ]
     ruleset = World.matcher(None, *written).ruleset  # type: ignore[arg-type]  # asks nothing of the world
-    assert task_forms(ruleset, ("er_d", "ER_X", "er_x")) == ("ER_B", "ER_C", "ER_D", "er_x")
+    actions = [action("er_d"), action("ER_X", "reject"), action("er_x"), action("ER_A", "submit")]
+    assert task_forms(ruleset, actions) == ("ER_B", "ER_C", "ER_D", "er_x")
     assert task_forms(ruleset, ()) == ("ER_B", "ER_C")
