@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 
 from kdsync.clock import FakeClock
 from kdsync.dingtalk.answers import Answer
+from kdsync.dingtalk.cards import Cards, Face
 from kdsync.dingtalk.client import ACCESS_TOKEN, DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.dingtalk.groups import GroupRobots
+from kdsync.dingtalk.session import SessionReplies
 from kdsync.dingtalk.transport import Request
 from kdsync.dingtalk.work import WorkNotices
 from kdsync.errors import EdgeError, FailureKind
@@ -58,6 +60,7 @@ REFUSED_OLD = {
 }
 REFUSED_NEW = {"code": "InvalidAuthentication", "message": "x", "requestid": "y"}
 PEOPLE = {**OK, "result": {"has_more": False, "next_cursor": 100, "list": [USER]}}
+CARD = {"success": True, "result": {"deliverResults": [{"spaceId": "u1", "success": False, "errorMsg": "x"}]}}
 DEPARTMENTS = {**OK, "result": [{"dept_id": 2, "name": "a", "parent_id": 1}]}
 statuses = st.sampled_from([200, 204, 302, 400, 401, 403, 404, 413, 429, 500, 503])
 
@@ -97,13 +100,16 @@ def client_of(wire: Wire) -> DingTalkClient:
 def in_bounds(error: EdgeError) -> None:
     assert len(str(error)) < 1_000
     assert len(error.code) <= 80
-    assert not {"s3cr3t", "t0k3n", "SEC1", "first-token"} & set(str(error).split())
+    assert not {"s3cr3t", "t0k3n", "s3ss10n", "SEC1", "first-token"} & set(str(error).split())
 
 
 ASKED: dict[str, Callable[[DingTalkClient], object]] = {
     "send": lambda client: WorkNotices(client).send_work(["u1"], [], b'{"msgtype":"text"}'),
     "result": lambda client: WorkNotices(client).send_result("4711"),
     "group": lambda client: GroupRobots(client).send_group("g", b'{"msgtype":"text"}', "uuid"),
+    "card": lambda client: Cards(client, "x.schema").deliver("track", ["u1"], Face("t"), {}),
+    "card's update": lambda client: Cards(client, "x.schema").update("track", Face("t")),
+    "reply": lambda client: SessionReplies(client).reply("https://oapi.dingtalk.com/r?session=s3ss10n", "t", "x"),
     "mobile": lambda client: Contacts(client).by_mobile("13800000001"),
     "user": lambda client: Contacts(client).user("u1"),
     "members": lambda client: list(Contacts(client).department_members(1)),
@@ -111,7 +117,10 @@ ASKED: dict[str, Callable[[DingTalkClient], object]] = {
     "manager": lambda client: Contacts(client).manager_of("u1"),
 }
 bodies = st.one_of(
-    *(mutated(good) for good in (SENT, RESULT, PEOPLE, DEPARTMENTS, {**OK, "result": USER}, REFUSED_OLD, REFUSED_NEW)),
+    *(
+        mutated(good)
+        for good in (SENT, RESULT, CARD, PEOPLE, DEPARTMENTS, {**OK, "result": USER}, REFUSED_OLD, REFUSED_NEW)
+    ),
     noise,
 )
 
