@@ -107,7 +107,9 @@ class People:
 
     def _from_document(self, recipient: Recipient, raw: str, lookup: str) -> Resolution:
         if raw in ("", "0"):
-            return _some((), f"the document names no {recipient}")
+            of_task = recipient.kind == "assignee"
+            lacks = "is not known to wait for anybody" if of_task else f"names no {recipient}"
+            return _some((), f"the document {lacks}")
         found = self.find(raw, lookup)
         return _some([found.userid] if found.userid else (), f"{recipient} is {found.via}")
 
