@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import orjson
@@ -22,7 +22,7 @@ from kdsync.errors import EdgeError
 
 CREATE_AND_DELIVER = "v1.0/card/instances/createAndDeliver"
 UPDATE = "v1.0/card/instances"
-ALREADY_EXISTS = "param.cardAlreadyExist"
+ALREADY_EXISTS, NO_SUCH_USER = "param.cardAlreadyExist", "param.userIdNotExist"
 
 VALUE_BYTES = 1000  # of 1 KB for one value; another page knows only 100 KB for all of them
 KEY_BYTES = 100
@@ -89,13 +89,12 @@ class _Deliveries(Shape):
     deliverResults: tuple[_Delivery, ...] = ()  # noqa: N815  # DingTalk's name
 
 
-class _Delivered(Shape):
-    success: bool = True
-    result: _Deliveries = _Deliveries()
-
-
 class _Updated(Shape):
     success: bool = True
+
+
+class _Delivered(_Updated):
+    result: _Deliveries = _Deliveries()
 
 
 def track_id(notification_id: str, userid_or_scope: str) -> str:
@@ -135,7 +134,7 @@ def callback_response(private: Mapping[str, str]) -> dict[str, Any]:
 
     They stay until they are given anew, by key, in the `private` of an update.
     """
-    return {"userPrivateData": {"cardParamMap": _private_params(private)}, "cardUpdateOptions": BY_KEY}
+    return {"userPrivateData": {"cardParamMap": _own(private)}, "cardUpdateOptions": BY_KEY}
 
 
 class Cards:
@@ -150,16 +149,16 @@ class Cards:
 
         The same `out_track_id` is sent once, so a repeat after an unknown outcome is harmless. Raises EdgeError, and
         ValueError for nobody, for an id that cannot be addressed, and where the ids fill more than 1000 characters.
-        Who is not reached is in the result; the card exists all the same.
+        Who is not reached is in the result; the card exists all the same. Where DingTalk does not know somebody of
+        `private`, everybody gets `face`, at the cost of a second call.
         """
         body = {
-            **self._creation(out_track_id, face, private),
+            **self._creation(out_track_id, face),
             "openSpaceId": _space(userids),
             "imRobotOpenDeliverModel": {"spaceType": "IM_ROBOT", "robotCode": self._robot_code()},
         }
-        call = Call(CREATE_AND_DELIVER, orjson.dumps(body), host="new", writes=True)
         try:
-            answer = self._client.call(call)
+            answer = self._call(Call(CREATE_AND_DELIVER, host="new", writes=True), body, private)
         except EdgeError as error:
             if error.code != ALREADY_EXISTS:
                 raise
@@ -173,21 +172,30 @@ class Cards:
         """Let the card show `face` to everybody from now on; doing so again changes nothing. One metered call.
 
         Who was ever shown something of their own goes on seeing that, unless `private` replaces it; but a face that
-        is not open takes the buttons from everybody. Raises EdgeError.
+        is not open takes the buttons from everybody. Where DingTalk does not know somebody of `private` any more, it
+        is left out, at the cost of a second call. Raises EdgeError.
         """
-        body: dict[str, Any] = {
+        body = {
             "outTrackId": out_track_id,
             "userIdType": 1,
             "cardData": {"cardParamMap": card_params(face)},
             "cardUpdateOptions": BY_KEY,
         }
-        if private:
-            body["privateData"] = _private(private)
-        answer = self._client.call(Call(UPDATE, orjson.dumps(body), host="new", method="PUT"))
+        answer = self._call(Call(UPDATE, host="new", method="PUT"), body, private or {})
         if not shaped(_Updated, answer, UPDATE, now=self._client.now()).success:
             raise self._client.failure("malformed", UPDATE, "success is false")
 
-    def _creation(self, out_track_id: str, face: Face, private: Private) -> dict[str, Any]:
+    def _call(self, call: Call, body: Mapping[str, Any], private: Private) -> dict[str, Any]:
+        """With the private data, or without where somebody of it left: that must not keep the others from the rest."""
+        own = {userid: {"cardParamMap": _own(seen)} for userid, seen in private.items()}
+        try:
+            return self._client.call(replace(call, body=orjson.dumps({**body, "privateData": own} if own else body)))
+        except EdgeError as error:
+            if error.code != NO_SUCH_USER or not own:
+                raise
+        return self._client.call(replace(call, body=orjson.dumps(body)))
+
+    def _creation(self, out_track_id: str, face: Face) -> dict[str, Any]:
         """What the card is; forwarding is off, because whoever sees a card may click it."""
         if not out_track_id or len(out_track_id) > TRACK:
             raise ValueError(f"an outTrackId has 1 to {TRACK} characters")
@@ -198,7 +206,6 @@ class Cards:
             "callbackType": "STREAM",
             "userIdType": 1,
             "cardData": {"cardParamMap": card_params(face)},
-            "privateData": _private(private),
             "imRobotOpenSpaceModel": {
                 "supportForward": False,
                 "lastMessageI18n": {"ZH_CN": alert},
@@ -219,10 +226,6 @@ def _space(userids: Sequence[str]) -> str:
     if len(space) > SPACE:
         raise ValueError(f"{len(userids)} recipients in one call; their ids may fill {SPACE} characters")
     return space
-
-
-def _private(private: Private) -> dict[str, Any]:
-    return {userid: {"cardParamMap": _own(seen)} for userid, seen in private.items()}
 
 
 def _own(seen: Face | Mapping[str, str]) -> dict[str, str]:

@@ -67,6 +67,15 @@ def test_a_delivery_whose_answer_was_lost_is_not_repeated(ding: SimulatedDingTal
     assert len(ding.seen("boss")) == 1
 
 
+def test_one_who_left_keeps_nobody_from_the_card_or_from_its_end(ding: SimulatedDingTalk, cards: Cards) -> None:
+    own = {"user1": Face("for you"), "gone": Face("for nobody")}
+    assert cards.deliver("track-9", ["user1", "gone"], FACE, own).delivered == ("user1",)
+    assert ding.seen("user1")[0].title == "FKSQ000123"
+    cards.update("track-9", DECIDED, {"user1": {"status": "x"}, "gone": {"status": "y"}})
+    assert ding.seen("user1")[0].text == "Acme\n王总 已同意"
+    assert [call.code for call in ding.calls[1:]] == ["param.userIdNotExist", "0"] * 2
+
+
 def test_a_template_that_nobody_published_is_for_the_operator(ding: SimulatedDingTalk, cards: Cards) -> None:
     ding.cards.add_template(TEMPLATE, published=False)
     with pytest.raises(EdgeError) as caught:
