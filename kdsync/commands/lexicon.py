@@ -108,11 +108,16 @@ def skip(spelt: Spelt, place: int) -> int:
     return _end(_FILL.match(spelt.flat, place))
 
 
-def to_number(spelt: Spelt, place: int) -> int:
-    """The next word, after one such as `单号` or `no.` where it stands."""
+def numbers_after(spelt: Spelt, place: int, *, glued: bool) -> Iterator[Numbered]:
+    """What may be the number after a phrase that ends there, or after a word such as `单号` that follows it."""
     start = skip(spelt, place)
-    found = _NUMBER_WORD.match(spelt.flat, start)
-    return found.end() if found else start
+    word, first = _NUMBER_WORD.match(spelt.flat, start), TOKEN.match(spelt.flat, start)
+    after = word.end() if word else start
+    if first and has_digit(first[0]):  # `NO.7` and `BILL-7` are numbers, but the first may be meant as 7
+        yield from numbers(spelt, start, glued=glued)
+        if not (word and word[0] == "no."):
+            return
+    yield from numbers(spelt, after, glued=glued and after == start)
 
 
 def _end(found: re.Match[str] | None) -> int:

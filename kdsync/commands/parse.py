@@ -7,6 +7,7 @@ or directly after the number, not within a sentence, not negated, not in a quest
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -22,10 +23,9 @@ from kdsync.commands.lexicon import (
     has_digit,
     leads,
     lexicon,
-    numbers,
+    numbers_after,
     pieces,
     skip,
-    to_number,
 )
 from kdsync.commands.spelling import Spelt, plain, spelt
 
@@ -35,9 +35,10 @@ MOST = 2000  # characters; a longer message is no command
 NEAR, MOST_NEAR = 50.0, 3
 _QUESTION = re.compile(r"[\W_]*(?:[了过好]{0,2}(?P<word>吗|么|没有?|不|không|chưa)[\W_]*)?")
 _ONLY_MENTIONS = re.compile(r"(?:[@＠]\S*\s+)+")
-_BEFORE_REMARK = " \t\r\n:：,，;；.。、-—|"
+_BEFORE_REMARK = re.compile(r"[\s:：,，;；.。、|—!！)）\]】」』”’-]+")
 _AFTER_WORDS = " \n?!.。~"
 _NEGATIONS = frozenset({"not", "dont", "never", "không", "chưa"})
+_AND = re.compile(r"(?:[和与及]|(?:and|và)\b)?\s*")
 _LETTERS = re.compile(r"[^\W\d_]*")
 
 
@@ -100,7 +101,7 @@ def _phrase_first(message: Spelt, words: Lexicon, start: int) -> Command | Uncle
     said = words.at(message, start)
     if said is None:
         return None
-    found = list(numbers(message, to_number(message, said.end), glued=_goes_on(message, said.end)))
+    found = list(numbers_after(message, said.end, glued=_goes_on(message, said.end)))
     if not found:
         another = any(_numbered(message, words, said.end))
         return Unclear(Reason.TWO_COMMANDS if another else Reason.NO_NUMBER)
@@ -147,7 +148,7 @@ def _another(message: Spelt, words: Lexicon, said: Said, first: Numbered) -> boo
     also = words.at(message, place)
     if also and also.actions != said.actions and not _goes_on(message, also.end):
         return True
-    after = re.compile(r"(?:和|与|及|and|và)?\s*").match(message.flat, place)
+    after = _AND.match(message.flat, place)
     number = TOKEN.match(message.flat, after.end() if after else place)
     if number and _alike(number[0], first.number):
         return True
@@ -174,7 +175,7 @@ def _numbered(message: Spelt, words: Lexicon, place: int) -> Iterator[tuple[Said
     """Every phrase from there on that has a number after it or before it."""
     tokens = [token for token in TOKEN.finditer(message.flat, place) if has_digit(token[0])]
     for said in words.after(message, place):
-        after = next(numbers(message, to_number(message, said.end), glued=True), None)
+        after = next(numbers_after(message, said.end, glued=True), None)
         if after:
             yield said, after.number
         while len(tokens) > 1 and tokens[1].end() <= said.start:
@@ -184,8 +185,12 @@ def _numbered(message: Spelt, words: Lexicon, place: int) -> Iterator[tuple[Said
 
 
 def _opinion(message: Spelt, end: int) -> str:
-    rest = message.rest(end).strip(_BEFORE_REMARK[:4]).lstrip(_BEFORE_REMARK)
-    return "" if _ONLY_MENTIONS.fullmatch(f"{rest} ") else "".join(one for one in rest if one >= " " or one in "\n\t")
+    """What else was typed; '' where it is only punctuation or a mention."""
+    rest = message.rest(end)
+    rest = rest[found.end() :] if (found := _BEFORE_REMARK.match(rest)) else rest
+    rest = "".join(one for one in rest if one in "\n\t" or unicodedata.category(one) not in ("Cc", "Cs")).strip()
+    says = any(one.isalnum() or unicodedata.category(one) == "So" for one in rest)
+    return rest if says and not _ONLY_MENTIONS.fullmatch(f"{rest} ") else ""
 
 
 def _nearest(message: Spelt, phrases: Sequence[Phrase]) -> tuple[str, ...]:
