@@ -182,6 +182,9 @@ MEANINGS: dict[str, Meaning] = {
     "robot/sendBySession 300001": Meaning(REFUSED, "the conversation's address is not valid any more"),
     "robot/sendBySession 400101": Meaning(REFUSED, "the conversation's address is not valid any more"),
     "not dingtalk": Meaning(REFUSED, "the conversation's address does not lead to DingTalk"),
+    # the Stream
+    "ticket": Meaning(TRANSIENT, "DingTalk did not let the connection in: its ticket is used, or too old", NETWORK),
+    "frame": Meaning(TRANSIENT, "what came is not one of DingTalk's frames"),
     # what stands between kdsync and DingTalk
     "http 3xx": Meaning(TRANSIENT, "a proxy or a login page answered in DingTalk's place", NETWORK),
     "http 400": Meaning(TRANSIENT, "a proxy, or a server that wants https, refused the request", NETWORK),

@@ -1,0 +1,144 @@
+"""Frames of the Stream: as the pages show them, as they come, and as anything else."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from kdsync.dingtalk.frames import (
+    BOT_TOPIC,
+    CARD_TOPIC,
+    EPOCH,
+    Clicked,
+    Happened,
+    Said,
+    read_frame,
+    read_message,
+    twin_key,
+)
+from kdsync.errors import EdgeError
+
+MESSAGE = {
+    "conversationId": "cid1",
+    "conversationType": "1",
+    "msgId": "msg1",
+    "msgtype": "text",
+    "text": {"content": " 同意 EXP1 "},
+    "senderStaffId": "user1",
+    "senderNick": "张三",
+    "createAt": 1764000000123,
+    "sessionWebhook": "https://oapi.dingtalk.com/robot/sendBySession?session=x",
+}
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=12), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+def frame(data: Any, topic: str = BOT_TOPIC, kind: str = "CALLBACK", key: str = "headers", **headers: Any) -> str:
+    told = {"topic": topic, "messageId": "m1", "time": 1764000000123, **headers}
+    return json.dumps({"specVersion": "1.0", "type": kind, key: told, "data": json.dumps(data)})
+
+
+def said(**changes: Any) -> Said:
+    found = read_message(read_frame(frame({**MESSAGE, **changes})))
+    assert isinstance(found, Said)
+    return found
+
+
+def test_what_somebody_wrote() -> None:
+    found = said()
+    assert (found.sender, found.text, found.group, found.mentioned) == ("user1", "同意 EXP1", False, True)
+    assert found.created_at.isoformat() == "2025-11-24T16:00:00.123000+00:00"
+
+
+def test_who_is_from_outside_has_no_id() -> None:
+    assert said(senderStaffId=None).sender == ""
+
+
+def test_a_group_without_a_mention() -> None:
+    assert not said(conversationType="2", isInAtList=False).mentioned
+    assert said(conversationType="2", isInAtList="true").mentioned
+
+
+@pytest.mark.parametrize(
+    ("content", "text"),
+    [
+        ({"recognition": "同意 EXP1"}, "同意 EXP1"),
+        ({"richText": [{"text": "同意"}, {"pictureDownloadCode": "x"}, {"text": "EXP1"}]}, "同意  EXP1"),
+        ({"downloadCode": "x"}, ""),
+    ],
+)
+def test_what_was_spoken_or_set_in_several_parts(content: dict[str, Any], text: str) -> None:
+    assert said(text=None, msgtype="audio", content=content).text == text
+
+
+def test_the_same_thing_under_another_id_is_its_twin() -> None:
+    assert twin_key(said()) == twin_key(said(msgId="msg2"))
+    assert twin_key(said()) != twin_key(said(createAt=1764000000124))
+    assert twin_key(said(createAt=None)) != twin_key(said(createAt=None, msgId="msg2"))
+
+
+@pytest.mark.parametrize("key", ["content", "value"])
+@pytest.mark.parametrize("inside", [True, False])
+def test_a_click_in_each_of_its_spellings(key: str, inside: bool) -> None:
+    private: dict[str, Any] = {"actionIds": ["approve"]}
+    whole: dict[str, Any] = {"cardPrivateData": private}
+    (private if inside else whole)["params"] = {"reason": "好"}
+    click = {"outTrackId": "card1", "userId": "user1", key: json.dumps(whole)}
+    found = read_message(read_frame(frame(click, CARD_TOPIC)))
+    assert found == Clicked("card1", "user1", ("approve",), {"reason": "好"})
+
+
+def test_an_event_whose_headers_are_called_header() -> None:
+    text = frame(
+        {"a": 1}, "*", "EVENT", key="header", eventType="bpms_instance_change", eventId="e1", eventBornTime="9"
+    )
+    found = read_message(read_frame(text))
+    assert isinstance(found, Happened)
+    assert (found.event_id, found.kind, found.data) == ("e1", "bpms_instance_change", {"a": 1})
+
+
+def test_a_frame_without_content_is_known() -> None:
+    assert read_frame(frame({"errorCode": 20001, "errMsg": "quota"})).is_without_content
+
+
+def test_a_topic_that_nobody_knows_is_no_message() -> None:
+    assert read_message(read_frame(frame({}, "/v1.0/other"))) is None
+
+
+@pytest.mark.parametrize("text", ["", "[]", "null", "{", '{"headers": [1]}', '{"data": "x"}', "x" * (1024 * 1024 + 1)])
+def test_what_is_no_frame_says_so(text: str) -> None:
+    with pytest.raises(EdgeError):
+        read_frame(text)
+
+
+@given(st.binary(max_size=200))
+def test_any_bytes_are_a_frame_or_an_error_of_ours(data: bytes) -> None:
+    _read(data)
+
+
+@given(JSON, st.sampled_from((BOT_TOPIC, CARD_TOPIC)), st.sampled_from(("CALLBACK", "EVENT", "SYSTEM")))
+def test_any_content_is_a_message_or_an_error_of_ours(data: Any, topic: str, kind: str) -> None:
+    _read(frame(data, topic, kind))
+
+
+@given(st.dictionaries(st.sampled_from((*MESSAGE, "content", "isInAtList")), JSON))
+def test_any_message_is_read_and_has_a_twin_key(data: dict[str, Any]) -> None:
+    _read(frame(data))
+
+
+def _read(text: str | bytes) -> None:
+    try:
+        found = read_message(read_frame(text))
+    except EdgeError:
+        return
+    if found is not None:
+        assert twin_key(found)
+    if isinstance(found, Said):
+        assert found.created_at >= EPOCH
