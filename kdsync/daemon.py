@@ -12,6 +12,7 @@ from typing import Any
 from kdsync import logs
 from kdsync.errors import ConfigurationError, StoreUnusableError
 from kdsync.health import HealthServer
+from kdsync.listener import Listener
 from kdsync.schedule import Schedule
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
@@ -38,6 +39,7 @@ class Daemon:
         self._reload = threading.Event()
         self._poke = threading.Event()
         self._jobs = Schedule(LOOK_THREADS)
+        self._listener = Listener(wired.answering, self._surely)
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatch", daemon=True)
         self._health: HealthServer | None = None
         self._turned = wired.clock.monotonic()
@@ -50,7 +52,7 @@ class Daemon:
     def start(self) -> None:
         """Begin to look, to send and to answer probes."""
         wired = self.wired
-        wired.on_told = self._wake.set
+        wired.on_told = wired.answering.on_told = self._wake.set
         wired.meter.gauge("reload_success", 1)
         if wired.settings.listen:
             self._health = HealthServer(
@@ -59,6 +61,7 @@ class Daemon:
         self._dispatcher.start()
         self._schedule()
         self._jobs.start()
+        self._listener.start()
         log.info("started", forms=sorted(wired.watchers), rules=len(wired.ruleset.rules), port=self.port)
 
     def run(self) -> int:
@@ -96,14 +99,16 @@ class Daemon:
         notify("STOPPING=1")
         self.stopping.set()
         self._wake.set()
+        self._listener.stop()
         self._jobs.clear()
         finished = threading.Thread(target=self._jobs.close, name="shutdown", daemon=True)
         finished.start()
+        listened = self._listener.join(DRAIN / 2)
         self._dispatcher.join(DRAIN)
         finished.join(DRAIN / 2)
         if self._health:
             self._health.close()
-        unfinished = finished.is_alive() or self._dispatcher.is_alive()
+        unfinished = finished.is_alive() or self._dispatcher.is_alive() or not listened
         self.wired.close()
         log.info("stopped", unfinished=unfinished)
         if unfinished and threading.current_thread() is threading.main_thread():
@@ -120,6 +125,7 @@ class Daemon:
             return False
         self.wired.adopt(loaded)
         self._schedule()
+        self._listener.start()
         self.wired.meter.gauge("reload_success", 1)
         self._wake.set()
         log.info("reload.finished", rules=len(self.wired.ruleset.rules), forms=sorted(self.wired.watchers))

@@ -17,6 +17,8 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "send_failures": ("Calls to DingTalk that failed.", ("kind",)),
     "kingdee_calls": ("Requests to Kingdee.", ("service",)),
     "dingtalk_calls": ("Requests to DingTalk.", ("api", "metered")),
+    "received": ("What people said in DingTalk; new: no is the same thing pushed again.", ("source", "new")),
+    "answers": ("What people said and what became of it.", ("outcome",)),
     "loop_failures": ("Errors of kdsync's own in its loops: please report them.", ("loop",)),
 }
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
@@ -29,6 +31,7 @@ GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "clock_offset_error_seconds": ("Seconds that the offset may be wrong by.", ("system",)),
     "quota_calls": ("Metered DingTalk calls of this month.", ()),
     "quota_limit": ("What the organisation's plan allows a month.", ()),
+    "stream_connected": ("1 while DingTalk can push what people say.", ()),
     "reload_success": ("1 if the last reload was taken over.", ()),
 }
 HISTOGRAMS = {"delivery_seconds": "Seconds from noticing a change to DingTalk's acceptance."}

@@ -11,6 +11,7 @@ from datetime import datetime
 from random import Random
 
 from kdsync import logs
+from kdsync.answering import Answering
 from kdsync.bridges import CallLedger, DingTalkBook, DingTalkCourier, KingdeeSource, KnownAccount, RefusedLogins
 from kdsync.clock import Clock, KeptClock
 from kdsync.dingtalk.client import DingTalkClient
@@ -157,6 +158,7 @@ class Wired:
         self.receipts = Receipts(db, seal, self.contacts, clock, self.meter, self.notices)
         self.settle = Settle(db, seal, clock, self.meter, self.notices)
         self.tasks = self._task_watch()
+        self.answering = self._answering()
         self.looks = Looks(
             db=db,
             source=self.asked,
@@ -186,6 +188,22 @@ class Wired:
             watchers=lambda: self.watchers,
             clocks={"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock},
             ask=self.dingtalk.ask_time,
+        )
+
+    def _answering(self) -> Answering:
+        return Answering(
+            self.db,
+            self.seal,
+            self.clock,
+            random=self._random,
+            meter=self.meter,
+            kingdee=self.kingdee,
+            source=self.asked,
+            dingtalk=self.dingtalk,
+            people=self.people,
+            notices=self.notices,
+            loaded=lambda: (self.settings, self.actions),
+            locales=self.locales,
         )
 
     def _task_watch(self) -> TaskWatch:

@@ -1,0 +1,26 @@
+"""What DingTalk pushes, in the shape that the inbox keeps."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from kdsync.dingtalk.frames import Clicked, Happened, Said, twin_key
+from kdsync.store.inbox import MESSAGE, Received
+from kdsync.sync import identity
+
+
+def received(message: Said | Clicked | Happened, now: datetime) -> Received | None:
+    """None for what nobody answers with. The id is the same when DingTalk pushes the same thing under another one."""
+    if not isinstance(message, Said):
+        return None
+    content = {
+        "text": message.text,
+        "kind": message.kind,
+        "group": message.group,
+        "mentioned": message.mentioned,
+        "conversation": message.conversation_id,
+        "nick": message.sender_nick,
+        "said_at": message.created_at.isoformat(),
+    }
+    ident = identity.digest("said", twin_key(message))
+    return Received(id=ident, source=MESSAGE, sender=message.sender, content=content, received_at=now)
