@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,8 +15,11 @@ from kdsync.dingtalk.frames import (
     CARD_TOPIC,
     EPOCH,
     Clicked,
+    Frame,
     Happened,
     Said,
+    ack,
+    dedupe_key,
     read_frame,
     read_message,
     twin_key,
@@ -140,5 +144,70 @@ def _read(text: str | bytes) -> None:
         return
     if found is not None:
         assert twin_key(found)
+        assert dedupe_key(found)
     if isinstance(found, Said):
         assert found.created_at >= EPOCH
+
+
+def test_an_acknowledgement_as_the_page_shows_it() -> None:
+    answer = json.loads(ack(read_frame(frame({}, CARD_TOPIC)), {"response": {"a": Decimal("1.10")}}))
+    headers = {"messageId": "m1", "contentType": "application/json"}
+    assert answer == {"code": 200, "headers": headers, "message": "OK", "data": '{"response":{"a":1.10}}'}
+
+
+def test_headers_are_text_whatever_they_were() -> None:
+    found = read_frame(frame({}, time=1764000000123, appId=None, odd=[1]))
+    assert found.headers == {"topic": BOT_TOPIC, "messageId": "m1", "time": "1764000000123"}
+
+
+@pytest.mark.parametrize("data", ["", "connected", "[1]", "null", None, 7])
+def test_the_system_may_say_of_itself_what_it_likes(data: Any) -> None:
+    text = json.dumps({"type": "SYSTEM", "headers": {"topic": "CONNECTED"}, "data": data})
+    assert read_frame(text) == Frame("SYSTEM", "CONNECTED", "", {"topic": "CONNECTED"}, {})
+
+
+def test_what_cannot_be_acknowledged_is_no_frame() -> None:
+    with pytest.raises(EdgeError, match="messageId"):
+        read_frame(json.dumps({"type": "CALLBACK", "headers": {"topic": BOT_TOPIC}, "data": "{}"}))
+
+
+def test_half_a_character_does_not_lose_a_message() -> None:
+    text = frame(MESSAGE).replace("EXP1", "\\\\ud83d EXP1")
+    found = read_message(read_frame(text))
+    assert isinstance(found, Said)
+    assert found.text == "同意 \ufffd EXP1"
+
+
+@pytest.mark.parametrize(
+    ("data", "topic", "missing"),
+    [
+        ({**MESSAGE, "msgId": ""}, BOT_TOPIC, "msgId"),
+        ({"userId": "user1"}, CARD_TOPIC, "outTrackId"),
+        ({"outTrackId": "card1"}, CARD_TOPIC, "userId"),
+    ],
+)
+def test_what_has_no_id_is_no_message(data: dict[str, Any], topic: str, missing: str) -> None:
+    with pytest.raises(EdgeError, match=missing):
+        read_message(read_frame(frame(data, topic)))
+
+
+def test_keys_tell_apart_what_is_not_the_same() -> None:
+    click = {"outTrackId": "card1", "userId": "user1", "content": '{"cardPrivateData": {"actionIds": ["a"]}}'}
+    others = [{**click, "outTrackId": "card2"}, {**click, "userId": "user2"}, {**click, "content": "{}"}]
+    found = [read_message(read_frame(frame(data, CARD_TOPIC))) for data in (click, *others)]
+    found += [read_message(read_frame(frame({}, "*", "EVENT", eventId=ident))) for ident in ("e1", "e2")]
+    found += [said(), said(text={"content": "no"}), said(senderStaffId="user2"), said(conversationId="cid2")]
+    outsiders = [said(senderStaffId=None, senderId=mark) for mark in ("x", "y")]
+    assert len({twin_key(one) for one in [*found, *outsiders] if one}) == 12
+    assert dedupe_key(said()) == dedupe_key(said(text={"content": "no"})) != dedupe_key(said(msgId="msg2"))
+
+
+def test_an_event_without_an_id_has_that_of_its_frame() -> None:
+    found = read_message(read_frame(frame({}, "*", "EVENT")))
+    assert isinstance(found, Happened)
+    assert found.event_id == "m1"
+
+
+def test_secrets_are_not_in_what_is_printed() -> None:
+    found = read_frame(frame(MESSAGE))
+    assert "session=x" not in f"{found!r} {read_message(found)!r}"
