@@ -272,14 +272,9 @@ class Wired:
 
     def _matcher(self) -> Matcher:
         main = self.settings.main
-        return Matcher(
-            main.kingdee.acct_id,
-            self.ruleset,
-            main.kingdee.timezone,
-            self.locales(),
-            main.fallback,
-            self.tasks.waiting_for,
-        )
+        account_set, zone, waiting_for = main.kingdee.acct_id, main.kingdee.timezone, self.tasks.waiting_for
+        offered = {action.id: action for action in self.actions} if self.answering.wanted else {}
+        return Matcher(account_set, self.ruleset, zone, self.locales(), main.fallback, waiting_for, offered)
 
     def _watcher(self, form: str, matcher: Matcher, section: FormSection) -> Watcher:
         return Watcher(

@@ -3,6 +3,11 @@
 from __future__ import annotations
 
 REPLIES: dict[str, tuple[str, str, str]] = {
+    "how_to_reply_body": (
+        "{action}：请回复“{phrase}”，后面可以写意见。",
+        "{action}: reply “{phrase}”, and your opinion after it if you like.",
+        "{action}: trả lời “{phrase}”, có thể viết thêm ý kiến phía sau.",
+    ),
     "reply_done_title": ("{number}：{action} 已完成", "{number}: {action} is done", "{number}: {action} đã xong"),
     "reply_done_body": (
         "金蝶中的单据 {number} 已处理，当前状态：{status}。",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from kdsync import logs
+from kdsync.delivery.howto import how_to_reply
 from kdsync.delivery.render import RenderError, render
 from kdsync.delivery.words import words
 from kdsync.model import Content, Document, Event, Layout, Row, Transition
+from kdsync.rules.actions import CompiledAction
 from kdsync.rules.compile import CompiledRule
 from kdsync.rules.evaluate import Broken, Match, evaluate
 from kdsync.rules.recipients import Recipient
@@ -29,6 +31,7 @@ class Matcher:
     """Evaluates the rules of one ruleset. `locales` are the languages that some recipient reads.
 
     `waiting_for` tells for which Kingdee users the document of a form and number waits, as far as is known.
+    `actions` are those that can be answered with, by id.
     """
 
     account_set: str
@@ -37,6 +40,7 @@ class Matcher:
     locales: tuple[str, ...]
     fallback: tuple[Recipient, ...]
     waiting_for: Callable[[str, str], Sequence[str]] = lambda _form, _number: ()
+    actions: Mapping[str, CompiledAction] = field(default_factory=dict)
 
     def notifications(self, watch: Watch, doc_id: str, change: Change, now: datetime) -> Iterator[Notification]:
         """What the rules tell about a change; in the order of its transitions, by their `created_at`."""
@@ -102,12 +106,20 @@ class Matcher:
 
     def _contents(self, rule: CompiledRule, event: Event, watch: Watch, now: datetime) -> dict[str, Content]:
         title = watch.facts.title
-        return {
+        contents = {
             locale: render(
                 rule, event, locale=locale, now=now, zone=self.zone, form_title=title.get(locale, watch.form)
             )
             for locale in self.locales
         }
+        return {locale: self._with_actions(content, rule, event, locale) for locale, content in contents.items()}
+
+    def _with_actions(self, content: Content, rule: CompiledRule, event: Event, locale: str) -> Content:
+        """The same with what its reader may answer."""
+        offered = [self.actions[ident] for ident in rule.actions if ident in self.actions]
+        if not offered:
+            return content
+        return replace(content, body=f"{content.body}\n\n{how_to_reply(offered, event.number, locale)}".strip())
 
     def _broken(self, rule: CompiledRule, event: Event, error: str, now: datetime) -> Notification:
         """A rule that fails on one document is told to the fallback in place of what it should have told."""
