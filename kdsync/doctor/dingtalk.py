@@ -59,7 +59,8 @@ def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator
     for name, url in hosts.items():
         reached.append((yield from walk(_host(name, url, clock), clock)))
     if section.stream and section.api_url.rstrip("/") == PUBLIC:
-        yield from map(_not_needed_yet, reach(_host("dingtalk stream", STREAM, clock), clock))
+        found = reach(_host("dingtalk stream", STREAM, clock), clock)
+        yield from found if loaded.actions else map(_not_needed_yet, found)
     if not all(reached):
         yield from skipped("dingtalk token", *AFTER_TOKEN, because="DingTalk is not reached")
         return
@@ -83,7 +84,7 @@ def _host(name: str, url: str, clock: Clock) -> Host:
 
 
 def _not_needed_yet(finding: Finding) -> Finding:
-    """Nothing depends on the host of Stream today."""
+    """Nothing depends on the host of Stream while there are no actions."""
     if finding.result != FAILED:
         return finding
     return Finding(

@@ -243,9 +243,9 @@ HOSTILE = ["同意" * 1000, "@" * 2000, "@@ " * 660, "ok-" * 660, "a-" * 1000, "
 
 @pytest.mark.parametrize("text", [*HOSTILE, *("同意 EXP1 " + one[:1990] for one in HOSTILE)])
 def test_no_message_takes_long(text: str) -> None:
-    began = time.perf_counter()
+    began = time.thread_time()  # not what others make it wait
     parse(text, [*PHRASES, *(Phrase(f"phrase {'abcdefghij'[at % 10]}{'x' * at}", str(at), "F") for at in range(100))])
-    assert time.perf_counter() - began < 1
+    assert time.thread_time() - began < 1
 
 
 PIECES = st.sampled_from(
