@@ -1,8 +1,8 @@
 """DingTalk's Stream: one connection outwards, over which messages, clicks and events come in.
 
 A frame is acknowledged when `take` has kept it, and not before: DingTalk need not push it again afterwards. A
-connection that is asked to go is read until it ends, and the next one is open before that; one that says nothing is
-given up; and whatever ends at once is tried again with longer and longer pauses. Source: the Stream protocol page of
+connection that is asked to go, or says nothing any more, is read until the next one is open; and whatever ends at once
+is tried again with longer and longer pauses. Source: the Stream protocol page of
 open-dingtalk/developerpedia.
 """
 
@@ -96,7 +96,7 @@ class StreamClient:
         self._pauses = Pauses(random)
         self._closed, self._changed, self._taking = threading.Event(), threading.Event(), threading.Lock()
         self._line: Line | None = None
-        self._leaving: dict[Line, float | None] = {}  # asked to go, and until when they are read
+        self._leaving: dict[Line, float | None] = {}  # to be replaced, and until when they are read
         self._due = clock.monotonic()
         self._known, self._told = False, False
         self.opened = 0
@@ -132,14 +132,15 @@ class StreamClient:
     def _look(self) -> float:
         """Do what is due; seconds until it must be looked again."""
         now = self._clock.monotonic()
-        self._let_go(now)
         if self._line:
             self._check(self._line, now)
+        self._let_go(now)
         if self._line is None and now >= self._due:
             self._known = False
             self._line = Line(self._door, self._clock, self._hear, self._changed.set)
             self._line.start()
-        self._tell(self.connected or bool(self._leaving))
+        if self.connected or self._line is None:  # while one is being opened, what was told last is good enough
+            self._tell(self.connected)
         return TURN if self._line else min(TURN, max(self._due - now, 0.0))
 
     def _check(self, line: Line, now: float) -> None:
@@ -148,19 +149,25 @@ class StreamClient:
             self._welcome(now)
         if line.over:
             self._lost(line, now, lived)
-        elif line.asked_to_go:
-            self._line, self._leaving[line] = None, None
-            self._due = now if lived >= STEADY else now + self._pauses.after(lived)
+        elif line.asked_to_go or (line.delivers and now - line.heard > SILENCE):
+            self._replace(line, now, lived)
         elif now - line.heard > SILENCE:
-            line.ending = "silent"
+            line.ending = "it does not open"
             line.cut()
             self._lost(line, now, lived)
 
+    def _replace(self, line: Line, now: float, lived: float) -> None:
+        """The next one is opened first: what may still come over this one would be lost."""
+        self._line, self._leaving[line] = None, None
+        self._due = now if lived >= STEADY else now + self._pauses.after(lived)
+        if not line.asked_to_go:
+            log.warning("stream.silent", seconds=round(now - line.heard, 1))
+
     def _welcome(self, now: float) -> None:
-        """The new connection is open: those that were asked to go have said what they had to say soon."""
+        """The new connection is open: what was asked to go says its last words, and what is silent has none."""
         self._known = True
         self.opened += 1
-        self._leaving = dict.fromkeys(self._leaving, now + LAST_WORDS)
+        self._leaving = {line: now + LAST_WORDS if line.asked_to_go else now for line in self._leaving}
         log.info("stream.connected", connections=self.opened)
 
     def _lost(self, line: Line, now: float, lived: float) -> None:
@@ -175,14 +182,14 @@ class StreamClient:
             tell("stream.not_opened", error=str(error), cure=error.cure, again_in=wait)
 
     def _let_go(self, now: float) -> None:
-        """Those that were asked to go end by themselves, or when their time is over."""
+        """Those that are replaced end by themselves, or when their time is over."""
         for line, until in list(self._leaving.items()):
-            if not line.over and ((until is not None and now >= until) or now - line.heard > SILENCE):
+            if not line.over and until is not None and now >= until:
                 line.cut()
             elif not line.over:
                 continue
             del self._leaving[line]
-            log.info("stream.left", reason=line.ending)
+            log.info("stream.left", reason=line.ending or "left")
 
     def _tell(self, connected: bool) -> None:
         if connected != self._told:

@@ -269,26 +269,37 @@ def test_the_old_connection_stays_until_there_is_a_new_one(world: World) -> None
     assert world.frame(old, SAID)[0] == 200
     world.pass_by(8)
     world.connected()
-    assert (old.farewell, len(world.sockets), world.states) == ("", 2, [True])
+    assert (old.farewell, len(world.sockets), world.states) == ("", 2, [True, False, True])
     world.pass_by(9.5)
     assert old.farewell == ""
     world.pass_by(1)
     assert old.farewell == "cut"
 
 
-def test_silence_ends_a_connection_and_a_single_frame_does_not(world: World) -> None:
-    socket = world.connected()
+def test_a_connection_that_says_nothing_is_left_when_there_is_another(world: World) -> None:
+    silent = world.connected()
     world.pass_by(89)
-    assert world.frame(socket, {}, "ping", "SYSTEM")[0] == 200
+    assert world.frame(silent, {}, "ping", "SYSTEM")[0] == 200
     world.pass_by(89)
-    assert socket.farewell == ""
+    assert len(world.sockets) == 1
+    world.refusals = [refused(FailureKind.TRANSIENT)]
     with structlog.testing.capture_logs() as said:
         world.pass_by(2)
-    assert socket.farewell == "cut"
-    assert [(line["event"], line["reason"]) for line in said] == [("stream.ended", "silent")]
+        world.look_until(lambda: world.stream._line is None and not world.refusals)
+    assert [line["event"] for line in said] == ["stream.silent", "stream.not_opened"]
+    assert world.frame(silent, SAID)[0] == 200  # it was not dead after all
     world.pass_by(1)
-    assert world.connected() is not socket
-    assert world.states == [True, False, True]
+    assert world.connected() is not silent
+    assert (silent.farewell, world.states) == ("cut", [True, False, True])
+
+
+def test_a_silent_one_that_ends_meanwhile_changes_nothing(world: World) -> None:
+    silent = world.connected()
+    world.pass_by(90.5)
+    silent.close()
+    world.connected()
+    world.look_until(lambda: not world.stream._leaving)
+    assert (len(world.sockets), world.states) == (2, [True])
 
 
 def test_an_opening_that_never_ends_is_given_up_and_closed_when_it_does(world: World) -> None:
