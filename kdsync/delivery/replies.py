@@ -104,6 +104,26 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "The amount is over {most}, which one person cannot confirm here. Nothing was changed; do it in Kingdee.",
         "Số tiền vượt {most}, một người không thể xác nhận ở đây. Không có gì bị thay đổi; hãy xử lý trong Kingdee.",
     ),
+    "reply_held_title": (
+        "{number}：{seconds} 秒后执行 {action}",
+        "{number}: {action} in {seconds} seconds",
+        "{number}: {action} sau {seconds} giây",
+    ),
+    "reply_held_body": (
+        "在此之前回复“撤销 {number}”即可取消。",
+        "To take it back before that, reply “undo {number}”.",
+        "Để hủy trước đó, hãy trả lời “hủy {number}”.",
+    ),
+    "reply_taken_back_title": (
+        "{number}：{action} 已撤销",
+        "{number}: {action} is taken back",
+        "{number}: đã hủy {action}",
+    ),
+    "reply_taken_back_body": (
+        "没有做任何修改。",
+        "Nothing was changed.",
+        "Không có gì bị thay đổi.",
+    ),
     "reply_second_title": (
         "{number}：还需要第二个人确认",
         "{number}: a second person has to confirm",

@@ -161,6 +161,8 @@ def compile_action(spec: ActionSection) -> CompiledAction:
     when = _when(spec.when, mistakes)
     do = tuple(step for place, written in enumerate(spec.do) if (step := _step(written, ("do", place), mistakes)))
     mistakes += _order(spec.do)
+    if spec.limit and spec.limit.above == "totp":
+        mistakes.append(Mistake(("limit", "above"), "'totp' is not supported by this version", "write second-person"))
     if mistakes:
         raise RuleError(spec.id, mistakes)
     limit = Limit(spec.limit.field, spec.limit.max, spec.limit.above) if spec.limit else None

@@ -7,7 +7,7 @@ from kdsync.rules.actions import CompiledAction
 from kdsync.services.carry import Carried, Stopped
 from kdsync.services.desk import Bill
 from kdsync.services.replies import Ending
-from kdsync.store.inbox import DONE, FAILED, HALF, REFUSED
+from kdsync.store.inbox import DONE, FAILED, HALF, REFUSED, WAITING, Received
 
 STOPPED = {
     "gone": "reply_no_document",
@@ -67,3 +67,14 @@ def of_verdict(verdict: Verdict, action: CompiledAction, bill: Bill) -> Ending |
 def failed(error: str, *, alarm: str = "", action: CompiledAction | None = None) -> Ending:
     """It was tried for as long as makes sense, or cannot be tried at all."""
     return Ending(FAILED, "reply_failed", error, {"error": error}, action.titles if action else {}, alarm=alarm)
+
+
+def held(action: CompiledAction) -> Ending:
+    """It waits, so that it can be taken back: no end yet, but what is said of it."""
+    return Ending(WAITING, "reply_held", "", {"seconds": round(action.undo or 0)}, action.titles)
+
+
+def taken_back(item: Received, by: Received, action: CompiledAction | None) -> Ending:
+    """Nothing is done of what was held; `by` is the answer that says so."""
+    titles = action.titles if action else {}
+    return Ending(DONE, "reply_taken_back", "", {}, titles, item=by, takes_back=item)

@@ -17,7 +17,7 @@ from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.mistakes import ExpressionError
-from kdsync.services import endings
+from kdsync.services import endings, takeback
 from kdsync.services.carry import Carry, NotYetError, Stopped
 from kdsync.services.desk import Bill, Desk
 from kdsync.services.permit import Permit
@@ -80,9 +80,11 @@ class Inbound:
             log.exception("answer.broke", inbox_id=item.id)
             self._stumbled(item, error)
         else:
-            self._end(item, ending)
+            if ending:
+                self._end(item, ending)
 
-    def _work(self, item: Received) -> Ending:
+    def _work(self, item: Received) -> Ending | None:
+        """How it ends; None where it is held for a while, so that it can be taken back."""
         if item.damaged:
             return endings.failed(item.damaged, alarm=item.damaged)
         if not item.sender:
@@ -91,8 +93,24 @@ class Inbound:
             return Ending(inbox.IGNORED, "", "said in a group without a mention", {}, {})
         if item.action:
             return self._known(item)
-        found = understand(str(item.content.get("text") or ""), self.actions(), self.desk)
+        text = str(item.content.get("text") or "")
+        taken_back = self._taken_back(item, text)
+        if taken_back:
+            return taken_back
+        found = understand(text, self.actions(), self.desk)
         return self._understood(item, found) if isinstance(found, Understood) else found
+
+    def _taken_back(self, item: Received, text: str) -> Ending | None:
+        number = takeback.asked(text)
+        if number is None:
+            return None
+        with self.db.read() as tx:
+            held = inbox.held(tx, self.seal, item.sender, number)
+        if held is None:
+            return None
+        action = next((one for one in self.actions() if one.id == held.content.get("held")), None)
+        about = replace(item, form=held.form, doc_id=held.doc_id, number=held.number)
+        return endings.taken_back(held, about, action)
 
     def _known(self, item: Received) -> Ending:
         """One that was allowed before: it goes on, whatever the document has become by its own steps."""
@@ -101,7 +119,7 @@ class Inbound:
             return endings.failed("the action is not there any more")
         return self._carried(item, action)
 
-    def _understood(self, item: Received, found: Understood) -> Ending:
+    def _understood(self, item: Received, found: Understood) -> Ending | None:
         action, bill = found.action, found.bill
         document = bill.document
         known = replace(
@@ -115,6 +133,11 @@ class Inbound:
         refused = self._refused(known, action, bill)
         if refused:
             return replace(refused, item=known)
+        if action.undo and not item.content.get("held"):
+            held = replace(known, action="", content={**item.content, "held": action.id})
+            until = self.clock.now() + timedelta(seconds=action.undo)
+            self.replies.hold(held, endings.held(action), until)
+            return None
         with self.db.write() as tx:
             inbox.understood(tx, self.seal, known)
         return self._carried(known, action)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from sqlalchemy import Connection
 
@@ -23,6 +24,7 @@ from kdsync.sync import identity
 
 log = logs.get("inbound")
 ANSWER = "answer"  # what stands in place of a rule's id
+HELD = "held answer"
 LONGEST_QUOTE = 40  # characters of what somebody wrote
 
 
@@ -41,6 +43,7 @@ class Ending:
     status: str = ""
     alarm: str = ""
     item: Received | None = None  # what is known by now of the answer that ends
+    takes_back: Received | None = None  # what was held, and is not done now
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,8 +77,10 @@ class Replies:
         """The same in the caller's transaction."""
         now = self.clock.now()
         inbox.finish(tx, item, ending.state, ending.reason, now)
+        if ending.takes_back:
+            inbox.finish(tx, ending.takes_back, inbox.UNDONE, "taken back", now)
         if item.sender and ending.state != inbox.IGNORED:
-            notifications.add(tx, self.seal, [self._reply(item, ending)])
+            notifications.add(tx, self.seal, [self._reply(item, ending, ANSWER)])
         if ending.alarm:
             self.notices.raise_within(
                 tx,
@@ -88,8 +93,15 @@ class Replies:
                 error=ending.alarm,
             )
 
-    def _reply(self, item: Received, ending: Ending) -> Notification:
-        event = identity.digest("answer", item.id)
+    def hold(self, item: Received, ending: Ending, until: datetime) -> None:
+        """Nothing is done before `until`: say so, and how to take it back."""
+        with self.db.write() as tx:
+            inbox.hold(tx, self.seal, item, until)
+            notifications.add(tx, self.seal, [self._reply(item, ending, HELD)])
+        log.info("answer.held", inbox_id=item.id, user=item.sender, form=item.form, bill_no=item.number)
+
+    def _reply(self, item: Received, ending: Ending, kind: str) -> Notification:
+        event = identity.digest(kind, item.id)
         return Notification(
             id=identity.notification_id(event, ANSWER),
             event_id=event,

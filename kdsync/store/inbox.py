@@ -20,6 +20,7 @@ from kdsync.store.schema import inbox
 from kdsync.store.sealing import Seal
 
 WAITING, DONE, REFUSED, FAILED, IGNORED = "waiting", "done", "refused", "failed", "ignored"
+UNDONE = "undone"  # taken back before it was done
 HALF = "half"  # over a limit: it counts when a second person asks for the same
 MESSAGE, CLICK = "message", "click"
 
@@ -72,6 +73,24 @@ def understood(tx: Connection, seal: Seal, item: Received) -> None:
     """Note what it means and that it may be done: from then on it is carried out, whatever becomes of the document."""
     values = {name: getattr(item, name) for name in ("action", "form", "doc_id", "number")}
     tx.execute(update(inbox).where(inbox.c.id == item.id).values(**values, content=seal.close(dict(item.content))))
+
+
+def hold(tx: Connection, seal: Seal, item: Received, until: datetime) -> None:
+    """It may be done, at `until`, unless it is taken back; what it is about is kept, what it means is asked again."""
+    values = {name: getattr(item, name) for name in ("form", "doc_id", "number")}
+    sealed = seal.close(dict(item.content))
+    mine = update(inbox).where(inbox.c.id == item.id)
+    tx.execute(mine.values(**values, content=sealed, next_attempt_at=moments.text(until)))
+
+
+def held(tx: Connection, seal: Seal, sender: str, number: str) -> Received | None:
+    """What somebody can take back: the last one that is held, of that number unless it is ''."""
+    mine = [inbox.c.state == WAITING, inbox.c.sender == sender, inbox.c.action == "", inbox.c.number != ""]
+    if number:
+        mine.append(func.lower(inbox.c.number) == number.lower())
+    query = select(inbox).where(*mine).order_by(inbox.c.received_at.desc()).limit(1)
+    row = tx.execute(query).mappings().first()
+    return _opened(row, seal) if row else None
 
 
 def first_half(tx: Connection, item: Received, since: datetime) -> str:

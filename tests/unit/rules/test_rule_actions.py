@@ -55,7 +55,7 @@ def test_the_fields_that_an_action_looks_at_come_from_all_its_parts() -> None:
     action = compiled(
         allow=("field:FOwner", "manager_of:field:FPlanner", "creator"),
         when="doc.FWhen > 1 and doc.entries | sum(attribute='FQty') > 1",
-        limit={"field": "FAmount", "max": 5, "above": "totp"},
+        limit={"field": "FAmount", "max": 5, "above": "second-person"},
         do=({"save": {"FREMARK": "x", "FUnit": {"FNumber": "V1"}}}, "submit"),
     )
     assert action.heads == {"FOwner", "FPlanner", "FWhen", "FAmount", "FREMARK", "FUnit.FNumber"}
@@ -88,7 +88,7 @@ def test_a_limit_is_exact(written: float, exact: str) -> None:
 @pytest.mark.parametrize("written", [-1, True, "5", float("nan"), float("inf"), None])
 def test_a_limit_that_is_no_amount(written: Any) -> None:
     with pytest.raises(ValueError, match="is not an amount"):
-        compiled(limit={"field": "FA", "max": written, "above": "totp"})
+        compiled(limit={"field": "FA", "max": written, "above": "second-person"})
 
 
 def test_a_condition_sees_the_document_and_the_time() -> None:
@@ -138,4 +138,12 @@ def test_steps_that_do_not_go_together(do: tuple[str, ...]) -> None:
 def test_a_manager_of_a_group_is_nobody() -> None:
     assert mistakes(allow=("manager_of:group:finance",)) == [
         (("allow", 0), "manager_of:group:finance: a group cannot be asked who is in it")
+    ]
+
+
+def test_codes_are_not_supported_yet_and_that_is_said() -> None:
+    with pytest.raises(RuleError) as caught:
+        compiled(limit={"field": "FAmount", "max": 5, "above": "totp"})
+    assert [(mistake.path, mistake.message) for mistake in caught.value.mistakes] == [
+        (("limit", "above"), "'totp' is not supported by this version")
     ]

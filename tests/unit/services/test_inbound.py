@@ -395,3 +395,51 @@ def test_the_answer_reaches_the_phone_at_night_too(office: Office) -> None:
     office.say("u1", "确认付款 FKD1")
     office.world.deliver()
     assert [letter.target for letter in office.world.letters(outbox.ACCEPTED)] == ["u1"]
+
+
+@pytest.fixture
+def held(office: Office) -> Office:
+    office.actions[0] = action(CONFIRM, undo="30s")
+    office.desk.create("1", "FKD1")
+    return office
+
+
+def test_what_can_be_taken_back_is_done_when_its_time_is_over(held: Office) -> None:
+    row = held.say("u1", "确认付款 FKD1")
+    assert (row.state, row.action, held.desk.sent) == (inbox.WAITING, "", [])
+    assert held.answers("u1") == ["FKD1: 确认付款 in 30 seconds"]
+    held.wait(30)
+    assert (held.row(row.id).state, held.desk.status("1")) == (inbox.DONE, "C")
+    assert held.answers("u1") == ["FKD1: 确认付款 in 30 seconds", "FKD1: 确认付款 is done"]
+
+
+@pytest.mark.parametrize("text", ["撤销", "undo fkd1", "Hủy FKD1", "撤回 ＦＫＤ１"])
+def test_a_reply_takes_it_back_and_nothing_is_changed(held: Office, text: str) -> None:
+    key = held.say("u1", "确认付款 FKD1").id
+    held.world.clock.advance(5)
+    assert held.say("u1", text).state == inbox.DONE
+    held.wait(60)
+    assert (held.row(key).state, held.desk.sent) == (inbox.UNDONE, [])
+    assert held.answers("u1") == ["FKD1: 确认付款 in 30 seconds", "FKD1: 确认付款 is taken back"]
+
+
+@pytest.mark.parametrize(("sender", "text"), [("u2", "撤销"), ("u1", "撤销 FKD2"), ("u1", "undo it all now")])
+def test_nobody_takes_back_what_is_not_theirs_or_another_document(held: Office, sender: str, text: str) -> None:
+    key = held.say("u1", "确认付款 FKD1").id
+    assert held.say(sender, text).state == inbox.REFUSED
+    held.wait(30)
+    assert held.row(key).state == inbox.DONE
+
+
+def test_what_is_done_cannot_be_taken_back_any_more(held: Office) -> None:
+    held.say("u1", "确认付款 FKD1")
+    held.wait(30)
+    assert held.say("u1", "撤销 FKD1").state == inbox.REFUSED
+    assert held.desk.status("1") == "C"
+
+
+def test_what_was_held_is_judged_anew_when_its_time_is_over(held: Office) -> None:
+    key = held.say("u1", "确认付款 FKD1").id
+    held.desk.bills["AP_PAYBILL", "1"]["FDocumentStatus"] = "C"
+    held.wait(30)
+    assert (held.row(key).state, held.desk.sent) == (inbox.REFUSED, [])
