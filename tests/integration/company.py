@@ -6,7 +6,7 @@ import logging
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
@@ -79,7 +79,7 @@ class Company:
     def config(self) -> Path:
         return self.folder / "kdsync.yaml"
 
-    def configure(self, *rules: dict[str, Any], **sections: Any) -> None:
+    def configure(self, *rules: dict[str, Any], actions: Sequence[dict[str, Any]] = (), **sections: Any) -> None:
         """Write the three files."""
         credentials = self.kingdee.credentials
         main: dict[str, Any] = {
@@ -106,7 +106,8 @@ class Company:
             "fallback": ["user:user5"],
         }
         self._write("kdsync.yaml", {**main, **sections})
-        self._write("rules.yaml", {"rules": list(rules) or [APPROVED]})
+        answers = {"actions": list(actions)} if actions else {}
+        self._write("rules.yaml", {"rules": list(rules) or [APPROVED], **answers})
         self._write("directory.yaml", {"roles": {"cashier": ["user:user1", "user:user2"]}})
 
     def start(self, *, ready: bool = True) -> Daemon:
