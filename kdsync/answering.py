@@ -22,6 +22,7 @@ from kdsync.services.people import People
 from kdsync.services.permit import Permit
 from kdsync.services.ports import Meter, Source
 from kdsync.services.replies import Replies
+from kdsync.services.upkeep import month_of
 from kdsync.settings.schema import Settings
 from kdsync.store import inbox, moments
 from kdsync.store.database import Database
@@ -50,11 +51,12 @@ class Answering:
         self.on_heard: Callable[[], None] = lambda: None
         self.on_told: Callable[[], None] = lambda: None
         self._db, self._clock, self._loaded, self._meter = db, clock, loaded, meter
+        self._notices = notices
         desk = KingdeeDesk(source, Operations(kingdee), Workflow(kingdee))
         replies = Replies(db, seal, clock, lambda: loaded()[0], locales, notices)
         permit = Permit(people, lambda: loaded()[0].main.kingdee.timezone)
         self.inbound = Inbound(db, seal, clock, desk, permit, replies, meter, self.actions)
-        self.stream = StreamClient(dingtalk, clock, random, self.hear, on_state=self._connected)
+        self.stream = StreamClient(dingtalk, clock, random, self.hear, on_state=self._connected, on_quota=self._unheard)
 
     @property
     def wanted(self) -> bool:
@@ -84,6 +86,11 @@ class Answering:
         if due is None:
             return longest
         return min(max((moments.parse(due) - self._clock.now()).total_seconds(), 0.05), longest)
+
+    def _unheard(self) -> None:
+        """The month's pushes are used up: what people say does not arrive, and somebody should know."""
+        self._notices.raise_(f"pushes {month_of(self._clock.now())}", "pushes")
+        self.on_told()
 
     def _connected(self, connected: bool) -> None:
         self._meter.gauge("stream_connected", int(connected))

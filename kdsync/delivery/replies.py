@@ -203,6 +203,22 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         ),
     ),
     # Notices to the fallback
+    "pushes_title": (
+        "钉钉本月的推送次数已用完",
+        "DingTalk's pushes of this month are used up",
+        "Đã hết lượt đẩy của DingTalk trong tháng",
+    ),
+    "pushes_body": (
+        "到下月一日之前，kdsync 听不到钉钉里的回复，也不会执行。请购买更多推送次数，或请大家在金蝶中处理。",
+        (
+            "Until the first of next month kdsync cannot hear what people reply, and does nothing of it. "
+            "Buy more Webhook and Stream pushes, or let people do it in Kingdee."
+        ),
+        (
+            "Đến ngày đầu tháng sau kdsync không nghe được trả lời và không thực hiện. "
+            "Hãy mua thêm lượt đẩy Webhook và Stream, hoặc để mọi người xử lý trong Kingdee."
+        ),
+    ),
     "answer_failed_title": (
         "{number}：钉钉回复未能在金蝶中执行",
         "{number}: an answer could not be carried out",

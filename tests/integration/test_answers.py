@@ -113,3 +113,12 @@ def test_a_workflow_is_not_bypassed(office: Company) -> None:
     office.until(lambda: office.shown("user1", "FKD3：工作流正在审批"))
     assert status(office, FORM, bill) == "B"
     assert "Audit" not in writes(office)
+
+
+def test_when_the_months_pushes_are_used_up_somebody_is_told_once(office: Company) -> None:
+    office.dingtalk._pushes.use_up()
+    for _ in range(2):
+        office.dingtalk.say("user1", "确认付款 FKD1")
+    office.until(lambda: office.shown("user5", "推送次数已用完"))
+    office.dingtalk.say("user1", "确认付款 FKD1")
+    assert len(office.shown("user5", "推送次数已用完")) == 1
