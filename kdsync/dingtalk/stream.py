@@ -34,7 +34,7 @@ from kdsync.dingtalk.frames import (
     read_message,
 )
 from kdsync.dingtalk.line import Door, Line, Topics
-from kdsync.errors import EdgeError, FailureKind
+from kdsync.errors import EdgeError, FailureKind, StoreError
 
 log = logs.get("stream")
 TOPICS: Topics = ((CALLBACK, BOT_TOPIC), (CALLBACK, CARD_TOPIC))
@@ -250,6 +250,9 @@ class StreamClient:
         try:
             with self._taking:
                 return _agreed(frame, self._take(message))
+        except StoreError as error:  # which says itself why, and what to do
+            log.error("stream.not_kept", topic=frame.topic, error=str(error))
+            return _refused(frame, FAILED, "try again")
         except Exception:
             log.exception("stream.not_kept", topic=frame.topic)
             return _refused(frame, FAILED, "try again")

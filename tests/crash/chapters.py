@@ -13,7 +13,7 @@ from typing import Any
 from kdsync.delivery.limits import SHANGHAI
 from kdsync.store import ledger
 from kdsync.store.database import Database
-from tests.crash.house import BILL, LOOKBACK, ORDER, House
+from tests.crash.house import BILL, EXPENSE, LOOKBACK, ORDER, House
 
 CASHIERS = ("user1", "user2")
 DATES = ("FCreateDate", "FModifyDate", "FApproveDate")
@@ -289,6 +289,155 @@ def _submitted(house: House, bill: Any) -> Any:
     return bill
 
 
+def action(ident: str, phrase: str, *do: Any, form: str = BILL, allow: str = "role:cashier") -> dict[str, Any]:
+    """An action of which people read what they said themselves."""
+    return {"id": ident, "title": phrase, "phrases": [phrase], "form": form, "allow": [allow], "do": list(do)}
+
+
+PAY = action("pay", "确认付款", "submit", "audit")
+
+
+def _read(house: House, userid: str, messages: int) -> None:
+    """Wait until somebody has so many."""
+    house.until(lambda: len(house.dingtalk.seen(userid)) >= messages)
+
+
+def confirmed(house: House) -> None:
+    """Two bills are paid by a word in the chat: each is submitted and audited once, and each sender is answered."""
+    house.configure(rule("paid"), actions=[PAY])
+    bills = [house.kingdee.create(BILL, f"PAY{n}", **AMOUNT) for n in range(2)]
+    house.start()
+    for n, bill in enumerate(bills):
+        house.say(CASHIERS[n], f"确认付款 PAY{n}")
+        house.expect(f"PAY{n}：确认付款 已完成", CASHIERS[n])
+        house.expect(f"paid PAY{n}.", *CASHIERS)
+        house.expect_write("Submit", bill)
+        house.expect_write("Audit", bill)
+    house.until(lambda: all(house.kingdee.document(BILL, bill)["FDocumentStatus"] == "C" for bill in bills))
+
+
+def held(house: House) -> None:
+    """What was confirmed is held for a while: one bill is taken back in time, the other is paid when it is over."""
+    later = action("later", "稍后付款", "submit") | {"undo": "10m"}
+    house.configure(rule("paid"), actions=[later, PAY | {"undo": "2s"}])
+    bills = [house.kingdee.create(BILL, f"PAY{n}", **AMOUNT) for n in range(2)]
+    house.start()
+    house.say("user1", "稍后付款 PAY0")
+    house.expect("PAY0：600 秒后执行", "user1")
+    _read(house, "user1", 1)
+    house.say("user1", "撤销 PAY0")
+    house.expect("PAY0：稍后付款 已撤销", "user1")
+    house.say("user2", "确认付款 PAY1")
+    house.expect("PAY1：2 秒后执行", "user2")
+    house.expect("PAY1：确认付款 已完成", "user2")
+    house.expect("paid PAY1.", *CASHIERS)
+    house.expect_write("Submit", bills[1])
+    house.expect_write("Audit", bills[1])
+    house.until(lambda: house.kingdee.document(BILL, bills[1])["FDocumentStatus"] == "C")
+    assert house.kingdee.document(BILL, bills[0])["FDocumentStatus"] == "A"
+
+
+def said_by_others(house: House) -> None:
+    """A stranger may not, somebody from outside is nobody, and what is not understood is asked about; nothing moves."""
+    house.configure(rule("paid"), actions=[PAY])
+    bill = house.kingdee.create(BILL, "PAY0", **AMOUNT)
+    house.start()
+    house.say("user4", "确认付款 PAY0")
+    house.expect("PAY0：您无权执行", "user4")
+    house.say("outsider", "确认付款 PAY0")
+    house.say("user1", "什么时候付款")
+    house.expect("没有看懂", "user1")
+    house.until(lambda: {"user1", "user4"} <= {seen.who for seen in house.dingtalk.seen()})
+    assert house.kingdee.document(BILL, bill)["FDocumentStatus"] == "A"
+
+
+def put_off(house: House) -> None:
+    """Somebody has the bill open, then an answer of Kingdee's is lost: it is done later, and once."""
+    house.configure(rule("paid"), actions=[PAY])
+    bill = house.kingdee.create(BILL, "PAY0", **AMOUNT)
+    house.start()
+    house.kingdee.fault("edit_lock", times=2, op="Submit")
+    house.kingdee.fault("lost_reply", times=1, op="Audit")
+    house.say("user1", "确认付款 PAY0")
+    house.expect("PAY0：确认付款 已完成", "user1")
+    house.expect("paid PAY0.", *CASHIERS)
+    house.expect_write("Submit", bill)
+    house.expect_write("Audit", bill)
+    house.until(lambda: house.kingdee.document(BILL, bill)["FDocumentStatus"] == "C")
+
+
+def refused_by_kingdee(house: House) -> None:
+    """The first bill may not be submitted, as long as somebody does not mend it; the second is not concerned."""
+    house.configure(rule("paid"), actions=[PAY, action("note", "备注", {"save": {"FREMARK": "OK"}})])
+    bills = [house.kingdee.create(BILL, f"PAY{n}", **AMOUNT) for n in range(2)]
+    house.start()
+    house.kingdee.fault("not_operable", probability=1.0, op="Submit")
+    house.say("user1", "确认付款 PAY0")
+    house.expect("PAY0：金蝶拒绝了", "user1")
+    house.until(lambda: house.dingtalk.seen("user1"))
+    house.kingdee.clear_faults()
+    house.say("user2", "备注 PAY1")
+    house.expect("PAY1：备注 已完成", "user2")
+    house.expect_write("Save", bills[1])
+    house.until(lambda: house.kingdee.document(BILL, bills[1])["FREMARK"] == "OK")
+    assert house.kingdee.document(BILL, bills[0])["FDocumentStatus"] == "A"
+
+
+def decided(house: House) -> None:
+    """Approvers are told of their tasks and decide them in the chat; what waited before is nobody's news."""
+    house.configure(
+        rule("asked", EXPENSE, "assigned", ("assignee",)),
+        actions=[
+            action("agree", "同意", "approve", form=EXPENSE, allow="assignee"),
+            action("disagree", "不同意", "reject", form=EXPENSE, allow="assignee"),
+        ],
+    )
+    old, *bills = (house.kingdee.create(EXPENSE, f"EXP{n}") for n in range(3))
+    house.kingdee.start_workflow(EXPENSE, old, "kd4")
+    house.start()
+    house.until(lambda: house.reached("tasks.TaskWatch._take"))
+    for n, bill in enumerate(bills, 1):
+        house.kingdee.start_workflow(EXPENSE, bill, "kd1", then=["kd3"])
+        house.expect(f"asked EXP{n}.", "user1", "user3")
+        _read(house, "user1", 2 * n - 1)
+        house.say("user1", f"同意 EXP{n} 票据齐全")
+        house.expect(f"EXP{n}：同意 已完成", "user1")
+        _read(house, "user3", 2 * n - 1)
+        house.say("user3", f"{'不' * (n - 1)}同意 EXP{n}")
+        house.expect(f"EXP{n}：{'不' * (n - 1)}同意 已完成", "user3")
+        _read(house, "user3", 2 * n)
+    statuses = [house.kingdee.document(EXPENSE, bill)["FDocumentStatus"] for bill in (old, *bills)]
+    assert statuses == ["B", "C", "D"]
+    house.until(lambda: house.store("SELECT count(*) AS n FROM tasks WHERE state = 'gone' HAVING n = 4"))
+    answers = {(str(user), number) for user in (house.users[1], house.users[3]) for number in ("EXP1", "EXP2")}
+    house.writes |= {("WorkflowAudit", f"{number} {user}") for user, number in answers}
+
+
+def no_state_shows_it(house: House) -> None:
+    """No field shows whether a bill was pushed or an operation done.
+
+    What a crash cut off is not done again: who asked is told to look, and so is the operator.
+    """
+    house.configure(
+        rule("paid"),
+        actions=[
+            action("void", "作废", {"operation": "Cancel"}),
+            action("push", "下推", {"push": {"rule": "CN_PAYAPPLYTOPAYBILL"}}, form="CN_PAYAPPLY"),
+        ],
+    )
+    house.kingdee.missing_services.add("ExecuteOperation")
+    house.start()
+    house.possible.add("钉钉回复未能在金蝶中执行")
+    for n in range(2):
+        bill = house.kingdee.create(BILL, f"PAY{n}", **AMOUNT)
+        request = house.kingdee.create("CN_PAYAPPLY", f"ASK{n}", "C", FAPPLYAMOUNTFOR_H=5)
+        house.perhaps |= {("ExcuteOperation", str(bill)), ("Push", str(request))}
+        for nth, text in enumerate((f"作废 PAY{n}", f"下推 ASK{n}"), 1):
+            house.say(CASHIERS[n], text)
+            house.expect(f"{text[3:]}：", CASHIERS[n])
+            _read(house, CASHIERS[n], nth)
+
+
 Chapter = Callable[[House], None]
 CHAPTERS: tuple[Chapter, ...] = (
     first_look,
@@ -308,4 +457,11 @@ CHAPTERS: tuple[Chapter, ...] = (
     far_recipients,
     refused_login,
     new_rules,
+    confirmed,
+    held,
+    said_by_others,
+    put_off,
+    refused_by_kingdee,
+    decided,
+    no_state_shows_it,
 )

@@ -11,7 +11,8 @@ from functools import partial
 from pathlib import Path
 from unittest.mock import patch
 
-from kdsync import daemon, wiring
+from kdsync import daemon, listener, wiring
+from kdsync.answering import Answering
 from kdsync.bridges import KingdeeSource
 from kdsync.cli import run as command
 from kdsync.delivery import limits
@@ -65,7 +66,14 @@ def hurry(job: Job) -> None:
     database.BUSY_MS = 300
     daemon.LONGEST_SLEEP = 0.3
     daemon.FIRST_RECONCILE = 0.0
+    listener.AFTER_TROUBLE = 0.1
+    _hurry_the_listener(Answering.pause)
     _hurry_the_daemon(daemon.Daemon._every, daemon.Daemon._sleep)
+
+
+def _hurry_the_listener(pause: Callable[[Answering, float], float]) -> None:
+    """It waits in real time."""
+    patch.object(Answering, "pause", lambda self, longest: pause(self, longest) / SPEED).start()
 
 
 def _hurry_the_daemon(every: Callable[..., None], sleep: Callable[..., float]) -> None:

@@ -23,13 +23,16 @@ import yaml
 
 from kdsync.delivery.limits import SHANGHAI
 from kdsync.simulator.dingtalk import SimulatedDingTalk
+from kdsync.simulator.dingtalk_pushes import Push
 from kdsync.simulator.kingdee import SimulatedKingdee
+from kdsync.simulator.kingdee_requests import Request
+from kdsync.simulator.kingdee_services import WRITES
 from kdsync.store.database import Database
 from tests.crash.fast_clock import FastClock
 from tests.crash.hasty_daemon import Job, run
 from tests.crash.points import Blow, Stroke, When, die
 
-BILL, ORDER = "AP_PAYBILL", "PUR_PurchaseOrder"
+BILL, ORDER, EXPENSE = "AP_PAYBILL", "PUR_PurchaseOrder", "ER_ExpReimbursement"
 LOOKBACK = 2.0  # seconds of the fast clock
 A_ROUND = 6  # queries, in which each kind of look has come round
 LONGEST = 40.0  # seconds of real time; what is waited for takes a tenth of one, on a machine with nothing else to do
@@ -47,11 +50,19 @@ WHOLE = {  # queries, and what they find in a store in which nothing was torn an
     "SELECT o.id FROM outbox o JOIN notifications n ON n.id = o.notification_id WHERE n.state = 'matched'": [],
     "SELECT doc_id FROM events WHERE found_by = 'keys' AND kinds <> 'deleted'": [],
     "SELECT id FROM outbox WHERE (state = 'accepted') <> (accepted_at IS NOT NULL)": [],
+    "SELECT 'replies' WHERE (SELECT count(*) FROM notifications WHERE rule = 'answer' AND kind <> 'waiting')"
+    " <> (SELECT count(*) FROM inbox WHERE state NOT IN ('waiting', 'ignored', 'undone'))": [],
+    "SELECT id FROM writes WHERE inbox_id NOT IN (SELECT id FROM inbox)": [],
+    "SELECT w.id FROM writes w JOIN inbox i ON i.id = w.inbox_id WHERE i.state = 'done'"
+    " AND w.operation NOT IN ('Cancel', 'push') AND w.outcome IN ('intended', 'accepted', 'unknown')": [],
 }
 ON_ITS_WAY = (
     "SELECT id FROM notifications WHERE state IN ('gathered', 'matched')"
     " UNION ALL SELECT id FROM outbox WHERE state IN ('waiting', 'leased')"
+    " UNION ALL SELECT id FROM inbox WHERE state = 'waiting'"
 )
+CARRIED_OUT = ("", "slow", "lost_reply")  # faults with which Kingdee does what it is asked to do
+OK = 200
 WARM = multiprocessing.get_context("forkserver")
 WARM.set_forkserver_preload(["tests.crash.warm"])
 
@@ -71,6 +82,10 @@ class House:
         self.deaths = 0
         self.expected: list[tuple[str, str]] = []
         self.possible: set[str] = set()  # needles of messages that may come or not
+        self.writes: set[tuple[str, str]] = set()  # service and document: what Kingdee is to be asked for, once
+        self.perhaps: set[tuple[str, str]] = set()  # the same, where a crash may leave it undone, but never done twice
+        self.said: list[Push] = []
+        self._lines: set[str] = set()  # of Stream, over which all that was said was pushed again
         self.clock = FastClock(time.monotonic())
         self.kingdee = SimulatedKingdee(self.clock, password=SECRETS["KD_PASSWORD"]).start()
         self.dingtalk = SimulatedDingTalk(
@@ -117,8 +132,9 @@ class House:
             "directory": "directory.yaml",
             "fallback": ["user:user5"],
         }
+        actions = sections.pop("actions", None)
+        self._write("rules.yaml", {"rules": list(rules), **({"actions": actions} if actions else {})})
         self._write("kdsync.yaml", {**main, **sections})
-        self._write("rules.yaml", {"rules": list(rules)})
         self._write("directory.yaml", {"roles": {"cashier": ["user:user1", "user:user2"]}})
 
     def start(self) -> None:
@@ -160,6 +176,7 @@ class House:
         return found
 
     def _mind(self) -> None:
+        self._push_again()
         if self._process is not None and time.monotonic() > self._ends:
             self._process.kill()
             self._process.join()
@@ -169,6 +186,22 @@ class House:
         self.deaths += 1
         self.check_what_is_left()
         self.launch()
+
+    def say(self, userid: str, text: str) -> None:
+        """Somebody writes to the robot while the daemon listens."""
+        self.until(lambda: self.dingtalk.connections)
+        self._push_again()
+        self.said.append(self.dingtalk.say(userid, text))
+
+    def _push_again(self) -> None:
+        """As the platform does: over a new connection all that was said, answered or not, and what was not kept."""
+        lines = set(self.dingtalk.connections)
+        is_new = lines and not lines <= self._lines
+        self._lines |= lines
+        for push in self.said:
+            refused = lines and len(push.acks) == len(push.attempts) and not _is_kept(push)
+            if is_new or refused:
+                self.dingtalk.redeliver(push)
 
     def reload(self) -> None:
         """Have the daemon read its files anew; one that is killed meanwhile reads them when it starts."""
@@ -184,6 +217,15 @@ class House:
         """A message with `needle` in its title is to be seen once by each of these people and groups."""
         self.expected += [(who, needle) for who in people]
 
+    def expect_write(self, service: str, document: Any) -> None:
+        """Kingdee is to be asked once for this; `document` is the id, or the number, by which the service goes."""
+        self.writes.add((service, str(document)))
+
+    def written(self) -> Counter[tuple[str, str]]:
+        """What Kingdee was asked to change and took up, in its own record; what it refuses by itself counts too."""
+        requests = [one for one in self.kingdee.requests if one.op in WRITES and one.fault in CARRIED_OUT]
+        return Counter((one.op, _document(one)) for one in requests)
+
     def reached(self, point: str, when: When = "after") -> bool:
         """Whether a daemon came to a point."""
         return any(line.endswith(f" {when} {point}") for line in self.points())
@@ -196,10 +238,22 @@ class House:
     def finish(self) -> None:
         """Wait until everything that is expected was seen and nothing is on its way, and check the promises."""
         self.until(lambda: not Counter(self.expected) - self.shown())
+        for push in list(self.said):
+            self._repeat(push)
         self.until(lambda: not self.store(ON_ITS_WAY) and self._came_round())
         self.close_daemon()
         self.check_what_is_left()
         assert self.shown() == Counter(self.expected), self.last_words()
+        written = self.written()
+        assert self.writes <= set(written) <= self.writes | self.perhaps, f"{written}\n{self.last_words()}"
+        assert max(written.values(), default=1) == 1, f"{written}\n{self.last_words()}"
+
+    def _repeat(self, push: Push) -> None:
+        """What was answered already is pushed once more, and answered again."""
+        self.until(lambda: _is_kept(push) and self.dingtalk.connections)
+        before = len(push.acks)
+        self.dingtalk.redeliver(push)
+        self.until(lambda: len(push.acks) > before)
 
     def _came_round(self) -> bool:
         """Whether the process that runs now has looked at everything, and kept house."""
@@ -270,6 +324,18 @@ def empty_store() -> bytes:
         database.migrate()
         database.close()
         return Path(folder, "kdsync.db").read_bytes()
+
+
+def _is_kept(push: Push) -> bool:
+    return any(ack.code == OK for ack in push.acks)
+
+
+def _document(request: Request) -> str:
+    """The document that a write names."""
+    data = request.data
+    if request.op == "WorkflowAudit":
+        return f"{data['Numbers'][0]} {data['UserId']}"
+    return str(data.get("Ids") or data["Model"]["FID"])
 
 
 def _local(moment: str | None) -> str:

@@ -21,7 +21,7 @@ from kdsync.clock import FakeClock
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.frames import BOT_TOPIC, CARD_TOPIC, EPOCH, Message
 from kdsync.dingtalk.stream import LONGEST_PAUSE, OPERATOR_PAUSE, STEADY, Pauses, StreamClient
-from kdsync.errors import EdgeError, FailureKind
+from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
 
 NEVER = threading.Event()
 SAID = {"msgId": "m1", "conversationId": "c1", "senderStaffId": "user1", "createAt": 1, "text": {"content": "hello"}}
@@ -191,6 +191,17 @@ def test_what_could_not_be_kept_is_asked_for_again(world: World, failure: Except
     assert [line["event"] for line in said] == ["stream.not_kept"] * 2
     world.taking = lambda _message: {}
     assert world.frame(socket, SAID) == (200, {"response": {}})
+
+
+def test_a_store_that_is_full_is_told_in_its_own_words_and_nothing_is_acknowledged(world: World) -> None:
+    def fail(_message: Message) -> Mapping[str, Any]:
+        raise StoreUnusableError("make room on the disk")
+
+    socket, world.taking = world.connected(), fail
+    with structlog.testing.capture_logs() as said:
+        assert world.frame(socket, SAID) == (500, {})
+    assert [(line["event"], line["error"]) for line in said] == [("stream.not_kept", "make room on the disk")]
+    assert "exc_info" not in said[0]
 
 
 def test_an_answer_that_is_no_json_is_a_failure_too(world: World) -> None:
