@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
@@ -383,15 +384,13 @@ def refused_by_kingdee(house: House) -> None:
     assert house.kingdee.document(BILL, bills[0])["FDocumentStatus"] == "A"
 
 
+ASKED = rule("asked", EXPENSE, "assigned", ("assignee",))
+AGREE = action("agree", "同意", "approve", form=EXPENSE, allow="assignee")
+
+
 def decided(house: House) -> None:
     """Approvers are told of their tasks and decide them in the chat; what waited before is nobody's news."""
-    house.configure(
-        rule("asked", EXPENSE, "assigned", ("assignee",)),
-        actions=[
-            action("agree", "同意", "approve", form=EXPENSE, allow="assignee"),
-            action("disagree", "不同意", "reject", form=EXPENSE, allow="assignee"),
-        ],
-    )
+    house.configure(ASKED, actions=[AGREE, action("disagree", "不同意", "reject", form=EXPENSE, allow="assignee")])
     old, *bills = (house.kingdee.create(EXPENSE, f"EXP{n}") for n in range(3))
     house.kingdee.start_workflow(EXPENSE, old, "kd4")
     house.start()
@@ -409,8 +408,26 @@ def decided(house: House) -> None:
     statuses = [house.kingdee.document(EXPENSE, bill)["FDocumentStatus"] for bill in (old, *bills)]
     assert statuses == ["B", "C", "D"]
     house.until(lambda: house.store("SELECT count(*) AS n FROM tasks WHERE state = 'gone' HAVING n = 4"))
+    decisions = house.kingdee.documents("WF_AssignmentHisBill_ProcManage")
+    assert Counter(row["FDisposition"] for row in decisions)["票据齐全"] == len(bills)
     answers = {(str(user), number) for user in (house.users[1], house.users[3]) for number in ("EXP1", "EXP2")}
     house.writes |= {("WorkflowAudit", f"{number} {user}") for user, number in answers}
+
+
+def asked_twice(house: House) -> None:
+    """The same person decides at two nodes: one word in the chat answers the first, and the second goes on waiting."""
+    house.configure(ASKED, actions=[AGREE])
+    house.start()
+    house.until(lambda: house.reached("tasks.TaskWatch._take"))
+    bill = house.kingdee.create(EXPENSE, "EXP1")
+    house.kingdee.start_workflow(EXPENSE, bill, "kd1", then=["kd1"])
+    house.expect("asked EXP1.", "user1", "user1")
+    _read(house, "user1", 1)
+    house.say("user1", "同意 EXP1")
+    house.expect("EXP1：同意 已完成", "user1")
+    house.expect_write("WorkflowAudit", f"EXP1 {house.users[1]}")
+    _read(house, "user1", 3)
+    assert house.kingdee.document(EXPENSE, bill)["FDocumentStatus"] == "B"
 
 
 def no_state_shows_it(house: House) -> None:
@@ -463,5 +480,6 @@ CHAPTERS: tuple[Chapter, ...] = (
     put_off,
     refused_by_kingdee,
     decided,
+    asked_twice,
     no_state_shows_it,
 )

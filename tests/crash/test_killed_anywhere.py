@@ -118,7 +118,7 @@ CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "kingdee Save": ((chapters.refused_by_kingdee, 1),),
     "kingdee Submit": ((chapters.confirmed, 1), (chapters.put_off, 3), (chapters.refused_by_kingdee, 1)),
     "kingdee ValidateUser": ((chapters.refused_login, 1),),
-    "kingdee WorkflowAudit": ((chapters.decided, 1), (chapters.decided, 2)),
+    "kingdee WorkflowAudit": ((chapters.decided, 1), (chapters.decided, 2), (chapters.asked_twice, 1)),
     "dingtalk robot/send": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 2)),
     "dingtalk topapi/message/corpconversation/asyncsend_v2": (
         (chapters.a_page_of_bills, 1),
