@@ -149,7 +149,7 @@ def test_hostile_names_and_a_wide_document(company: Company) -> None:
     }
     company.configure(rule)
     company.start()
-    name = "{{ 7*7 }} [click](http://evil.example) # " + "很长" * 5000
+    name = "{{ 777777*777777 }} [click](http://evil.example) # " + "很长" * 5000
     supplier = {"id": 9, "FNumber": "S9", "FName": name}
     rows = [{"FQty": 2}] * 5000
     company.kingdee.create("PUR_PurchaseOrder", "WIDE1", "C", FSupplierId=supplier, entries=rows)
@@ -157,8 +157,8 @@ def test_hostile_names_and_a_wide_document(company: Company) -> None:
     with company.wired.db.read() as tx:
         letter = letters.listing(tx, company.wired.seal, limit=1)[0][0]
     text = orjson.loads(letter.content)["markdown"]["text"]
-    assert "{{ 7\\*7 }}" in text
-    assert "49" not in text
+    assert "{{ 777777\\*777777 }}" in text
+    assert str(777777 * 777777) not in text  # too long for a time or an id to hold it
     assert "\\[click\\](" in text
     assert "[click](" not in text.replace("\\[click\\](", "")
     assert "10000" in text
