@@ -6,12 +6,14 @@ and a write that was noted and cut off by a crash may have happened.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.commands.plan import Done, Refuse, State, Verify, next_step
+from kdsync.commands.plan import Done, Reason, Refuse, State, Verify, next_step
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Do, Task
 from kdsync.rules.actions import CompiledAction
@@ -20,9 +22,11 @@ from kdsync.store import inbox, writes
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
 from kdsync.store.writes import Write
+from kdsync.sync import identity
 
 log = logs.get("inbound")
 LOOKS = 4  # at the state within one try of a step; what does not show by then is looked at again later
+UNDER_WAY = timedelta(seconds=10)  # so long may a write still take effect of which nothing was heard
 
 
 class NotYetError(Exception):
@@ -43,6 +47,17 @@ class Carried:
 
     bill: Bill | None
     wrote: bool
+
+
+def is_unsure(before: list[Write]) -> bool:
+    """Whether the last write of a step may have been done, and nothing has shown it."""
+    return bool(before) and before[-1].outcome in writes.MAYBE
+
+
+def fingerprint(action: CompiledAction) -> str:
+    """What stands for the steps of an action: who was allowed these was not allowed others."""
+    steps = ([do.kind, do.name, do.fields, do.options] for do in action.do)
+    return identity.digest(*(json.dumps(step, sort_keys=True, default=str) for step in steps))
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +92,9 @@ class Carry:
             if isinstance(decision, Done) or self._was_answered(do, before):
                 self._verified(item, step)
                 return None, bill
+            self._wait_for(before)
+            if isinstance(decision, Refuse) and decision.reason is not Reason.GONE and is_unsure(before):
+                return Stopped("unknown"), bill
             if isinstance(decision, Refuse):
                 return Stopped("kingdee" if refused else decision.reason, refused), bill
             if isinstance(decision, Verify):
@@ -87,6 +105,12 @@ class Carry:
                 raise NotYetError("Kingdee took it but does not show it yet")
             refused = self._write(item, bill, do, step, task)
         raise NotYetError("the document keeps changing")
+
+    def _wait_for(self, before: list[Write]) -> None:
+        """Nothing is decided on a state that a write may still change that is under way."""
+        unheard = before and before[-1].outcome in (writes.INTENDED, writes.UNKNOWN)
+        if unheard and self.clock.now() - before[-1].at < UNDER_WAY:
+            raise NotYetError("Kingdee did not answer and may be at it still")
 
     def _was_answered(self, do: Do, before: list[Write]) -> bool:
         """Steps whose effect no field shows: there Kingdee's own yes has to do."""

@@ -17,7 +17,6 @@ STOPPED = {
     "approved": "reply_not_now",
     "no-status": "reply_not_now",
     "kingdee": "reply_kingdee_refused",
-    "unknown": "reply_unknown",
 }
 DENIED = {
     "not-allowed": "reply_not_allowed",
@@ -36,18 +35,19 @@ def done(carried: Carried, action: CompiledAction) -> Ending:
 
 def stopped(outcome: Stopped, action: CompiledAction, status: str) -> Ending:
     """A step could not be done; what cannot be told whether it was done is an operator's business too."""
+    if outcome.reason == "unknown":
+        return unknown(outcome.text, action, status)
     reason = f"{outcome.reason}: {outcome.text}" if outcome.text else outcome.reason
-    unknown = outcome.reason == "unknown"
     reply = STOPPED.get(outcome.reason, "reply_not_now")
-    return Ending(
-        FAILED if unknown else REFUSED,
-        reply,
-        reason,
-        {"error": outcome.text or "no answer"},
-        action.titles,
-        status,
-        alarm="Kingdee did not answer, and whether it was done cannot be told" if unknown else "",
-    )
+    return Ending(REFUSED, reply, reason, {"error": outcome.text or "no answer"}, action.titles, status)
+
+
+def unknown(error: str, action: CompiledAction | None, status: str = "") -> Ending:
+    """A write may have been done, and nothing tells."""
+    alarm = "Kingdee did not answer, and whether it was done cannot be told"
+    reason = f"unknown: {error}" if error else "unknown"
+    params = {"error": error or "no answer"}
+    return Ending(FAILED, "reply_unknown", reason, params, action.titles if action else {}, status, alarm=alarm)
 
 
 def of_verdict(verdict: Verdict, action: CompiledAction, bill: Bill) -> Ending | None:

@@ -18,13 +18,13 @@ from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.services import endings, takeback
-from kdsync.services.carry import Carry, NotYetError, Stopped
+from kdsync.services.carry import Carry, NotYetError, Stopped, fingerprint, is_unsure
 from kdsync.services.desk import Bill, Desk
 from kdsync.services.permit import Permit
 from kdsync.services.ports import Meter
 from kdsync.services.replies import Ending, Replies
 from kdsync.services.understand import Understood, understand
-from kdsync.store import inbox
+from kdsync.store import inbox, writes
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
 from kdsync.store.sealing import Seal
@@ -114,9 +114,11 @@ class Inbound:
 
     def _known(self, item: Received) -> Ending:
         """One that was allowed before: it goes on, whatever the document has become by its own steps."""
-        action = next((one for one in self.actions() if one.id == item.action), None)
+        action = self._action(item)
         if action is None:
-            return endings.failed("the action is not there any more")
+            return self._over(item, "the action is not there any more")
+        if item.content.get("do", "") not in ("", fingerprint(action)):
+            return self._over(item, "the action has other steps now")
         return self._carried(item, action)
 
     def _understood(self, item: Received, found: Understood) -> Ending | None:
@@ -128,7 +130,7 @@ class Inbound:
             form=document.form,
             doc_id=document.doc_id,
             number=document.number,
-            content={**item.content, "opinion": found.opinion},
+            content={**item.content, "opinion": found.opinion, "do": fingerprint(action)},
         )
         refused = self._refused(known, action, bill)
         if refused:
@@ -189,7 +191,14 @@ class Inbound:
     def _give_up(self, item: Received, reason: str) -> None:
         with self.db.read() as tx:
             latest = inbox.find(tx, self.seal, item.id) or item
-        self._end(latest, endings.failed(reason, alarm=reason, action=self._action(latest)))
+        self._end(latest, self._over(latest, reason, alarm=reason))
+
+    def _over(self, item: Received, reason: str, alarm: str = "") -> Ending:
+        """It goes no further; what may have been done all the same is not called impossible."""
+        with self.db.read() as tx:
+            unsure = is_unsure(writes.of_step(tx, item.id, item.step))
+        action = self._action(item)
+        return endings.unknown(reason, action) if unsure else endings.failed(reason, alarm=alarm, action=action)
 
     def _action(self, item: Received) -> CompiledAction | None:
         return next((one for one in self.actions() if one.id == item.action), None)

@@ -443,3 +443,45 @@ def test_what_was_held_is_judged_anew_when_its_time_is_over(held: Office) -> Non
     held.desk.bills["AP_PAYBILL", "1"]["FDocumentStatus"] = "C"
     held.wait(30)
     assert (held.row(key).state, held.desk.sent) == (inbox.REFUSED, [])
+
+
+def test_what_may_have_been_done_is_not_called_impossible_when_it_is_given_up(office: Office) -> None:
+    office.desk.create("1", "FKD1", status="B")
+    office.desk.faults = ["lost"]
+    key = office.say("u1", "确认付款 FKD1").id
+    office.desk.down = True
+    office.wait(3700)
+    assert (office.row(key).state, office.alarms()) == (inbox.FAILED, 1)
+    assert office.answers("u1") == ["FKD1: please check in Kingdee: 确认付款"]
+
+
+def test_an_action_that_is_taken_out_after_a_lost_answer_leaves_it_to_people(office: Office) -> None:
+    office.desk.create("1", "FKD1", status="B")
+    office.desk.faults = ["lost"]
+    office.say("u1", "确认付款 FKD1")
+    office.actions.clear()
+    office.wait(60)
+    assert office.answers("u1") == ["FKD1: please check in Kingdee: confirm-payment"]
+
+
+def test_a_write_that_may_be_under_way_is_not_repeated_yet(office: Office) -> None:
+    office.desk.create("7", "EXP1", status="B", form=EXPENSE)
+    office.desk.wait_for("7", "102", EXPENSE)
+    office.desk.faults = ["cut"]
+    key = office.say("u2", "同意 EXP1").id
+    office.wait(8, step=2)
+    assert len(office.desk.sent) == 1
+    office.wait(30, step=2)
+    assert len(office.desk.sent) == 2
+    assert office.row(key).state == inbox.DONE
+
+
+def test_who_was_allowed_one_step_is_not_carried_on_with_another(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, do=["submit"], allow=["user:u9"])
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["locked"]
+    key = office.say("u9", "确认付款 FKD1").id
+    office.actions[0] = action(CONFIRM)
+    office.wait(60)
+    assert (office.row(key).state, office.desk.status("1")) == (inbox.FAILED, "A")
+    assert office.answers("u9") == ["FKD1: 确认付款 was not possible"]
