@@ -130,7 +130,12 @@ class Inbound:
             form=document.form,
             doc_id=document.doc_id,
             number=document.number,
-            content={**item.content, "opinion": found.opinion, "do": fingerprint(action)},
+            content={
+                **item.content,
+                "opinion": found.opinion,
+                "do": fingerprint(action),
+                "amount": str(self.permit.amount(action, bill)),
+            },
         )
         refused = self._refused(known, action, bill)
         if refused:
@@ -149,7 +154,7 @@ class Inbound:
         wants_tasks = any(one.kind == "assignee" or "assignee" in one.value for one in action.allow)
         tasks = self.desk.tasks(document.form, document.number) if wants_tasks else ()
         with self.db.read() as tx:
-            first = inbox.first_half(tx, item, now - SECOND_WITHIN)
+            first = inbox.first_half(tx, self.seal, item, now - SECOND_WITHIN)
         try:
             verdict = self.permit.verdict(item.sender, action, bill, tasks, now, first)
         except ExpressionError as error:

@@ -35,7 +35,7 @@ class Permit:
             granted=frozenset(str(one) for one in action.allow if self._holds(one, userid, bill, tasks)),
             is_own=not action.own and bool(bill.creator) and self.is_user(bill.creator, userid),
             when_holds=action.suits(bill.document, now=now, zone=self.zone()),
-            amount=self._amount(action, bill),
+            amount=self.amount(action, bill),
             confirmed_by=confirmed_by,
         )
         limit = action.limit
@@ -66,7 +66,8 @@ class Permit:
         lookup = USERS if inner.kind in keys else ""
         return userid in self.people.resolve(recipient, raw, lookup).userids
 
-    def _amount(self, action: CompiledAction, bill: Bill) -> Decimal | None:
+    def amount(self, action: CompiledAction, bill: Bill) -> Decimal | None:
+        """What the limit is about; None where there is no limit, or no amount."""
         if action.limit is None:
             return None
         value = Record.of(bill.document, self.zone()).value(action.limit.field)

@@ -76,6 +76,8 @@ class Replies:
     def end_within(self, tx: Connection, item: Received, ending: Ending) -> None:
         """The same in the caller's transaction."""
         now = self.clock.now()
+        if ending.state == inbox.HALF:  # a second person is measured by what it says
+            inbox.understood(tx, self.seal, item)
         inbox.finish(tx, item, ending.state, ending.reason, now)
         if ending.takes_back:
             inbox.finish(tx, ending.takes_back, inbox.UNDONE, "taken back", now)

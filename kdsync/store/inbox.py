@@ -93,12 +93,17 @@ def held(tx: Connection, seal: Seal, sender: str, number: str) -> Received | Non
     return _opened(row, seal) if row else None
 
 
-def first_half(tx: Connection, item: Received, since: datetime) -> str:
-    """Who else asked for the same since then and was told that it takes two; '' if nobody did."""
+def first_half(tx: Connection, seal: Seal, item: Received, since: datetime) -> str:
+    """Who else asked for the same since then and was told that it takes two; '' if nobody did.
+
+    It counts for the amount that it was said about, and until the same was done.
+    """
     same = (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
+    done = str(tx.execute(select(func.max(inbox.c.finished_at)).where(*same, inbox.c.state == DONE)).scalar() or "")
     half = (inbox.c.state == HALF, inbox.c.sender != item.sender, inbox.c.finished_at >= moments.text(since))
-    query = select(inbox.c.sender).where(*same, *half).order_by(inbox.c.finished_at.desc()).limit(1)
-    return str(tx.execute(query).scalar() or "")
+    query = select(inbox).where(*same, *half, inbox.c.finished_at > done).order_by(inbox.c.finished_at.desc())
+    found = (_opened(row, seal) for row in tx.execute(query).mappings())
+    return next((one.sender for one in found if one.content.get("amount") == item.content.get("amount")), "")
 
 
 def advance(tx: Connection, ident: str, step: int) -> None:

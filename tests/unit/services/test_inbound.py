@@ -485,3 +485,26 @@ def test_who_was_allowed_one_step_is_not_carried_on_with_another(office: Office)
     office.wait(60)
     assert (office.row(key).state, office.desk.status("1")) == (inbox.FAILED, "A")
     assert office.answers("u9") == ["FKD1: 确认付款 was not possible"]
+
+
+@pytest.fixture
+def limited(office: Office) -> Office:
+    office.actions[0] = action(CONFIRM, limit={"field": "FAMOUNT", "max": 50000, "above": "second-person"})
+    office.desk.create("1", "FKD1", FAMOUNT=60000)
+    return office
+
+
+def test_a_second_person_does_not_confirm_an_amount_that_the_first_never_saw(limited: Office) -> None:
+    assert limited.say("u1", "确认付款 FKD1").state == inbox.HALF
+    limited.desk.bills["AP_PAYBILL", "1"]["FAMOUNT"] = 900000
+    assert limited.say("u2", "确认付款 FKD1").state == inbox.HALF
+    assert limited.desk.sent == []
+    assert limited.say("u1", "确认付款 FKD1 ").state == inbox.DONE
+
+
+def test_a_first_confirmation_counts_once(limited: Office) -> None:
+    limited.say("u1", "确认付款 FKD1")
+    assert limited.say("u2", "确认付款 FKD1").state == inbox.DONE
+    limited.desk.bills["AP_PAYBILL", "1"]["FDocumentStatus"] = "D"
+    limited.world.clock.advance(60)
+    assert limited.say("u2", "确认付款 FKD1").state == inbox.HALF
