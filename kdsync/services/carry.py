@@ -13,9 +13,9 @@ from datetime import timedelta
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.commands.plan import Done, Reason, Refuse, State, Verify, next_step
+from kdsync.commands.plan import OPEN, Done, Reason, Refuse, State, Verify, next_step
 from kdsync.errors import EdgeError, FailureKind
-from kdsync.model import Do, Task
+from kdsync.model import Do, Status, Task
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.desk import Bill, Desk
 from kdsync.store import inbox, writes
@@ -87,8 +87,10 @@ class Carry:
             with self.db.read() as tx:
                 before = writes.of_step(tx, item.id, step)
             sent = [write for write in before if write.outcome in writes.MAYBE]
-            task = self._task(item, do, sent)
+            task = self._task(item, do, before)
             decision = next_step(do, self._state(item, bill, do, mine=task is not None), sent=bool(sent))
+            if isinstance(decision, Done) and bill and sent and self._was_decided_otherwise(do, bill, before):
+                return Stopped("unknown"), bill
             if isinstance(decision, Done) or self._was_answered(do, before):
                 self._verified(item, step)
                 return None, bill
@@ -116,14 +118,19 @@ class Carry:
         """Steps whose effect no field shows: there Kingdee's own yes has to do."""
         return do.kind in ("push", "operation") and any(w.outcome == writes.ACCEPTED for w in before)
 
+    def _was_decided_otherwise(self, do: Do, bill: Bill, before: list[Write]) -> bool:
+        """The task waits no more, but nobody heard Kingdee's yes, and the document tells of another's decision."""
+        against = {"approve": OPEN, "reject": {Status.APPROVED}}.get(do.kind, ())
+        return bill.status in against and all(write.outcome != writes.ACCEPTED for write in before)
+
     def _read(self, item: Received, action: CompiledAction) -> Bill | None:
         return self.desk.read(item.form, item.doc_id, sorted(action.heads))
 
-    def _task(self, item: Received, do: Do, sent: list[Write]) -> Task | None:
-        """The task that waits for the sender; once answered, only that one: the next node decides anew."""
+    def _task(self, item: Received, do: Do, before: list[Write]) -> Task | None:
+        """The task that waits for the sender; once one was tried, only that: the next node is another decision."""
         if do.kind not in ("approve", "reject"):
             return None
-        answered = {write.target for write in sent}
+        answered = {write.target for write in before}
         tasks = (task for task in self.desk.tasks(item.form, item.number) if self.is_sender(task, item.sender))
         return next((task for task in tasks if not answered or task.item_id in answered), None)
 

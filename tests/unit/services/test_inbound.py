@@ -508,3 +508,25 @@ def test_a_first_confirmation_counts_once(limited: Office) -> None:
     limited.desk.bills["AP_PAYBILL", "1"]["FDocumentStatus"] = "D"
     limited.world.clock.advance(60)
     assert limited.say("u2", "确认付款 FKD1").state == inbox.HALF
+
+
+def test_a_task_that_somebody_else_decided_otherwise_is_not_called_approved(office: Office) -> None:
+    office.desk.create("7", "EXP1", status="B", form=EXPENSE)
+    office.desk.wait_for("7", "102", EXPENSE)
+    office.desk.faults = ["cut"]
+    office.say("u2", "同意 EXP1")
+    office.desk.waiting.clear()
+    office.desk.bills[EXPENSE, "7"]["FDocumentStatus"] = "D"
+    office.wait(60)
+    assert office.answers("u2") == ["EXP1: please check in Kingdee: 同意"]
+
+
+def test_a_word_about_one_task_does_not_answer_the_next_of_the_same_person(office: Office) -> None:
+    office.desk.create("7", "EXP1", status="B", form=EXPENSE)
+    office.desk.wait_for("7", "102", EXPENSE)
+    office.desk.faults = ["locked"]
+    key = office.say("u2", "同意 EXP1").id
+    office.desk.waiting.clear()
+    office.desk.wait_for("7", "102", EXPENSE)
+    office.wait(60)
+    assert (office.row(key).state, office.desk.written) == (inbox.REFUSED, [])
