@@ -1,0 +1,278 @@
+"""What people say, between a Kingdee that loses answers and a process that ends anywhere: one change, one answer.
+
+At most one effective write for each step of a message, none without the right, none after an answer that denies it,
+none past a workflow; every message ends with one answer that is true. `KDSYNC_EXPLORE=N` tries N new examples.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from sqlite3 import connect
+
+from hypothesis import HealthCheck, Phase, event, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from kdsync.rules.actions import CompiledAction
+from kdsync.services.inbound import Inbound
+from kdsync.services.permit import Permit
+from kdsync.services.ports import KingdeeIdentity
+from kdsync.services.replies import Replies
+from kdsync.store import inbox
+from kdsync.store.inbox import Received
+from tests.property.assent import HELD, RULES, Allowance, Judge, Said
+from tests.property.desk import DEEDS, EXPENSE, FAULTS, PAYMENT, Deed, TroubledDesk
+from tests.property.trouble import Crash, Fate, empty_store
+from tests.unit.services.world import ZONE, World
+
+EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
+HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
+EXAMPLES = 120
+
+PEOPLE = st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u3", "u9", ""])
+PHRASES = st.sampled_from(["确认付款", "确认付款", "confirm payment", "同意", "同意", "驳回", "备注", "关闭"])
+NUMBERS = st.sampled_from(["FKD100001", "FKD100002", "FKD100003", "FKD7", "EXP1", "EXP1", "EXP2", "NOPE9"])
+SPELLINGS = ("{0} {1}", "{1} {0}", "{0}{1}", "{0}：{2}", "{0} {3}", "@kd {0} {1} 谢谢")
+NO_COMMANDS = ("{0} {1} 了吗？", "不要{0} {1}", "{0}", "{0} {1}\n{0} FKD8", "{1}", "{0} {1} {0} FKD9")
+SPELT = st.one_of(st.sampled_from(SPELLINGS), st.sampled_from([*SPELLINGS, *NO_COMMANDS]))
+ANYTHING = st.tuples(PEOPLE, PHRASES, NUMBERS, SPELT)
+LIKELY = st.tuples(
+    st.sampled_from(["u1", "u2"]),
+    st.sampled_from(["确认付款", "确认付款", "confirm payment", "备注", "关闭"]),
+    st.sampled_from(["FKD100001", "FKD100003", "FKD100003"]),
+    st.sampled_from(SPELLINGS),
+) | st.tuples(
+    st.sampled_from(["u2", "u3"]),
+    st.sampled_from(["同意", "同意", "approve", "驳回"]),
+    st.sampled_from(["EXP1", "EXP2"]),
+    st.sampled_from(SPELLINGS),
+)
+SAID = st.one_of(LIKELY, LIKELY, LIKELY, ANYTHING)
+ACTS = st.tuples(st.sampled_from(DEEDS), st.integers(0, 6), st.integers(0, 8))
+NODES = st.tuples(st.integers(0, 3), st.integers(0, 3))
+MEANWHILE = st.dictionaries(st.integers(1, 9), st.lists(ACTS, min_size=1, max_size=3), max_size=2)
+DOCUMENTS = {  # who talks about one document, and what they may say of it
+    (PAYMENT, "5", "FKD100003"): (("u1", "u2"), ("确认付款", "确认付款", "备注")),
+    (EXPENSE, "7", "EXP1"): (("u2", "u3"), ("同意", "驳回")),
+    (EXPENSE, "8", "EXP2"): (("u2", "u3"), ("同意", "驳回")),
+}
+PICK = st.integers(0, 5)
+TALK = st.lists(
+    st.tuples(st.just("say"), PICK, PICK)
+    | st.tuples(st.sampled_from(DEEDS), PICK, PICK)
+    | st.tuples(st.sampled_from(["go", *FAULTS]), PICK, PICK),
+    min_size=3,
+    max_size=9,
+)
+TROUBLES = st.lists(st.sampled_from(["", "", *FAULTS]), max_size=4)
+CRASHES = st.one_of(st.none(), st.none(), st.integers(1, 20))  # at which point the process ends
+DELAYS = st.sampled_from([0.0, 1.0, 4.0, 9.0])  # seconds that a write may be under way
+MOMENTS = st.sampled_from([1.0, 2.0, 5.0, 11.0, 31.0, 600.0, 3700.0, 90_000.0])
+
+
+def wide(text: str) -> str:
+    """The same in full-width letters and digits."""
+    return "".join(chr(ord(one) + 0xFEE0) for one in text)
+
+
+class Answers(RuleBasedStateMachine):
+    """Messages about a handful of documents, and everything that can come between them and their answers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.db, self.fate = empty_store(), Fate()
+        self.path = Path(self.db.path)
+        self.world = World(self.path, db=self.db)
+        self.desk = TroubledDesk(clock=self.world.clock, advance=self.world.clock.advance, point=self.fate.point)
+        self.in_force: tuple[Allowance, ...] = RULES[0]
+        self.actions: list[CompiledAction] = []
+        self.judge = Judge(connect(self.path), self.desk, self.world.clock, lambda: self.in_force)
+        self.desk.request, self.desk.on_effect = self.judge.request, self.judge.effect
+        self.fate.watch(self.db)
+        self.fate.on_commit = self.judge.committed
+        self.received: list[Received] = []
+        self._begin_process()
+
+    def teardown(self) -> None:
+        """In the end nothing goes wrong any more, and everybody has one answer."""
+        try:
+            if not self.judge.wrong:
+                self._calm()
+        finally:
+            self.judge.store.close()
+            self.db.close()
+
+    # --- what happens
+
+    @initialize(chosen=st.sampled_from([0, 0, 0, 4]), deeds=st.lists(ACTS, max_size=2), nodes=NODES)
+    def begin(self, chosen: int, deeds: list[Deed], nodes: tuple[int, int]) -> None:
+        self.reload(chosen)
+        self.desk.create("1", "FKD100001", FAMOUNT=100, FREMARK="")
+        self.desk.create("2", "FKD100002", FAMOUNT=100, FREMARK="", FCreatorId="102")
+        self.desk.create("5", "FKD100003", FAMOUNT=60000, FREMARK="")
+        for ident in ("3", "4"):
+            self.desk.create(ident, "FKD7", FAMOUNT=1, FREMARK="")
+        for ident, number in (("7", "EXP1"), ("8", "EXP2")):
+            self.desk.create(ident, number, form=EXPENSE, FAMOUNT=1, FREMARK="")
+        expenses = [sorted(self.desk.bills).index((EXPENSE, ident)) for ident in "78"]
+        self.work([("workflow", expenses[0], nodes[0]), ("workflow", expenses[1], nodes[1]), *deeds])
+
+    @rule(said=SAID)
+    def hear(self, said: tuple[str, str, str, str]) -> None:
+        sender, phrase, number, spelling = said
+        text = spelling.format(phrase, number, wide(number), number.lower())
+        self._hear(sender, text, phrase if spelling in SPELLINGS else "", number)
+
+    @precondition(lambda self: HELD in self.in_force)
+    @rule(sender=PEOPLE, text=st.sampled_from(["撤销", "undo FKD100001"]))
+    def take_back(self, sender: str, text: str) -> None:
+        self._hear(sender, text, "", "")
+
+    @rule(pick=st.integers(0, 20), crash=st.sampled_from([None, None, 1, 2]))
+    def push_again(self, pick: int, crash: int | None) -> None:
+        if self.received:
+            again = self.received[pick % len(self.received)]
+            self._run(lambda: self.judge.expect(not self.inbound.take(again), f"{again} was new"), crash)
+
+    @rule(said=SAID, faults=TROUBLES, meanwhile=MEANWHILE, crash=CRASHES, delay=DELAYS, seconds=MOMENTS)
+    def answer(
+        self,
+        said: tuple[str, str, str, str],
+        faults: list[str],
+        meanwhile: dict[int, list[Deed]],
+        crash: int | None,
+        delay: float,
+        seconds: float,
+    ) -> None:
+        self.hear(said)
+        self.go_on(faults, meanwhile, crash, delay, seconds=min(seconds, 1.0))
+
+    @rule(faults=TROUBLES, meanwhile=MEANWHILE, crash=CRASHES, delay=DELAYS, seconds=MOMENTS)
+    def go_on(
+        self,
+        faults: list[str],
+        meanwhile: dict[int, list[Deed]],
+        crash: int | None,
+        delay: float,
+        seconds: float,
+    ) -> None:
+        self.wait(seconds)
+        self.desk.faults, self.desk.meanwhile, self.desk.delay = [*faults], {**meanwhile}, delay
+        self._run(self.inbound.step, crash)
+        self.desk.faults, self.desk.meanwhile = [], {}
+
+    @rule(document=st.sampled_from([*DOCUMENTS]), talk=TALK)
+    def talk(self, document: tuple[str, str, str], talk: list[Deed]) -> None:
+        """Several people, here and in Kingdee, are at one document."""
+        form, ident, number = document
+        people, phrases = DOCUMENTS[document]
+        faults: list[str] = []  # of the next writes
+        for what, one, other in talk:
+            if what == "say":
+                phrase = phrases[other % len(phrases)]
+                self._hear(people[one % len(people)], f"{phrase} {number}", phrase, number)
+                self.go_on(faults, {}, None, 4.0, 0.0)
+                faults = []
+            elif what == "go":
+                self.go_on(faults, {}, None, 4.0, (0.0, 2.0, 5.0, 11.0, 31.0, 31.0)[one])
+                faults = []
+            elif what in FAULTS:
+                faults = [what]
+            elif (form, ident) in self.desk.bills:
+                self.desk.act((what, sorted(self.desk.bills).index((form, ident)), other))
+
+    @rule(deeds=st.lists(ACTS, min_size=1, max_size=4))
+    def work(self, deeds: list[Deed]) -> None:
+        for deed in deeds:
+            self.desk.act(deed)
+
+    @rule(chosen=st.integers(0, len(RULES) - 1))
+    def reload(self, chosen: int) -> None:
+        self.in_force = RULES[chosen]
+        self.actions[:] = [one.compiled for one in self.in_force]
+
+    @rule(seconds=st.sampled_from([5.0, 600.0, 3700.0]), secret=st.booleans())
+    def outage(self, seconds: float, secret: bool) -> None:
+        """Kingdee is down for a while, or tasks may not be read."""
+        self.desk.down, self.desk.secret = not secret, secret
+        for part in (0.2, 0.3, 0.5):
+            self.wait(seconds * part)
+            self._run(self.inbound.step, None)
+        self.desk.down = self.desk.secret = False
+
+    @rule(seconds=MOMENTS)
+    def wait(self, seconds: float) -> None:
+        self.world.clock.advance(seconds)
+        self.desk.arrive()
+
+    @rule()
+    def restart(self) -> None:
+        self._begin_process()
+
+    @invariant()
+    def nothing_was_wrong(self) -> None:
+        """Also where kdsync's own code caught the error of a check."""
+        assert not self.judge.wrong, self.judge.wrong
+
+    # --- the process
+
+    def _begin_process(self) -> None:
+        """Nothing of an earlier process is left but its store."""
+        self.world = world = World(self.path, clock=self.world.clock, db=self.db)
+        world.configure(users={"kd2": "u2", "kd3": "u3"})
+        world.kingdee.people |= {"102": KingdeeIdentity("kd2"), "103": KingdeeIdentity("kd3")}
+        replies = Replies(
+            world.db, world.seal, world.clock, lambda: world.settings, lambda: ("zh", "en"), world.notices
+        )
+        permit = Permit(world.people, lambda: ZONE)
+        self.inbound = Inbound(
+            world.db, world.seal, world.clock, self.desk, permit, replies, world.meter, lambda: self.actions
+        )
+
+    def _run(self, step: Callable[[], object], crash: int | None) -> None:
+        self.fate.draw(crash)
+        try:
+            step()
+        except Crash:
+            self._begin_process()
+        finally:
+            self.fate.draw(None)
+
+    def _hear(self, sender: str, text: str, phrase: str, number: str) -> None:
+        ident = f"m{len(self.received)}"
+        item = Received(ident, inbox.MESSAGE, sender, {"text": text}, self.world.clock.now())
+        self.received.append(item)
+        self.inbound.take(item)
+        self.judge.said[ident] = Said(sender, phrase, number, item.received_at)
+        self.judge.committed()
+        self.world.clock.advance(0.01)
+
+    def _calm(self) -> None:
+        self.desk.down = self.desk.secret = False
+        for seconds in (*[3.0] * 12, *[30.0] * 15, *[600.0] * 8):
+            self.wait(seconds)
+            self.inbound.step()
+            if not self.db_waits():
+                break
+        self.wait(60.0)
+        self.judge.everything_is_answered()
+        assert not self.judge.wrong, self.judge.wrong
+        event(f"effects {min(len(self.desk.effects), 6)}")
+
+    def db_waits(self) -> bool:
+        """Whether anything still waits for its turn."""
+        with self.db.read() as tx:
+            return inbox.next_due(tx) is not None
+
+
+TestAnswers = Answers.TestCase
+TestAnswers.settings = settings(
+    max_examples=EXPLORE or EXAMPLES,
+    stateful_step_count=30,
+    deadline=None,
+    derandomize=not EXPLORE,
+    suppress_health_check=list(HealthCheck),
+    phases=[Phase.generate] if HUNT else [Phase.generate, Phase.shrink],
+)
