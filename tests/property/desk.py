@@ -11,11 +11,12 @@ from kdsync.clock import Clock, FakeClock
 from kdsync.errors import FailureKind
 from kdsync.model import Do, Task
 from kdsync.services.desk import Bill, Ruling
+from tests.property.trouble import Crash
 from tests.unit.services.desk import AFTER, STATUS, FakeDesk, trouble
 from tests.unit.services.world import START
 
 PAYMENT, EXPENSE = "AP_PAYBILL", "ER_ExpReimbursement"
-FAULTS = ("lost", "late", "cut", "locked", "refused", "busy")
+FAULTS = ("lost", "late", "late", "cut", "locked", "refused", "busy", "dies", "dies before")
 DEEDS = (
     *("edit", "raise", "submit", "audit", "unaudit", "reject", "workflow", "agree", "disagree", "wait") * 2,
     "delete",
@@ -53,7 +54,7 @@ class Request:
 class TroubledDesk(FakeDesk):
     """`faults` are taken one a write; `meanwhile` says what others do just before the nth call.
 
-    `late`: the answer is lost, and the write is done only some seconds later.
+    `late`: the answer is lost, and the write is done only some seconds later; `dies`: the process ends before it hears.
     """
 
     clock: Clock = field(default_factory=lambda: FakeClock(START))
@@ -99,6 +100,8 @@ class TroubledDesk(FakeDesk):
         self.point()
         if request is None:
             return Ruling(done=False, text="never noted")
+        if fault == "dies before":
+            raise Crash
         if fault in ("cut", "locked", "busy"):
             raise trouble(FailureKind.UNKNOWN_OUTCOME if fault == "cut" else FailureKind.TRANSIENT)
         if fault == "refused":
@@ -109,6 +112,8 @@ class TroubledDesk(FakeDesk):
             raise trouble(FailureKind.UNKNOWN_OUTCOME)
         ruling = self._effect(request)
         self.point()
+        if fault == "dies":
+            raise Crash
         if fault == "lost":
             raise trouble(FailureKind.UNKNOWN_OUTCOME)
         return ruling
