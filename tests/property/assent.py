@@ -149,7 +149,8 @@ class Judge:
                 repeatable = other.undone and effect.kind in ("submit", "audit", "save") and not self._known(other)
                 self.expect(repeatable, f"{effect} is the second after {other}")
         row, (told, text) = self._row(effect.message), self._told(effect.message)
-        self.expect(row.state == "waiting" or (told and CHECK in text), f"{effect} after {row}: {text}")
+        denied = row.state not in ("waiting", "done") and not (told and CHECK in text)  # what others did was done, too
+        self.expect(not denied, f"{effect} after {row}: {text}")
         noted = self._ask("SELECT target FROM writes WHERE inbox_id = ? AND step = ?", effect.message, effect.step)
         self.expect({target for (target,) in noted} == {effect.target}, f"{effect}, but it was about {noted}")
 

@@ -29,7 +29,7 @@ from tests.unit.services.world import ZONE, World
 
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
 HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
-EXAMPLES = 120
+EXAMPLES = 140
 
 PEOPLE = st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u3", "u9", ""])
 PHRASES = st.sampled_from(["确认付款", "确认付款", "confirm payment", "同意", "同意", "驳回", "备注", "关闭"])
@@ -51,14 +51,14 @@ LIKELY = st.tuples(
 )
 SAID = st.one_of(LIKELY, LIKELY, LIKELY, ANYTHING)
 ACTS = st.tuples(st.sampled_from(DEEDS), st.integers(0, 6), st.integers(0, 8))
-NODES = st.tuples(st.integers(0, 3), st.integers(0, 3))
+NODES = st.tuples(st.sampled_from([0, 1, 2, 2]), st.sampled_from([2, 2, 3]))
 MEANWHILE = st.dictionaries(st.integers(1, 9), st.lists(ACTS, min_size=1, max_size=3), max_size=2)
 DOCUMENTS = {  # who talks about one document, and what they may say of it
     (PAYMENT, "1", "FKD100001"): (("u1", "u1", "u2"), ("确认付款", "备注", "确认付款", "备注", "关闭")),
     (PAYMENT, "2", "FKD100002"): (("u1", "u2"), ("确认付款",)),
     (PAYMENT, "5", "FKD100003"): (("u1", "u2"), ("确认付款", "确认付款", "备注")),
-    (EXPENSE, "7", "EXP1"): (("u2", "u3"), ("同意", "驳回")),
-    (EXPENSE, "8", "EXP2"): (("u2", "u3"), ("同意", "驳回")),
+    (EXPENSE, "7", "EXP1"): (("u2", "u3", "u3"), ("同意", "驳回")),
+    (EXPENSE, "8", "EXP2"): (("u2", "u3", "u3"), ("同意", "驳回")),
 }
 PICK = st.integers(0, 5)
 TALK = st.lists(
@@ -68,6 +68,8 @@ TALK = st.lists(
     min_size=3,
     max_size=9,
 )
+LIMITED = st.lists(st.sampled_from(["wait", "raise", "unaudit", "unaudit"]), min_size=4, max_size=4)
+WORKFLOW = st.sampled_from(["workflow", "agree", "agree", "disagree", "wait", "edit"])
 TROUBLES = st.lists(st.sampled_from(["", "", *FAULTS]), max_size=4)
 CRASHES = st.one_of(st.none(), st.none(), st.integers(1, 20))  # at which point the process ends
 DELAYS = st.sampled_from([0.0, 1.0, 4.0, 9.0])  # seconds that a write may be under way
@@ -184,6 +186,28 @@ class Answers(RuleBasedStateMachine):
                 faults = [what]
             elif (form, ident) in self.desk.bills:
                 self.desk.act((what, sorted(self.desk.bills).index((form, ident)), other))
+
+    @rule(people=st.lists(st.sampled_from(["u1", "u2"]), min_size=2, max_size=4), deeds=LIMITED)
+    def confirm_above_the_limit(self, people: list[str], deeds: list[str]) -> None:
+        """Two people confirm, while others change the amount or take the approval back."""
+        for sender, deed in zip(people, deeds, strict=False):
+            self.talk(
+                (PAYMENT, "5", "FKD100003"), [("say", "u1u2".index(sender) // 2, 0), (deed, 0, len(self.received))]
+            )
+
+    @rule(
+        document=st.sampled_from([(PAYMENT, "1", "FKD100001"), (EXPENSE, "7", "EXP1"), (EXPENSE, "8", "EXP2")]),
+        fault=st.sampled_from([*FAULTS, "late", "busy"]),
+        deeds=st.tuples(WORKFLOW, WORKFLOW),
+        said=st.tuples(PICK, PICK),
+    )
+    def decide(self, document: tuple[str, str, str], fault: str, deeds: tuple[str, str], said: tuple[int, int]) -> None:
+        """Somebody decides, and others do before and after."""
+        before, after = deeds
+        pick = len(self.received)
+        self.talk(
+            document, [(before, 0, pick), (fault, 0, 0), ("say", *said), (after, 0, pick), ("go", 1, 0), ("go", 5, 0)]
+        )
 
     @rule(deeds=st.lists(ACTS, min_size=1, max_size=4))
     def work(self, deeds: list[Deed]) -> None:
