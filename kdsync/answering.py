@@ -5,9 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from random import Random
 from typing import Any
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Connection
 
 from kdsync.clock import Clock
+from kdsync.delivery.words import words
 from kdsync.desk import KingdeeDesk
+from kdsync.dingtalk.cards import callback_response
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.frames import Clicked, Happened, Said
 from kdsync.dingtalk.stream import StreamClient
@@ -16,16 +21,18 @@ from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.operations import Operations
 from kdsync.kingdee.workflow import Workflow
 from kdsync.rules.actions import CompiledAction
+from kdsync.services.cards import Cards, on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
 from kdsync.services.permit import Permit
-from kdsync.services.ports import Meter, Source
-from kdsync.services.replies import Replies
+from kdsync.services.ports import Courier, Meter, Source
+from kdsync.services.replies import Ending, Replies
 from kdsync.services.upkeep import month_of
 from kdsync.settings.schema import Settings
-from kdsync.store import inbox, moments
+from kdsync.store import cards, inbox, moments
 from kdsync.store.database import Database
+from kdsync.store.inbox import Received
 from kdsync.store.sealing import Seal
 
 
@@ -45,16 +52,23 @@ class Answering:
         dingtalk: DingTalkClient,
         people: People,
         notices: Notices,
+        courier: Courier,
+        name: Callable[[str], str],
         loaded: Callable[[], tuple[Settings, Sequence[CompiledAction]]],
         locales: Callable[[], tuple[str, ...]],
     ) -> None:
         self.on_heard: Callable[[], None] = lambda: None
         self.on_told: Callable[[], None] = lambda: None
-        self._db, self._clock, self._loaded, self._meter = db, clock, loaded, meter
+        self._db, self._seal, self._clock, self._loaded, self._meter = db, seal, clock, loaded, meter
         self._notices = notices
+
+        def zone() -> ZoneInfo:
+            return loaded()[0].main.kingdee.timezone
+
         desk = KingdeeDesk(source, Operations(kingdee), Workflow(kingdee))
-        replies = Replies(db, seal, clock, lambda: loaded()[0], locales, notices)
-        permit = Permit(people, lambda: loaded()[0].main.kingdee.timezone)
+        replies = Replies(db, seal, clock, lambda: loaded()[0], locales, notices, self._show)
+        permit = Permit(people, zone)
+        self.cards = Cards(db, seal, clock, courier, name, desk, meter, self.actions, zone)
         self.inbound = Inbound(db, seal, clock, desk, permit, replies, meter, self.actions)
         self.stream = StreamClient(dingtalk, clock, random, self.hear, on_state=self._connected, on_quota=self._unheard)
 
@@ -70,9 +84,23 @@ class Answering:
     def hear(self, message: Said | Clicked | Happened) -> Mapping[str, Any]:
         """Keep what was pushed; it is acknowledged with what this returns."""
         item = received(message, self._clock.now())
-        if item and self.inbound.take(item):
-            self.on_heard()
-        return {"response": {}}
+        response = self._at_once(message) if isinstance(message, Clicked) else {}
+        if item is None or not self.inbound.take(item):
+            return {"response": {}}
+        self.on_heard()
+        return {"response": response}
+
+    def _at_once(self, message: Clicked) -> Mapping[str, Any]:
+        """What only the person who clicked sees until it is done."""
+        with self._db.write() as tx:
+            card = cards.find(tx, self._seal, message.out_track_id)
+            if card is None or card.damaged or card.state != cards.OPEN:
+                return {}
+            cards.clicked(tx, self._seal, card, message.sender)
+        return callback_response({"status": words("card_working", card.locale), "open": "false"})
+
+    def _show(self, tx: Connection, item: Received, ending: Ending, reply_id: str) -> bool:
+        return on_cards(tx, self._seal, item, ending, reply_id, self.actions(), self._clock.now())
 
     def step(self) -> None:
         """Work on what is due."""

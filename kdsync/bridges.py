@@ -12,9 +12,6 @@ import orjson
 
 from kdsync.clock import Clock
 from kdsync.dingtalk.contacts import Contact, Contacts
-from kdsync.dingtalk.groups import GroupRobots
-from kdsync.dingtalk.messages import group_message, work_message
-from kdsync.dingtalk.work import WorkNotices
 from kdsync.errors import StoreUnusableError
 from kdsync.kingdee import metadata, query
 from kdsync.kingdee.account import Account
@@ -22,11 +19,10 @@ from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import Metadata
 from kdsync.kingdee.people import People
 from kdsync.kingdee.workflow import Workflow
-from kdsync.model import Content, Layout, Page, Priority, Task
+from kdsync.model import Layout, Page, Task
 from kdsync.services.ports import KingdeeIdentity, Known, Sure
 from kdsync.store import ledger
 from kdsync.store.database import Database
-from kdsync.store.outbox import WORK
 
 BOOK_FRESH = 12 * 3600.0  # seconds
 
@@ -115,6 +111,11 @@ class DingTalkBook:
         """Whether the app can see that person."""
         return self.contacts.user(userid) is not None
 
+    def name(self, userid: str) -> str:
+        """What somebody is called; "" for whom the app cannot see."""
+        found = self.contacts.user(userid)
+        return found.name if found else ""
+
     def manager_of(self, userid: str) -> str | None:
         """Somebody's manager."""
         return self.contacts.manager_of(userid)
@@ -122,28 +123,6 @@ class DingTalkBook:
     def members_of(self, dept_id: str) -> Sequence[str]:
         """The members of a department; those below it are included."""
         return self.contacts.members_below(int(dept_id))
-
-
-@dataclass(frozen=True, slots=True)
-class DingTalkCourier:
-    """Sending: `services.ports.Courier`."""
-
-    notices: WorkNotices
-    robots: GroupRobots
-
-    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
-        """The bytes of a message."""
-        if channel == WORK:
-            return work_message(content, footer, priority=priority, button=button)
-        return group_message(content, footer, priority=priority)
-
-    def send_work(self, userids: Sequence[str], message: bytes) -> str:
-        """A work notification."""
-        return self.notices.send_work(userids, (), message).task_id
-
-    def send_group(self, name: str, message: bytes, ident: str) -> str:
-        """A message of a group's robot."""
-        return self.robots.send_group(name, message, ident).task_id
 
 
 @dataclass

@@ -182,7 +182,7 @@ class Daemon:
         jump = self.wired.timekeeper.step()
         if jump:
             self._jobs.move(jump)
-        return self.wired.address.step() + self.wired.dispatch.step()
+        return self.wired.address.step() + self.wired.dispatch.step() + self.wired.answering.cards.step()
 
     def _surely_drain(self) -> None:
         end = self.wired.clock.monotonic() + DRAIN / 2

@@ -5,12 +5,14 @@ from __future__ import annotations
 from datetime import datetime
 
 from kdsync.dingtalk.frames import Clicked, Happened, Said, twin_key
-from kdsync.store.inbox import MESSAGE, Received
+from kdsync.store.inbox import CLICK, MESSAGE, Received
 from kdsync.sync import identity
 
 
 def received(message: Said | Clicked | Happened, now: datetime) -> Received | None:
     """None for what nobody answers with. The id is the same when DingTalk pushes the same thing under another one."""
+    if isinstance(message, Clicked):
+        return _clicked(message, now)
     if not isinstance(message, Said):
         return None
     content = {
@@ -24,3 +26,13 @@ def received(message: Said | Clicked | Happened, now: datetime) -> Received | No
     }
     ident = identity.digest("said", twin_key(message))
     return Received(id=ident, source=MESSAGE, sender=message.sender, content=content, received_at=now)
+
+
+def _clicked(message: Clicked, now: datetime) -> Received:
+    content = {
+        "track": message.out_track_id,
+        "action": message.button,
+        "reason": str(message.params.get("reason") or ""),
+        "message_id": message.message_id,
+    }
+    return Received(identity.digest("clicked", twin_key(message)), CLICK, message.sender, content, now)

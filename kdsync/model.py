@@ -190,6 +190,34 @@ class Content:
 
 
 @dataclass(frozen=True, slots=True)
+class Offered:
+    """One action that a message offers its reader."""
+
+    id: str
+    titles: Mapping[str, str]  # by locale
+    phrases: tuple[str, ...]
+    with_reason: bool = False  # whether what is written with it reaches Kingdee
+
+    def title(self, locale: str) -> str:
+        """What it is called for a reader of that language."""
+        return self.titles.get(locale) or self.titles.get("zh") or next(iter(self.titles.values()), self.id)
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """What the reader of a message may do, and what it was told about.
+
+    `seen` holds the raw values that it showed, by key; `version` is the document's at that time; `item_id` the task's
+    that waits, where it is about one.
+    """
+
+    actions: tuple[Offered, ...]
+    seen: Mapping[str, Raw] = field(default_factory=dict)
+    version: int = 0
+    item_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Person:
     """A DingTalk user that a recipient stands for."""
 

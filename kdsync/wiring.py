@@ -12,8 +12,10 @@ from random import Random
 
 from kdsync import logs
 from kdsync.answering import Answering
-from kdsync.bridges import CallLedger, DingTalkBook, DingTalkCourier, KingdeeSource, KnownAccount, RefusedLogins
+from kdsync.bridges import CallLedger, DingTalkBook, KingdeeSource, KnownAccount, RefusedLogins
 from kdsync.clock import Clock, KeptClock
+from kdsync.courier import DingTalkCourier
+from kdsync.dingtalk.cards import Cards
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.dingtalk.groups import GroupRobots
@@ -44,7 +46,7 @@ from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection, Settings
 from kdsync.store import holds, ledger, moments, notifications
 from kdsync.store.database import Database, hold_lock
-from kdsync.store.outbox import GROUP, WORK
+from kdsync.store.outbox import CARD, GROUP, WORK
 from kdsync.store.sealing import Seal
 
 log = logs.get("wiring")
@@ -98,8 +100,8 @@ class Wired:
         """When there will be something to address or to send."""
         with self.db.read() as tx:
             found = notifications.next_due(tx, self.clock.now())
-        due = [moment for moment in (moments.parse(found) if found else None, self.dispatch.next_due()) if moment]
-        return min(due, default=None)
+        due = (moments.parse(found) if found else None, self.dispatch.next_due(), self.answering.cards.next_due())
+        return min((moment for moment in due if moment), default=None)
 
     def close(self) -> None:
         """Write down what is only in memory and let go of everything."""
@@ -140,7 +142,8 @@ class Wired:
         section = self.settings.main.dingtalk
         self.calls = CallLedger(self.db, self.clock, month_of)
         self.dingtalk = DingTalkClient(section, self.clock, on_call=self._dingtalk_called)
-        self.courier = DingTalkCourier(WorkNotices(self.dingtalk), GroupRobots(self.dingtalk))
+        cards = Cards(self.dingtalk, section.card_template) if section.card_template and section.stream else None
+        self.courier = DingTalkCourier(WorkNotices(self.dingtalk), GroupRobots(self.dingtalk), cards)
         self.book = DingTalkBook(Contacts(self.dingtalk), self.clock)
 
     def _dingtalk_called(self, api: str, metered: bool) -> None:
@@ -176,7 +179,7 @@ class Wired:
             people=self.people,
             watchers=lambda: self.watchers,
             monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
-            channels=lambda: (WORK, *(f"{GROUP}:{name}" for name in self.settings.main.dingtalk.groups)),
+            channels=lambda: (WORK, CARD, *(f"{GROUP}:{name}" for name in self.settings.main.dingtalk.groups)),
             flush=self.calls.flush,
         )
         self.timekeeper = Timekeeper(
@@ -202,6 +205,8 @@ class Wired:
             dingtalk=self.dingtalk,
             people=self.people,
             notices=self.notices,
+            courier=self.courier,
+            name=self.book.name,
             loaded=lambda: (self.settings, self.actions),
             locales=self.locales,
         )

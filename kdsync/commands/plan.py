@@ -7,7 +7,7 @@ this step's write was recorded as sent and may have been done.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from enum import StrEnum
@@ -72,6 +72,21 @@ def next_step(do: Do, state: State, sent: bool) -> Decision:
     if do.kind not in _DECIDE:
         raise ValueError(f"{do.kind} is no step")
     return Refuse(Reason.GONE) if state.gone else _DECIDE[do.kind](do, state, sent)
+
+
+def is_over(steps: Sequence[Do], status: str, *, decided: bool) -> bool:
+    """Whether nobody need press a button for these steps any more: all are done, or none can be as it stands.
+
+    `decided` tells that the task waits no more that the button is about.
+    """
+    kinds = {do.kind for do in steps}
+    if kinds & {"approve", "reject"}:
+        return decided or status == Status.APPROVED
+    if status == Status.APPROVED:
+        return not kinds & {"push", "operation"}
+    if "submit" in kinds:
+        return status == Status.IN_APPROVAL and "audit" not in kinds
+    return "audit" in kinds and status in (Status.DRAFT, Status.SENT_BACK)
 
 
 def _submit(_do: Do, state: State, _sent: bool) -> Decision:

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from kdsync.delivery import escaping
+from kdsync.delivery.lines import LINES
 from kdsync.delivery.replies import REPLIES
 from kdsync.delivery.unusual import UNUSUAL
 from kdsync.model import Status, Transition
@@ -222,7 +223,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "The clock of {system} is {seconds} seconds off this machine's. Set the clocks right.",
         "Đồng hồ của {system} lệch {seconds} giây so với máy này. Hãy chỉnh lại giờ.",
     ),
-} | {**UNUSUAL, **REPLIES}
+} | {**UNUSUAL, **REPLIES, **LINES}
 """The words by key, in the order of LOCALES."""
 
 

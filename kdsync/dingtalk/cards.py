@@ -6,7 +6,6 @@ callback", "Variable types" and "Markdown variables" on open.dingtalk.com.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -95,15 +94,6 @@ class _Updated(Shape):
 
 class _Delivered(_Updated):
     result: _Deliveries = _Deliveries()
-
-
-def track_id(notification_id: str, userid_or_scope: str) -> str:
-    """The `outTrackId` of a notification's card, always the same: DingTalk makes one card of each, however often asked.
-
-    47 characters.
-    """
-    text = orjson.dumps([clean(notification_id), clean(userid_or_scope)])
-    return f"kdsync-{hashlib.sha256(text).hexdigest()[:40]}"
 
 
 def card_params(face: Face) -> dict[str, str]:

@@ -8,7 +8,7 @@ in headers as text or as numbers, so both are read.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -74,13 +74,20 @@ class Said:
 class Clicked:
     """Somebody pressed a button of a card; `params` are the fields of the card that they filled in.
 
-    `sender` is a userid where the card was made with `userIdType` 1.
+    `sender` is a userid where the card was made with `userIdType` 1. `message_id` is of the push, and the same when it
+    is pushed again.
     """
 
     out_track_id: str
     sender: str
     action_ids: tuple[str, ...]
     params: Mapping[str, Any]
+    message_id: str = field(default="", compare=False)
+
+    @property
+    def button(self) -> str:
+        """The id of the button: the template says it as a parameter, for a row of a list has no id of its own."""
+        return _text(self.params.get("action")) or next(iter(self.action_ids), "")
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +141,7 @@ def read_message(frame: Frame) -> Message | None:
     if frame.kind == CALLBACK and frame.topic == BOT_TOPIC:
         return _said(frame.data)
     if frame.kind == CALLBACK and frame.topic == CARD_TOPIC:
-        return _clicked(frame.data)
+        return replace(_clicked(frame.data), message_id=frame.message_id)
     return None
 
 
@@ -148,7 +155,7 @@ def twin_key(message: Message) -> str:
     if isinstance(message, Happened):
         return f"event {message.event_id}"
     if isinstance(message, Clicked):
-        return "\n".join(("click", message.out_track_id, message.sender, *message.action_ids))
+        return f"click\n{message.out_track_id}\n{message.sender}\n{message.button}"
     if message.created_at == EPOCH:  # nothing tells it apart but its id
         return dedupe_key(message)
     sender = message.sender or message.sender_mark or message.sender_nick

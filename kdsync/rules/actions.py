@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator, ConfigDict, Discriminator, Field, Tag, WithJsonSchema
 
-from kdsync.model import Do, Document
+from kdsync.model import Do, Document, Offered
 from kdsync.rules.compile import ONE_TEXT, recipient_fields
 from kdsync.rules.durations import Seconds, between
 from kdsync.rules.expressions import Expression, TextError, compile_expression
@@ -150,6 +150,12 @@ class CompiledAction:
     def suits(self, document: Document, *, now: datetime, zone: ZoneInfo) -> bool:
         """Whether `when` holds for the document; ExpressionError where its values do not go together."""
         return self.when is None or self.when.holds({"doc": Record.of(document, zone), "now": now.astimezone(zone)})
+
+
+def offered_of(action: CompiledAction) -> Offered:
+    """The action as a message offers it."""
+    with_reason = any(do.kind in BY_WORKFLOW for do in action.do)
+    return Offered(action.id, dict(action.titles), action.phrases, with_reason)
 
 
 def compile_action(spec: ActionSection) -> CompiledAction:

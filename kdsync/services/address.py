@@ -11,16 +11,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.delivery.howto import how_to_reply
 from kdsync.delivery.quiet import not_before
 from kdsync.delivery.words import footer, words
 from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError
 from kdsync.model import Content, Priority
 from kdsync.rules.recipients import Recipient, parse_recipient
 from kdsync.services.notices import Notices
+from kdsync.services.offers import on_cards
 from kdsync.services.people import People, Resolution
 from kdsync.services.ports import Courier
 from kdsync.settings.schema import Settings
-from kdsync.store import notifications, outbox
+from kdsync.store import cards, notifications, outbox
+from kdsync.store.cards import Card
 from kdsync.store.database import Database
 from kdsync.store.notifications import ADDRESSED, BROKEN, Notification
 from kdsync.store.outbox import GROUP, WORK, Letter
@@ -116,8 +119,8 @@ class Address:
         reason = _reason(whole.missing)
         # The fallback first: who belongs to both learns who else could not be reached.
         letters = list(self._letters(notification, self._fallback(), reason)) if reason else []
-        letters += self._letters(notification, whole, "")
-        self._commit(notification, letters, reason)
+        mine, faces = self._offered(notification, list(self._letters(notification, whole, "")))
+        self._commit(notification, letters + mine, faces, reason)
 
     def _resolve(self, recipient: Recipient, value: str = "", lookup: str = "", *, last: bool = True) -> Resolution:
         """Whom a recipient stands for; on the `last` try also nobody, for a reason that only an operator can mend."""
@@ -133,6 +136,18 @@ class Address:
         for recipient in self.settings().main.fallback:
             whole.join(self._resolve(recipient))
         return whole
+
+    def _offered(self, notification: Notification, letters: list[Letter]) -> tuple[list[Letter], list[Card]]:
+        """What offers something to do goes out with buttons, where the organisation has a template for them."""
+        if notification.offer is None or not self.courier.has_cards:
+            return letters, []
+        offered = notification.offer.actions
+        return on_cards(
+            notification,
+            letters,
+            lambda userid: self.settings().directory.locales.get(userid, "zh"),
+            lambda locale: self.courier.compose_card(_in_locale(notification.contents, locale), offered, locale),
+        )
 
     def _letters(self, notification: Notification, people: Resolution, reason: str) -> Iterable[Letter]:
         settings = self.settings()
@@ -158,6 +173,9 @@ class Address:
 
     def _compose(self, notification: Notification, channel: str, locale: str, reason: str) -> bytes:
         content = _in_locale(notification.contents, locale)
+        if notification.offer:
+            said = how_to_reply(notification.offer.actions, notification.number, locale)
+            content = replace(content, body=f"{content.body}\n\n{said}".strip())
         if reason:
             told = words("undeliverable", locale, reason=reason)
             content = replace(content, body=f"{told}\n\n{content.body}")
@@ -171,10 +189,11 @@ class Address:
         zone: ZoneInfo = main.kingdee.timezone
         return not_before(self.clock.now(), notification.priority, main.calendar.quiet, zone)
 
-    def _commit(self, notification: Notification, letters: list[Letter], reason: str) -> None:
+    def _commit(self, notification: Notification, letters: list[Letter], faces: list[Card], reason: str) -> None:
         ids = {"notification_id": notification.id, "rule": notification.rule, "bill_no": notification.number}
         with self.db.write() as tx:
             outbox.add(tx, self.seal, letters)
+            cards.add(tx, self.seal, faces)
             notifications.settle(tx, notification.id, ADDRESSED if letters else BROKEN, reason or notification.reason)
         if reason:
             log.warning("notification.undeliverable", reason=reason, fallback=bool(letters), **ids)

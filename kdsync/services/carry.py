@@ -130,7 +130,8 @@ class Carry:
         """The task that waits for the sender; once one was tried, only that: the next node is another decision."""
         if do.kind not in ("approve", "reject"):
             return None
-        answered = {write.target for write in before}
+        asked = item.content.get("task")  # a card is about one
+        answered = {write.target for write in before} or ({str(asked)} if asked else set())
         tasks = (task for task in self.desk.tasks(item.form, item.number) if self.is_sender(task, item.sender))
         return next((task for task in tasks if not answered or task.item_id in answered), None)
 

@@ -7,6 +7,7 @@ notifications (asynchronous sending).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from random import Random
@@ -24,9 +25,9 @@ from kdsync.services.channels import Channels
 from kdsync.services.notices import Notices
 from kdsync.services.outages import Outages
 from kdsync.services.ports import Courier, Meter
-from kdsync.store import claims, moments, outbox
+from kdsync.store import cards, claims, moments, outbox
 from kdsync.store.database import Database
-from kdsync.store.outbox import ASKED_FOR, WORK, Letter
+from kdsync.store.outbox import ASKED_FOR, CARD, WORK, Letter
 from kdsync.store.sealing import Seal
 
 log = logs.get("dispatch")
@@ -35,6 +36,7 @@ LEASE = timedelta(seconds=60)
 SECOND = timedelta(seconds=1)
 MINUTE = timedelta(minutes=1)
 PRIORITY = {urgency: priority for priority, urgency in URGENCY.items()}
+NO_CARDS = "cards"  # of the notice that they are not taken
 MOST_MISTAKES = 5  # tries of a letter that kdsync itself stumbles over
 
 
@@ -75,14 +77,17 @@ class Dispatch:
         if not letters:
             return 1
         try:
-            task = self._send(letters)
+            task, missed = self._send(letters)
         except EdgeError as error:
             self._failed(letters, error)
         except Exception as error:  # a letter that trips over a mistake of ours must not hold up the others
             log.exception("send.broke", letter=letters[0].id)
             self._failed(letters, own_mistake(error, letters[0].attempts + 1))
         else:
-            self._accepted(letters, task)
+            self._accepted([letter for letter in letters if letter.target not in missed], task)
+            for letter in letters:
+                if letter.target in missed:
+                    self._as_text([letter], missed[letter.target])
         return len(letters)
 
     def next_due(self) -> datetime | None:
@@ -136,17 +141,30 @@ class Dispatch:
         with self.db.write() as tx:
             outbox.again(tx, ids, now=now, at=until, outcome="postponed", reason=reason)
 
-    def _send(self, letters: list[Letter]) -> str:
-        first = letters[0]
+    def _send(self, letters: list[Letter]) -> tuple[str, Mapping[str, str]]:
+        """The task's id, and who did not get it and why."""
+        first, targets = letters[0], [letter.target for letter in letters]
         if first.channel == WORK:
-            return self.courier.send_work([letter.target for letter in letters], first.content)
-        return self.courier.send_group(first.target, first.content, first.id)
+            return self.courier.send_work(targets, first.content), {}
+        if first.channel != CARD:
+            return self.courier.send_group(first.target, first.content, first.id), {}
+        with self.db.read() as tx:
+            card = cards.find(tx, self.seal, cards.of_content(tx, first.notification_id, first.content_id))
+        if card is None or card.damaged or not self.courier.has_cards:
+            raise EdgeError(
+                "kdsync", FailureKind.REFUSED, "no-card", card.damaged if card else "there are no cards now"
+            )
+        return card.track, self.courier.send_card(card.track, targets, card.face)
 
     def _accepted(self, letters: list[Letter], task: str) -> None:
-        now = self.clock.now()
+        if not letters:
+            return
+        now, channel = self.clock.now(), letters[0].channel
         with self.db.write() as tx:
             outbox.accept(tx, [letter.id for letter in letters], now, task)
-            self.channels.works(tx, letters[0].channel)
+            self.channels.works(tx, channel)
+            if channel == CARD:
+                self.notices.clear_within(tx, NO_CARDS, "cards_work")
         self.meter.count("notifications_accepted", len(letters))
         for letter in letters:
             self.meter.observe("delivery_seconds", (now - letter.created_at).total_seconds())
@@ -155,6 +173,9 @@ class Dispatch:
     def _failed(self, letters: list[Letter], error: EdgeError) -> None:
         first, now = letters[0], self.clock.now()
         self.meter.count("send_failures", labels={"kind": error.kind})
+        if first.channel == CARD and error.kind in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
+            self._as_text(letters, str(error), error)
+            return
         with self.db.write() as tx:
             held = self._means(tx, first, error, now)
             lived = self.channels.lived(tx, first.channel, first.created_at, now)
@@ -163,11 +184,24 @@ class Dispatch:
             self._again(letters, error, now, now + SECOND)  # whatever comes first: a channel rests for longer
         elif isinstance(decision, RetryAt):
             self._again(letters, error, now, now + timedelta(seconds=decision.seconds))
-        elif len(letters) > 1:
+        elif len(letters) > 1 and first.channel != CARD:
             # One of many may be the reason: each is tried by itself, so that the others get theirs.
             self._again(letters, error, now, now, alone=True)
         else:
-            self._bury(first, error, now)
+            for letter in letters:
+                self._bury(letter, error, now)
+
+    def _as_text(self, letters: list[Letter], reason: str, error: EdgeError | None = None) -> None:
+        """A card that is not taken, or not by everybody, goes out as text: it says what to reply."""
+        first = letters[0]
+        with self.db.write() as tx:
+            outbox.as_text(tx, [letter.id for letter in letters], self.clock.now(), "no card", reason)
+            if error:
+                cards.unsent(tx, cards.of_content(tx, first.notification_id, first.content_id), reason)
+            if error and error.kind is FailureKind.CONFIGURATION:
+                said = {"error": error.message, "cure": error.cure or "-"}
+                self.notices.raise_within(tx, NO_CARDS, "cards_refused", **said)
+        self._say("card.refused", first, level="warning", error=reason, recipients=len(letters))
 
     def _means(self, tx: Connection, letter: Letter, error: EdgeError, now: datetime) -> bool:
         """What a failure means for the channel; True if nothing more is sent there for now."""

@@ -19,6 +19,7 @@ from kdsync.rules.actions import CompiledAction
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.services import endings, takeback
 from kdsync.services.carry import Carry, NotYetError, Stopped, fingerprint, is_unsure
+from kdsync.services.clicks import Clicks
 from kdsync.services.desk import Bill, Desk
 from kdsync.services.permit import Permit
 from kdsync.services.ports import Meter
@@ -52,8 +53,9 @@ class Inbound:
 
     def take(self, item: Received) -> bool:
         """Keep it; False where it came before. Whoever pushed it may be told that it arrived."""
+        add = inbox.add_click if item.source == inbox.CLICK else inbox.add
         with self.db.write() as tx:
-            new = inbox.add(tx, self.seal, item)
+            new = add(tx, self.seal, item)
         self.meter.count("received", labels={"source": item.source, "new": "yes" if new else "no"})
         if new:
             log.info("answer.received", inbox_id=item.id, user=item.sender, source=item.source)
@@ -97,8 +99,12 @@ class Inbound:
         taken_back = self._taken_back(item, text)
         if taken_back:
             return taken_back
-        found = understand(text, self.actions(), self.desk)
-        return self._understood(item, found) if isinstance(found, Understood) else found
+        if item.source == inbox.CLICK:
+            clicks = Clicks(self.db, self.seal, self.desk, self.actions)
+            item, found = clicks.understand(item)
+        else:
+            found = understand(text, self.actions(), self.desk)
+        return self._understood(item, found) if isinstance(found, Understood) else replace(found, item=item)
 
     def _taken_back(self, item: Received, text: str) -> Ending | None:
         number = takeback.asked(text)
@@ -135,6 +141,7 @@ class Inbound:
                 "opinion": found.opinion,
                 "do": fingerprint(action),
                 "amount": str(self.permit.amount(action, bill)),
+                "task": found.task,
             },
         )
         refused = self._refused(known, action, bill)

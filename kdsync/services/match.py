@@ -8,11 +8,10 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from kdsync import logs
-from kdsync.delivery.howto import how_to_reply
 from kdsync.delivery.render import RenderError, render
 from kdsync.delivery.words import words
-from kdsync.model import Content, Document, Event, Layout, Row, Transition
-from kdsync.rules.actions import CompiledAction
+from kdsync.model import Content, Document, Event, Layout, Offer, Row, Transition
+from kdsync.rules.actions import CompiledAction, offered_of
 from kdsync.rules.compile import CompiledRule
 from kdsync.rules.evaluate import Broken, Match, evaluate
 from kdsync.rules.recipients import Recipient
@@ -93,7 +92,8 @@ class Matcher:
             log.error("rule.failed", error=str(error), **ids)
             return self._broken(rule, event, str(error), now)
         wanted = tuple(one for recipient in rule.to for one in self._wanted(recipient, watch, event))
-        return _notification(rule, event, wanted, contents, now, state=SHADOW if rule.mode == "shadow" else GATHERED)
+        state = SHADOW if rule.mode == "shadow" else GATHERED
+        return _notification(rule, event, wanted, contents, now, state=state, offer=self._offer(rule, event, watch))
 
     def _wanted(self, recipient: Recipient, watch: Watch, event: Event) -> Sequence[Wanted]:
         """One for each person whose id the event or the document holds; of several assignees, one for each."""
@@ -106,20 +106,27 @@ class Matcher:
 
     def _contents(self, rule: CompiledRule, event: Event, watch: Watch, now: datetime) -> dict[str, Content]:
         title = watch.facts.title
-        contents = {
+        return {
             locale: render(
                 rule, event, locale=locale, now=now, zone=self.zone, form_title=title.get(locale, watch.form)
             )
             for locale in self.locales
         }
-        return {locale: self._with_actions(content, rule, event, locale) for locale, content in contents.items()}
 
-    def _with_actions(self, content: Content, rule: CompiledRule, event: Event, locale: str) -> Content:
-        """The same with what its reader may answer."""
+    def _offer(self, rule: CompiledRule, event: Event, watch: Watch) -> Offer | None:
+        """What the reader may answer, and the values of the document that the rule looked at."""
         offered = [self.actions[ident] for ident in rule.actions if ident in self.actions]
-        if not offered:
-            return content
-        return replace(content, body=f"{content.body}\n\n{how_to_reply(offered, event.number, locale)}".strip())
+        if not offered or event.new is None:
+            return None
+        keys = {key.casefold() for key in rule.needs.heads.union(*(action.heads for action in offered))}
+        facts = watch.facts
+        keys -= {key.casefold() for key in (*facts.dates, facts.status, facts.modifier, facts.approver) if key}
+        return Offer(
+            tuple(map(offered_of, offered)),
+            seen={key: value for key, value in event.new.values.items() if key.casefold() in keys},
+            version=event.version,
+            item_id=event.task.item_id if event.task else "",
+        )
 
     def _broken(self, rule: CompiledRule, event: Event, error: str, now: datetime) -> Notification:
         """A rule that fails on one document is told to the fallback in place of what it should have told."""
@@ -189,6 +196,7 @@ def _notification(
     *,
     state: str,
     reason: str = "",
+    offer: Offer | None = None,
 ) -> Notification:
     return Notification(
         id=identity.notification_id(event.event_id, rule.id),
@@ -204,4 +212,5 @@ def _notification(
         contents=contents,
         created_at=now,
         reason=reason,
+        offer=offer,
     )

@@ -14,7 +14,7 @@ from kdsync.services.notices import Notices
 from kdsync.settings.schema import MainFile
 from kdsync.store import holds, moments, outbox
 from kdsync.store.holds import CONTACTS, KINGDEE, Hold
-from kdsync.store.outbox import GROUP, WORK
+from kdsync.store.outbox import CARD, GROUP, WORK
 
 log = logs.get("outages")
 CAUSE = "down "
@@ -33,6 +33,8 @@ class Outages:
         known = holds.outages(tx, hold.name, told=True)
         lasted = (now - hold.since).total_seconds()
         if not hold.is_open or lasted < patience(hold.kind, known, now.timestamp()):
+            return
+        if hold.name == CARD and WORK in holds.every(tx):  # which tells it
             return
         main = self.notices.settings().main
         told = carriers(hold.name, main) or [str(one) for one in main.fallback]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from kdsync.model import Content, Facts, Layout, Page, Priority, Row, Task
+from kdsync.model import Content, Facts, Layout, Offered, Page, Priority, Row, Task
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,11 +100,24 @@ class Contacts(Protocol):
 class Courier(Protocol):
     """DingTalk, as far as sending goes. `send_…` return the task id and raise EdgeError."""
 
+    @property
+    def has_cards(self) -> bool:
+        """Whether there is a template for cards."""
+
     def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
         """The message as it is stored and sent, byte by byte."""
 
+    def compose_card(self, content: Content, actions: Sequence[Offered], locale: str) -> bytes:
+        """The same as a card with buttons."""
+
     def send_work(self, userids: Sequence[str], message: bytes) -> str:
         """One work notification to up to 100 people."""
+
+    def send_card(self, track: str, userids: Sequence[str], face: bytes) -> Mapping[str, str]:
+        """One card to some people; who did not get it and why, by userid. One card for each `track`, however often."""
+
+    def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
+        """Let a card show `line` below what it showed at first, to those in `private` another one."""
 
     def send_group(self, name: str, message: bytes, ident: str) -> str:
         """One message to a group's robot; `ident` is the same whenever the same message is tried again."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from sqlalchemy import Connection
@@ -18,7 +18,7 @@ from kdsync.settings.schema import Settings
 from kdsync.store import inbox, notifications
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
-from kdsync.store.notifications import MATCHED, Notification, Wanted
+from kdsync.store.notifications import MATCHED, ON_CARD, Notification, Wanted
 from kdsync.store.sealing import Seal
 from kdsync.sync import identity
 
@@ -46,6 +46,10 @@ class Ending:
     takes_back: Received | None = None  # what was held, and is not done now
 
 
+Show = Callable[[Connection, Received, Ending, str], bool]
+"""Lets cards show how an answer ended, within its transaction; whether nobody needs the reply with that id then."""
+
+
 @dataclass(frozen=True, slots=True)
 class Replies:
     """Ends what was received: state, reply and alarm in one transaction, so that there is never a second reply."""
@@ -56,6 +60,7 @@ class Replies:
     settings: Callable[[], Settings]
     locales: Callable[[], tuple[str, ...]]
     notices: Notices
+    show: Show = lambda _tx, _item, _ending, _reply: False
 
     def end(self, item: Received, ending: Ending) -> None:
         """Commit how it ended."""
@@ -82,7 +87,9 @@ class Replies:
         if ending.takes_back:
             inbox.finish(tx, ending.takes_back, inbox.UNDONE, "taken back", now)
         if item.sender and ending.state != inbox.IGNORED:
-            notifications.add(tx, self.seal, [self._reply(item, ending, ANSWER)])
+            reply = self._reply(item, ending, ANSWER)
+            on_card = self.show(tx, item, ending, reply.id)
+            notifications.add(tx, self.seal, [replace(reply, state=ON_CARD) if on_card else reply])
         if ending.alarm:
             self.notices.raise_within(
                 tx,

@@ -28,6 +28,7 @@ class Understood:
     action: CompiledAction
     bill: Bill
     opinion: str
+    task: str = ""  # the item id of the task that it is about, where that is said
 
 
 def understand(text: str, actions: Sequence[CompiledAction], desk: Desk) -> Understood | Ending:

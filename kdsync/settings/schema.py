@@ -115,6 +115,10 @@ class DingTalkSection(Section):
     """The application's AgentId."""
     robot_code: str = ""
     """The robot's code; empty: client_id."""
+    card_template: Annotated[
+        str, Field(pattern=r"^$|^\S+\.schema$", examples=["2c7ba0f1-1f0e-4a4e-9a52-1f6a7d0c9b11.schema"])
+    ] = ""
+    """The id of the published card template (config/cards/decision.json); empty: messages say what to reply."""
     stream: Flag = True
     """Two-way by DingTalk's Stream; off: notifications only."""
     monthly_calls: Annotated[int, Field(gt=0)] = 5000

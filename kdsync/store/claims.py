@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, func, select, text, update
 
 from kdsync.store import moments
-from kdsync.store.outbox import LEASED, WAITING, WORK, Letter, note_attempt, opened
+from kdsync.store.outbox import CARD, LEASED, WAITING, WORK, Letter, note_attempt, opened
 from kdsync.store.schema import outbox
 from kdsync.store.sealing import Seal
 
@@ -50,13 +50,14 @@ def claim(
 
     A lease that ran out is due again: the daemon died, and what became of the call is unknown. `held` are channels to
     which nothing may be sent now. On the channels in `trying` it is not known whether anything gets through: one row
-    goes by itself, the least tried first, so that none that can never be sent stands in the way of the others.
+    goes by itself, the least tried first, so that none that can never be sent stands in the way of the others. Only the
+    rows of a card stay together: with other readers it would be another card.
     """
     due = {"now": moments.text(now), "held": orjson.dumps(held).decode()}
     found = _letters(tx, seal, _FIRST, most=1, **due)
-    if found and found[0].channel in trying:
+    if found and found[0].channel in trying and found[0].channel != CARD:
         found = _letters(tx, seal, _LEAST_TRIED, most=1, channel=found[0].channel, **due)
-    elif found and found[0].channel == WORK and not found[0].alone:
+    elif found and found[0].channel in (WORK, CARD) and not found[0].alone:
         first = found[0]
         same = {"notification": first.notification_id, "content": first.content_id, "channel": first.channel}
         found = _letters(tx, seal, _TOGETHER, most=most, **same, **due)

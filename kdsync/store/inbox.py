@@ -7,8 +7,8 @@ DingTalk's, is one row.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Connection, RowMapping, func, select, update
@@ -23,6 +23,7 @@ WAITING, DONE, REFUSED, FAILED, IGNORED = "waiting", "done", "refused", "failed"
 UNDONE = "undone"  # taken back before it was done
 HALF = "half"  # over a limit: it counts when a second person asks for the same
 MESSAGE, CLICK = "message", "click"
+PRESSED_TWICE = timedelta(seconds=10)  # one button by one person
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,21 @@ def add(tx: Connection, seal: Seal, item: Received) -> bool:
     row = {name: getattr(item, name) for name in _PLAIN}
     row |= {"content": seal.close(dict(item.content)), "received_at": at, "next_attempt_at": at}
     return tx.execute(insert(inbox).values(**row).on_conflict_do_nothing()).rowcount > 0
+
+
+def add_click(tx: Connection, seal: Seal, item: Received) -> bool:
+    """Keep a click, unless it is one that is kept: pushed again, pressed twice, or not worked on yet.
+
+    Who presses a button again later means it again; `item.id` stands for the first time.
+    """
+    query = select(inbox).where(inbox.c.id.startswith(item.id, autoescape=True)).order_by(inbox.c.received_at)
+    known = [_opened(row, seal) for row in tx.execute(query).mappings()]
+    pushed = item.content.get("message_id")
+    if any(pushed and one.content.get("message_id") == pushed for one in known):
+        return False
+    if known and (known[-1].state == WAITING or item.received_at - known[-1].received_at < PRESSED_TWICE):
+        return False
+    return add(tx, seal, replace(item, id=f"{item.id}-{len(known)}") if known else item)
 
 
 def due(tx: Connection, seal: Seal, now: datetime, limit: int = 20) -> list[Received]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, exists,
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.errors import StoreError
-from kdsync.model import Content, Priority
+from kdsync.model import Content, Offer, Offered, Priority
 from kdsync.store import moments
 from kdsync.store.schema import notifications
 from kdsync.store.sealing import Seal
@@ -20,6 +20,7 @@ from kdsync.store.sealing import Seal
 GATHERED = "gathered"  # its look is not over: what becomes of it depends on how many there are
 STORM, HELD = "storm", "held"  # summed up in another notification; kept back until an operator releases it
 MATCHED, ADDRESSED, SHADOW, BROKEN, DROPPED = "matched", "addressed", "shadow", "broken", "dropped"
+ON_CARD = "on card"  # a reply that the card itself shows; it is sent only where that fails
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Notification:
     strange: str = ""
     storm: str = ""
     damaged: str = ""
+    offer: Offer | None = None
 
 
 def add(tx: Connection, seal: Seal, items: Sequence[Notification]) -> None:
@@ -145,10 +147,12 @@ def opened(row: RowMapping, seal: Seal) -> Notification:
     """A notification from its row. One that cannot be read is no reason to stop: it says so itself."""
     wanted: tuple[Wanted, ...] = ()
     contents, damaged = {"zh": Content(row["number"] or "?", "")}, ""
+    offer: Offer | None = None
     try:
         wanted = _wanted(orjson.loads(row["recipients"]))
         contents = _contents(seal.open(row["contents"]))
-    except (StoreError, ValueError, TypeError, AttributeError) as error:
+        offer = _offer(seal.open(row["offer"])) if row["offer"] else None
+    except (StoreError, ValueError, TypeError, AttributeError, KeyError) as error:
         damaged = f"what is stored of it is damaged ({type(error).__name__})"
     return Notification(
         **{key: row[key] for key in ("id", "event_id", "form", "doc_id", "number", "rule", "kind", "state")},
@@ -161,6 +165,7 @@ def opened(row: RowMapping, seal: Seal) -> Notification:
         strange=row["strange"] or "",
         storm=row["storm"] or "",
         damaged=damaged,
+        offer=offer,
     )
 
 
@@ -180,6 +185,13 @@ def _contents(stored: Any) -> dict[str, Content]:
     return found
 
 
+def _offer(stored: Any) -> Offer:
+    actions = (
+        Offered(one["id"], one["titles"], tuple(one["phrases"]), one["with_reason"]) for one in stored["actions"]
+    )
+    return Offer(tuple(actions), stored["seen"], stored["version"], stored["item_id"])
+
+
 def _row(item: Notification, seal: Seal) -> dict[str, Any]:
     contents = {key: [c.title, c.body, c.link, c.fields] for key, c in item.contents.items()}
     return {
@@ -193,4 +205,5 @@ def _row(item: Notification, seal: Seal) -> dict[str, Any]:
         "reason": item.reason,
         "strange": item.strange or None,
         "storm": item.storm or None,
+        "offer": seal.close(asdict(item.offer)) if item.offer else None,
     }

@@ -16,7 +16,7 @@ from kdsync.store.schema import attempts, notifications, outbox, people
 from kdsync.store.sealing import Seal
 
 WAITING, LEASED, ACCEPTED, DEAD, DROPPED = "waiting", "leased", "accepted", "dead", "dropped"
-WORK, GROUP = "work", "group"  # a group's channel is `group:NAME`: each robot is held back by itself
+WORK, CARD, GROUP = "work", "card", "group"  # a group's channel is `group:NAME`: each robot is held back by itself
 ASKED_FOR = "an operator asked for it"
 
 
@@ -78,6 +78,14 @@ def again(
     values["lease_until"] = None
     if alone:
         values["alone"] = 1
+    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
+    note_attempt(tx, ids, now, outcome, reason)
+
+
+def as_text(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason: str) -> None:
+    """These do not go out as a card, but as the text that they hold."""
+    values: dict[str, Any] = {"channel": WORK, "state": WAITING, "next_attempt_at": moments.text(now)}
+    values |= {"attempts": 0, "reason": reason, "lease_until": None}
     tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
     note_attempt(tx, ids, now, outcome, reason)
 

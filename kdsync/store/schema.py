@@ -97,6 +97,7 @@ notifications = Table(
     Column("reason", Text, nullable=False, default=""),
     Column("strange", Text),  # why its event may be none: the document is older than it was, or is another one
     Column("storm", Text),  # the notification that sums it up with others
+    Column("offer", LargeBinary),  # JSON: what its reader may answer, and what it was told about
 )
 Index(None, notifications.c.state, notifications.c.next_attempt_at)
 Index(None, notifications.c.number)
@@ -114,7 +115,7 @@ outbox = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("notification_id", Text, nullable=False),
-    Column("channel", Text, nullable=False),  # work or group
+    Column("channel", Text, nullable=False),  # work, card or group
     Column("target", Text, nullable=False),  # userid, or name of the group
     Column("content", LargeBinary, nullable=False),  # the message as DingTalk gets it, byte by byte
     Column("content_id", Text, nullable=False),  # equal for rows that one call can carry
@@ -221,6 +222,32 @@ inbox = Table(
 )
 Index(None, inbox.c.state, inbox.c.next_attempt_at)
 Index(None, inbox.c.number)
+
+cards = Table(
+    "cards",  # the cards with buttons, and what they show by now
+    metadata,
+    Column("track", Text, primary_key=True),  # DingTalk's outTrackId
+    Column("notification_id", Text, nullable=False),
+    Column("content_id", Text, nullable=False),  # of the letters that it carries
+    Column("locale", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("doc_id", Text, nullable=False),
+    Column("number", Text, nullable=False),
+    Column("version", Integer, nullable=False),  # of the snapshot that was looked at last
+    Column("item_id", Text, nullable=False),  # of the task that it is about; empty for other documents
+    Column("face", LargeBinary, nullable=False),  # as DingTalk got it first
+    Column("shown", LargeBinary, nullable=False),  # JSON: what was offered, and what is said below it, to whom
+    Column("state", Text, nullable=False),  # open, over, unsent or lost
+    Column("dirty", Integer, nullable=False),  # how many changes DingTalk does not know yet
+    Column("answers", Text, nullable=False),  # the reply that it stands for; empty: none
+    Column("attempts", Integer, nullable=False),
+    Column("next_attempt_at", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("created_at", Text, nullable=False),
+)
+Index(None, cards.c.state, cards.c.form)
+Index(None, cards.c.notification_id)
+Index(None, cards.c.dirty, cards.c.next_attempt_at)
 
 writes = Table(
     "writes",  # every write to Kingdee: recorded before it is sent, and what came of it

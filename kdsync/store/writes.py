@@ -60,6 +60,12 @@ def of_step(tx: Connection, inbox_id: str, step: int) -> list[Write]:
     return [_write(row) for row in tx.execute(query).mappings()]
 
 
+def tasks_of(tx: Connection, inbox_id: str) -> set[str]:
+    """The item ids of the tasks that one answer decided."""
+    mine = (writes.c.inbox_id == inbox_id, writes.c.target != "", writes.c.outcome == VERIFIED)
+    return set(tx.execute(select(writes.c.target).where(*mine)).scalars())
+
+
 def of_number(tx: Connection, number: str) -> list[Write]:
     """The writes to the documents with one bill number, oldest first."""
     query = select(writes).where(writes.c.number == number).order_by(writes.c.id)

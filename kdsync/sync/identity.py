@@ -27,3 +27,11 @@ def notification_id(event: str, rule: str) -> str:
 def outbox_id(notification: str, channel: str, target: str) -> str:
     """The id of what one recipient is told by one notification."""
     return digest("outbox", notification, channel, target)
+
+
+def card_id(notification: str, content: str) -> str:
+    """The `outTrackId` of a card, always the same for what it carries: DingTalk makes one of each, however often asked.
+
+    31 characters.
+    """
+    return f"kdsync-{digest('card', notification, content)}"

@@ -17,7 +17,7 @@ LAYERS = (
     ("settings",),
     ("kingdee", "dingtalk", "store", "simulator"),
     ("services", "metrics", "health", "schedule"),
-    ("bridges", "desk", "hearing"),
+    ("bridges", "courier", "desk", "hearing"),
     ("answering",),
     ("wiring", "probes"),
     ("doctor", "listener"),

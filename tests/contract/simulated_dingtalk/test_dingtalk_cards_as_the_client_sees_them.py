@@ -10,13 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kdsync.clock import FakeClock
-from kdsync.dingtalk.cards import CardResult, Cards, Face, NotShown, card_params, track_id
+from kdsync.dingtalk.cards import CardResult, Cards, Face, NotShown, card_params
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.session import SessionReplies
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.settings.schema import DingTalkSection
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 from kdsync.simulator.dingtalk_card import params_of
+from kdsync.sync.identity import card_id
 
 TEMPLATE = "4d1c-decision.schema"
 FACE = Face("FKSQ000123", "**Acme**", buttons=(("approve", "同意"), ("reject", "驳回")))
@@ -44,7 +45,7 @@ def cards(ding: SimulatedDingTalk, client: DingTalkClient) -> Cards:
 
 
 def test_a_card_from_first_sight_to_decision(ding: SimulatedDingTalk, cards: Cards) -> None:
-    track = track_id("n1", "approvers")
+    track = card_id("n1", "approvers")
     english = Face("Payment FKSQ000123", buttons=(("approve", "Approve"),), locale="en")
     result = cards.deliver(track, ["boss", "user1", "hidden"], FACE, {"user1": english})
     assert result == CardResult(("boss", "user1"), (NotShown("hidden", "spaceId is illegal"),))

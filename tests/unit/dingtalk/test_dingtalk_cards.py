@@ -25,7 +25,6 @@ from kdsync.dingtalk.cards import (
     NotShown,
     callback_response,
     card_params,
-    track_id,
 )
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.errors import EdgeError, FailureKind
@@ -202,18 +201,6 @@ def test_the_answer_to_a_click_changes_what_it_names_for_the_one_who_clicked() -
 def test_a_parameter_with_an_endless_name_is_no_parameter() -> None:
     with pytest.raises(ValueError, match="100 bytes"):
         callback_response({"汉" * 34: "x"})
-
-
-@given(texts, texts)
-def test_a_track_id_is_short_and_always_the_same(notification: str, scope: str) -> None:
-    made = track_id(notification, scope)
-    assert made == track_id(notification, scope)
-    assert len(made) <= 64
-    assert made.isascii()
-
-
-def test_a_track_id_tells_notifications_and_people_apart() -> None:
-    assert len({track_id("n1", "u1"), track_id("n1", "u2"), track_id("n2", "u1"), track_id("n1u", "1")}) == 4
 
 
 # --- calls

@@ -14,7 +14,7 @@ from zoneinfo import ZoneInfo
 from kdsync.clock import Clock, FakeClock, KeptClock
 from kdsync.dingtalk.messages import group_message, work_message
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
-from kdsync.model import Content, Facts, Layout, Page, Priority, Row
+from kdsync.model import Content, Facts, Layout, Offered, Page, Priority, Row
 from kdsync.rules.compile import compile_rule
 from kdsync.rules.recipients import parse_recipient
 from kdsync.rules.ruleset import Ruleset
@@ -217,6 +217,31 @@ class FakeDingTalk:
     lookups: int = 0
     outcomes: list[str] = field(default_factory=list)  # of the next sends, by name
     shown: list[tuple[tuple[str, ...], bytes]] = field(default_factory=list)  # what people really see
+    has_cards: bool = False
+    cards: dict[str, dict[str, Any]] = field(default_factory=dict)  # by track: to, face, line, open, private
+    unseen: dict[str, str] = field(default_factory=dict)  # who gets no card, and why
+    updates: int = 0
+
+    def compose_card(self, content: Content, actions: Sequence[Offered], locale: str) -> bytes:
+        return json.dumps([content.title, content.body, [action.title(locale) for action in actions]]).encode()
+
+    def send_card(self, track: str, userids: Sequence[str], face: bytes) -> Mapping[str, str]:
+        self._turn()
+        outcome = self.outcomes.pop(0) if self.outcomes else "ok"
+        if outcome in ("ok", "lost") and track not in self.cards:
+            to = [userid for userid in userids if userid not in self.unseen]
+            self.cards[track] = {"to": to, "face": json.loads(face), "line": "", "open": True, "private": {}}
+        if outcome != "ok":
+            raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
+        return {userid: self.unseen[userid] for userid in userids if userid in self.unseen}
+
+    def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
+        self.updates += 1
+        outcome = self.outcomes.pop(0) if self.outcomes else "ok"
+        if outcome in ("ok", "lost"):
+            self.cards[track] |= {"line": line, "open": is_open, "private": dict(private), "face": json.loads(face)}
+        if outcome != "ok":
+            raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
 
     def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
         if channel == "work":

@@ -1,0 +1,74 @@
+"""Sending by DingTalk, in the shape that the services ask for: work notifications, groups' robots, cards."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+
+import orjson
+
+from kdsync.dingtalk.cards import Cards, Face
+from kdsync.dingtalk.groups import GroupRobots
+from kdsync.dingtalk.messages import group_message, work_message
+from kdsync.dingtalk.work import WorkNotices
+from kdsync.model import Content, Offered, Priority
+from kdsync.store.outbox import WORK
+
+
+@dataclass(frozen=True, slots=True)
+class DingTalkCourier:
+    """`services.ports.Courier`. Without `cards` nobody gets any."""
+
+    notices: WorkNotices
+    robots: GroupRobots
+    cards: Cards | None = None
+
+    @property
+    def has_cards(self) -> bool:
+        """Whether the organisation has a template."""
+        return self.cards is not None
+
+    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+        """The bytes of a message."""
+        if channel == WORK:
+            return work_message(content, footer, priority=priority, button=button)
+        return group_message(content, footer, priority=priority)
+
+    def compose_card(self, content: Content, actions: Sequence[Offered], locale: str) -> bytes:
+        """The face of a card, as JSON."""
+        face = Face(
+            content.title,
+            content.body,
+            fields=content.fields,
+            buttons=tuple((action.id, action.title(locale)) for action in actions),
+            with_reason=any(action.with_reason for action in actions),
+            locale=locale,
+            link=content.link,
+        )
+        return orjson.dumps(asdict(face))
+
+    def send_work(self, userids: Sequence[str], message: bytes) -> str:
+        """A work notification."""
+        return self.notices.send_work(userids, (), message).task_id
+
+    def send_card(self, track: str, userids: Sequence[str], face: bytes) -> Mapping[str, str]:
+        """A card with buttons."""
+        assert self.cards is not None  # noqa: S101  # nothing is a card without a template
+        result = self.cards.deliver(track, userids, _face(face), {})
+        return {missed.userid: missed.said for missed in result.not_shown}
+
+    def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
+        """Another line below the card; without buttons, unless it is open."""
+        assert self.cards is not None  # noqa: S101  # nothing is a card without a template
+        own = {userid: {"status": text, "open": "true" if is_open else "false"} for userid, text in private.items()}
+        self.cards.update(track, replace(_face(face), status=line, open=is_open), own)
+
+    def send_group(self, name: str, message: bytes, ident: str) -> str:
+        """A message of a group's robot."""
+        return self.robots.send_group(name, message, ident).task_id
+
+
+def _face(stored: bytes) -> Face:
+    known = orjson.loads(stored)
+    pairs = {name: tuple((one, other) for one, other in known[name]) for name in ("fields", "buttons")}
+    return Face(**{**known, **pairs})
