@@ -79,7 +79,9 @@ class Company:
     def config(self) -> Path:
         return self.folder / "kdsync.yaml"
 
-    def configure(self, *rules: dict[str, Any], actions: Sequence[dict[str, Any]] = (), **sections: Any) -> None:
+    def configure(
+        self, *rules: dict[str, Any], actions: Sequence[dict[str, Any]] = (), card_template: str = "", **sections: Any
+    ) -> None:
         """Write the three files."""
         credentials = self.kingdee.credentials
         main: dict[str, Any] = {
@@ -97,6 +99,7 @@ class Company:
                 "client_id": "ding",
                 "client_secret": {"env": "DT_SECRET"},
                 "agent_id": 77,
+                "card_template": card_template,
             },
             "store": {"url": f"sqlite:///{self.folder}/kdsync.db"},
             "poll": {"interval": "1s", "sweep": "1s", "lookback": "1m"},
