@@ -25,6 +25,7 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.settings.schema import DingTalkSection
 
 ACCESS_TOKEN = "v1.0/oauth2/accessToken"  # noqa: S105  # a path
+OK = 200  # HTTP's own number
 LIFETIME, SHORTEST, DAY = 7200.0, 60.0, 86_400.0  # seconds
 NOT_COUNTED = (FailureKind.RATE_LIMITED, FailureKind.QUOTA)  # "Calls refused for their rate are not counted"
 NEVER_SENT = ("address", "certificate", "connect", "proxy")
@@ -137,6 +138,20 @@ class DingTalkClient:
             self._transport.exchange(Request(f"{self.settings.api_url.rstrip('/')}/", b"", "GET", headers=NO_CACHE))
         except ConnectionTroubleError as trouble:
             raise self.failure(trouble.code, "the time", trouble.detail) from None
+
+    def fetch(self, name: str, url: str, most: int) -> bytes:
+        """A file of at most `most` bytes from where DingTalk keeps it: no token, and none of the month's calls.
+
+        Its address is as good as a password, so errors say `name` in its place. Raises EdgeError.
+        """
+        self._pace.take(name)
+        try:
+            answer = self._transport.fetch(url, most)
+        except ConnectionTroubleError as trouble:
+            raise self.failure(trouble.code, name, trouble.detail) from None
+        if answer.status != OK:
+            raise self.failure(f"http {answer.status}", name)
+        return answer.body
 
     def now(self) -> datetime:
         """The time by DingTalk's clock, as far as it is known."""

@@ -2,8 +2,8 @@
 
 The old host answers HTTP 200 with `errcode` (and `sub_code` where it is 88), the new one HTTP 4xx with `code`, a word.
 Sources: "Global error codes", "Call limits", "Custom robot", "Asynchronously send work notifications", "Query user
-by mobile", "Create and deliver cards" and "Update a card" on open.dingtalk.com, and the pages on permissions and
-retries of open-dingtalk/developerpedia.
+by mobile", "Create and deliver cards", "Update a card" and those on approvals on open.dingtalk.com, and the pages on
+permissions and retries of open-dingtalk/developerpedia.
 """
 
 from __future__ import annotations
@@ -83,6 +83,25 @@ CARD_PARAMETERS = (
     "param.openSpaceModelInvalid",
     "param.openDeliverModelEmpty",
     "param.spaceDeliverModelEmpty",
+)
+
+FILE_EXPIRED = Meaning(TRANSIENT, "the address of the file is not good any more")
+NO_APPROVAL = ("processInstanceNotExist", "processInstNotExist", "aflowProcessInstNotExist", "instanceNotExist")
+APPROVAL_PARAMETERS = (
+    "invalidParameter",
+    "processInstanceIdError",
+    "invalidProcessInstanceId",
+    "invalidInstanceId",
+    "invalidFileId",
+    "invalidProcessCode",
+    "processCodeError",
+    "processNotExist",
+    "invalidInstanceListIdsStartTime",
+    "invalidEndTime",
+    "invalidNextToken",
+    "invalidMaxResults",
+    "invalidInstanceCommentText",
+    "invalidInstanceCommentUserId",
 )
 
 MEANINGS: dict[str, Meaning] = {
@@ -182,6 +201,21 @@ MEANINGS: dict[str, Meaning] = {
     "robot/sendBySession 300001": Meaning(REFUSED, "the conversation's address is not valid any more"),
     "robot/sendBySession 400101": Meaning(REFUSED, "the conversation's address is not valid any more"),
     "not dingtalk": Meaning(REFUSED, "the conversation's address does not lead to DingTalk"),
+    # approvals
+    **dict.fromkeys(NO_APPROVAL, Meaning(REFUSED, "there is no such approval")),
+    **dict.fromkeys(APPROVAL_PARAMETERS, BAD_INPUT),
+    "userNotExist": NOBODY,
+    "noPermission": NO_PERMISSION,
+    "processGetFailedByParameter": NO_PERMISSION,
+    "aflowProcessInstCanNotBeExecuted": Meaning(REFUSED, "nothing can be done with this approval any more"),
+    "internalError": TIMED_OUT_INSIDE,
+    "systemError": TIMED_OUT_INSIDE,
+    "approval form": Meaning(REFUSED, "the form of the approval cannot be read", "report its shape"),
+    "not done": Meaning(REFUSED, "DingTalk did not do it, and does not say why"),
+    "not dingtalk's": Meaning(REFUSED, "the file is not where DingTalk keeps files"),
+    **dict.fromkeys(("approval file http 401", "approval file http 403"), FILE_EXPIRED),
+    "approval file http 404": Meaning(REFUSED, "the file is not there any more"),
+    "approval file too large": Meaning(REFUSED, "the file is larger than kdsync takes"),
     # the Stream
     "ticket": Meaning(TRANSIENT, "DingTalk did not let the connection in: its ticket is used, or too old", NETWORK),
     "frame": Meaning(TRANSIENT, "what came is not one of DingTalk's frames"),
