@@ -13,7 +13,7 @@ from kdsync.cli.opened import SHORT, ago, clock_time, now_of, opened, print_json
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
-from kdsync.store import forms, holds, inbox, ledger, moments, notifications, outbox, tasks
+from kdsync.store import cards, forms, holds, inbox, ledger, moments, notifications, outbox, tasks
 from kdsync.store.database import Database
 from kdsync.store.holds import Hold
 from kdsync.store.notifications import HELD, STORM
@@ -45,7 +45,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         oldest = outbox.oldest_waiting(tx)
         counts, told, said = outbox.counts(tx), notifications.counts(tx), inbox.counts(tx)
         used = ledger.metered_calls(tx, month)
-        together, waiting = storm.listed(tx, now, limit=10), tasks.counts(tx)
+        together, waiting, shown = storm.listed(tx, now, limit=10), tasks.counts(tx), cards.counts(tx)
     watched = set(loaded.ruleset.forms)
     return {
         "running": heartbeat is not None and abs((now - datetime.fromisoformat(heartbeat)).total_seconds()) < FRESH,
@@ -54,6 +54,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         "outbox": {**counts, "oldest_waiting": oldest},
         "inbox": said,
         "tasks": waiting,
+        "cards": shown,
         "notifications": told,
         "held": [line for line in together if line["state"] == HELD],
         "storms": [line for line in together if line["state"] == STORM],
@@ -107,6 +108,8 @@ def _print(found: dict[str, Any], now: datetime) -> None:
         print_table("\nTasks", ("form", "waiting"), list(found["tasks"].items()))
     if found["inbox"]:
         print_table("\nInbox", ("state", "answers"), list(found["inbox"].items()))
+    if found["cards"]:
+        print_table("\nCards", ("state", "cards"), list(found["cards"].items()))
     quota = found["quota"]
     console.print(f"\nQuota {quota['month']}: {quota['used']} of {quota['limit']} DingTalk calls used")
     for one in found["held"]:

@@ -12,11 +12,12 @@ from rich.table import Table
 from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, clock_time, opened, print_json
 from kdsync.model import Layout, Row
-from kdsync.store import documents, forms, inbox, moments, notifications, tasks, writes
+from kdsync.store import cards, documents, forms, inbox, moments, notifications, tasks, writes
+from kdsync.store.cards import Card
 from kdsync.store.database import Database
 from kdsync.store.documents import StoredEvent
 from kdsync.store.forms import FormCursor
-from kdsync.store.inbox import Received
+from kdsync.store.inbox import CLICK, Received
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
 from kdsync.store.tasks import Waiting
@@ -59,6 +60,7 @@ def gather(database: Database, seal: Seal, account_set: str, number: str) -> Ite
         for notification in told:
             yield _matched(notification)
             yield from storm.tries(tx, seal, notification.id)
+            yield from (_shown(card) for card in cards.of_notification(tx, seal, notification.id) if card.line)
         yield from storm.behind(tx, seal, told)
         for spelling in spellings:
             yield from (line for task in tasks.of_number(tx, spelling) for line in _assigned(task))
@@ -79,11 +81,35 @@ def _answered(item: Received) -> Line:
         "what": "answered",
         "inbox_id": item.id,
         "from": item.sender,
-        "said": str(item.content.get("text") or ""),
+        "said": str(item.content.get("text") or _pressed(item)),
         "action": item.action,
         "state": item.state,
         "reason": item.reason,
         "finished_at": item.finished_at,
+    }
+
+
+def _pressed(item: Received) -> str:
+    reason = str(item.content.get("reason") or "")
+    return " ".join(filter(None, (f"[{item.content.get('action')}]" if item.source == CLICK else "", reason)))
+
+
+def _shown(card: Card) -> Line:
+    """What a card says by now."""
+    line = card.line
+    assert line is not None  # noqa: S101  # those are left out
+    return {
+        "at": moments.text(line.at),
+        "what": "shown",
+        "notification_id": card.notification_id,
+        "track": card.track,
+        "form": card.form,
+        "doc_id": card.doc_id,
+        "words": line.words,
+        "by": line.by,
+        "state": card.state,
+        "told": not card.dirty,
+        "reason": card.reason,
     }
 
 
@@ -191,6 +217,13 @@ def _of_answer(line: Line) -> str:
     return f"{told}\n{line['reason']}" if line["reason"] else told
 
 
+def _of_card(line: Line) -> str:
+    who = f" by {line['by']}" if line["by"] else ""
+    told = "" if line["told"] else ", not shown yet"
+    reason = f"\n{line['reason']}" if line["reason"] else ""
+    return f"on the card, {line['state']}: {line['words'].removeprefix('card_')}{who}{told}{reason}"
+
+
 def _of_write(line: Line) -> str:
     told = f"{line['operation']} for {line['for']}: {line['outcome']}"
     return f"{told}\n{line['detail']}" if line["detail"] else told
@@ -205,4 +238,5 @@ _TOLD: dict[str, Callable[[Line], str]] = {
     "decided": _of_task,
     "answered": _of_answer,
     "written": _of_write,
+    "shown": _of_card,
 }
