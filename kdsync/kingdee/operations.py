@@ -18,9 +18,9 @@ from zoneinfo import ZoneInfo
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.errors import for_an_operator
-from kdsync.kingdee.outcome import Outcome, outcome_of, refused, targets_of
+from kdsync.kingdee.outcome import DUPLICATE, Outcome, outcome_of, refused, targets_of
 
-__all__ = ["Operations", "Outcome", "write"]
+__all__ = ["DUPLICATE", "Operations", "Outcome", "write"]
 
 SPELLINGS = ("ExecuteOperation", "ExcuteOperation")
 """The manual's and the official SDK's; a server may know only one of them."""
@@ -80,7 +80,11 @@ class Operations:
         return self._one("Save", {"formid": form, "data": data}, doc_id)
 
     def create(self, form: str, model: Mapping[str, Any], *, draft: bool) -> Outcome:
-        """A new document; a draft is not checked, and may get no number."""
+        """A new document; a draft is not checked, and may get no number.
+
+        A number in the model is kept where the form lets numbers be given by hand: the outcome tells which it became.
+        One that is taken is refused with the code `DUPLICATE`.
+        """
         data = {**MODEL, "NeedUpDateFields": [], "Model": self._model(model)}
         return self._one("Draft" if draft else "Save", {"formid": form, "data": data}, "")
 

@@ -24,6 +24,9 @@ UNDESCRIBED = "unmapped-msgcode-"
 """Begins the codes of refusals that came in a ResponseStatus and in words that the table does not know: those of a
 form's own checks, mostly."""
 
+DUPLICATE = "duplicate"
+"""The code of the refusal of a document whose number, or another field that must be unique, is taken."""
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:

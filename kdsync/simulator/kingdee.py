@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 from kdsync.clock import Clock
 from kdsync.simulator.faults import KINGDEE, Faults
+from kdsync.simulator.kingdee_attachments import Attachments
 from kdsync.simulator.kingdee_catalogue import FORMS
 from kdsync.simulator.kingdee_documents import Backup, Documents, Entries
 from kdsync.simulator.kingdee_forms import Form
@@ -70,7 +71,8 @@ class SimulatedKingdee(Verbs):
         self.workflow = Workflow(self._documents, random)
         self.pusher = Pusher(self._documents)
         self._gate = Gate(self.credentials, clock, self._documents.now, self._active_user, random)
-        self._services = Services(self._documents, self.workflow, self.pusher, max_page)
+        self._attachments = Attachments(self._documents, random)
+        self._services = Services(self._documents, self.workflow, self.pusher, self._attachments, max_page)
         self._desk = Desk(self._gate, self._services, self.faults, self._welcome)
         self._server: Server | None = None
         self.user = self.create("SEC_User", username, FName="kdsync", creator=0)
@@ -230,6 +232,10 @@ class SimulatedKingdee(Verbs):
         """All documents of a form in order of their ids."""
         self._documents.settle()
         return [self.document(form, doc_id) for doc_id in self._tables.ids(self._tables.form(form))]
+
+    def attachments(self, form: str, doc_id: Id) -> dict[str, bytes]:
+        """The files that hang on a document, by name."""
+        return self._attachments.of(self._tables.form(form), doc_id)
 
     def _active_user(self, account: str) -> int | None:
         for doc_id in self._tables.ids(self._tables.form("SEC_User"), account):

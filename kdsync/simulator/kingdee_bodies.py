@@ -21,6 +21,9 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "BillQuery": ("data",),
     "QueryBusinessInfo": ("data",),
     "WorkflowAudit": ("data",),
+    "AttachmentUpLoad": ("data",),
+    "AttachmentUpload": ("data",),
+    "AttachmentDownLoad": ("data",),
     "ExecuteOperation": ("formid", "opNumber", "data"),
     "ExcuteOperation": ("formid", "opNumber", "data"),
 }

@@ -67,7 +67,9 @@ class _Model:
         given = fields.pop(self._form.number, None)
         number = str(given) if given else "" if draft else None
         if number and self._documents.tables.ids(self._form, number):
-            raise Refusal(MsgCode.INVALID, f"编号“{number}”已存在，编号必须唯一", self._form.number)
+            raise Refusal(
+                MsgCode.INVALID, f"违反字段唯一性要求：编码唯一。[{number}]在当前系统中已经被使用。", self._form.number
+            )
         entries = {entry: self._rows(entry, []) for entry in self._form.entries}
         born = DRAFT if draft else "A"
         return self._documents.create(self._form, user, number=number, status=born, entries=entries, fields=fields)

@@ -8,6 +8,7 @@ from typing import Any
 
 from kdsync.exact import dumps
 from kdsync.simulator.kingdee_answers import MsgCode, Refusal, no_permission, result, status
+from kdsync.simulator.kingdee_attachments import UPLOADS, Attachments
 from kdsync.simulator.kingdee_documents import Documents
 from kdsync.simulator.kingdee_forms import ENTRY_ID, ENTRY_SEQ, Field, Form, Kind
 from kdsync.simulator.kingdee_push import Pusher
@@ -20,10 +21,10 @@ from kdsync.simulator.kingdee_workflow import Workflow
 from kdsync.simulator.kingdee_workflow_audit import workflow_audit
 
 QUERIES = frozenset({"ExecuteBillQuery", "BillQuery"})
-READS = frozenset({"View", "QueryBusinessInfo"})
+READS = frozenset({"View", "QueryBusinessInfo", "AttachmentDownLoad"})
 STEPS = frozenset({"Submit", "Audit", "UnAudit", "Delete", "CancelAssign"})
 ANY_STEP = frozenset({"ExecuteOperation", "ExcuteOperation"})
-WRITES = STEPS | ANY_STEP | {"Save", "Draft", "WorkflowAudit", "Push"}
+WRITES = STEPS | ANY_STEP | UPLOADS | {"Save", "Draft", "WorkflowAudit", "Push"}
 MOST_ROWS = 10_000
 
 
@@ -42,8 +43,11 @@ class Call:
 class Services:
     """Answers calls. `grants` says by form id what the user may see: True, False or a FilterString."""
 
-    def __init__(self, documents: Documents, workflow: Workflow, pusher: Pusher, max_page: int) -> None:
+    def __init__(
+        self, documents: Documents, workflow: Workflow, pusher: Pusher, attachments: Attachments, max_page: int
+    ) -> None:
         self.grants: dict[str, bool | str] = {}
+        self._attachments = attachments
         self._pusher = pusher
         self._workflow = workflow
         self._documents = documents
@@ -74,11 +78,19 @@ class Services:
     def _one(self, call: Call) -> dict[str, Any]:
         if call.service == "QueryBusinessInfo":
             return describe(self._form(str(call.data.get("FormId") or "")))
+        if call.service == "AttachmentDownLoad":
+            return self._attachments.download(call.data)
         form = self._form(call.form or str(call.data.get("FormId") or ""))
         if self._granted(form.id) is False:
             raise no_permission(form.id)
+        return self._about(form, call)
+
+    def _about(self, form: Form, call: Call) -> dict[str, Any]:
+        """The answer of a service that is about documents of a form."""
         if call.service == "View":
             return self._view(form, call.data)
+        if call.service in UPLOADS:
+            return self._attachments.upload(form, call.data, call.user)
         if call.service in ("Save", "Draft"):
             return save(self._documents, form, call.data, call.user, draft=call.service == "Draft")
         if call.service == "WorkflowAudit":

@@ -56,6 +56,16 @@ def test_a_life_of_a_bill(erp: SimulatedKingdee) -> None:
     assert erp.documents(FORM) == []
 
 
+def test_a_file_is_hung_on_a_bill_and_read_back(erp: SimulatedKingdee) -> None:
+    client, doc_id = sdk(erp), erp.create(FORM, "P1")
+    piece = {"FileName": "a.txt", "FormId": FORM, "IsLast": True, "InterId": str(doc_id), "BillNO": "P1"}
+    sent = client.AttachmentUpload({**piece, "SendByte": "aGVsbG8="})
+    assert status(sent)["IsSuccess"] is True
+    read = client.AttachmentDownLoad({"FileId": json.loads(sent)["Result"]["FileId"], "StartIndex": 0})
+    assert json.loads(read)["Result"]["FilePart"] == "aGVsbG8="
+    assert erp.attachments(FORM, doc_id) == {"a.txt": b"hello"}
+
+
 def test_an_operation_in_the_sdks_spelling(erp: SimulatedKingdee) -> None:
     doc_id = erp.create(FORM)
     assert status(sdk(erp).ExcuteOperation(FORM, "Cancel", {"Ids": str(doc_id)}))["IsSuccess"] is True

@@ -15,7 +15,7 @@ from kdsync import exact
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.answer import read_answer
 from kdsync.kingdee.client import KingdeeClient
-from kdsync.kingdee.operations import Operations, Outcome
+from kdsync.kingdee.operations import DUPLICATE, Operations, Outcome
 from kdsync.simulator.kingdee import SimulatedKingdee
 
 FORM, ORDER, SOURCE = "AP_PAYBILL", "PUR_PurchaseOrder", "CN_PAYAPPLY"
@@ -190,7 +190,8 @@ def test_a_new_document(erp: SimulatedKingdee, operations: Operations, draft: bo
     assert (outcome.done, outcome.number) == (True, "NEW1")
     assert of(erp, outcome.doc_id) == born
     again = operations.create(FORM, {"FBillNo": "NEW1"}, draft=draft)
-    assert (again.done, again.code, again.doc_id) == (False, "duplicate", "")
+    assert (again.done, again.code, again.doc_id) == (False, DUPLICATE, "")
+    assert "NEW1" in again.text
 
 
 @pytest.mark.parametrize("options", [{"to": FORM}, {"rule": "CN_PAYAPPLYTOPAYBILL"}])
