@@ -1,7 +1,7 @@
 """The tables. Changing one needs a migration in `migrations/versions`; a test compares the two.
 
 Moments are text, ISO 8601 in UTC, so that they sort. `row`, `before`, `after`, `contents` and `content` are sealed
-where `store.key` is set (see sealing.py).
+where `store.key` is set (see sealing.py); `secret` always is.
 """
 
 from __future__ import annotations
@@ -248,6 +248,17 @@ cards = Table(
 Index(None, cards.c.state, cards.c.form)
 Index(None, cards.c.notification_id)
 Index(None, cards.c.dirty, cards.c.next_attempt_at)
+
+codes = Table(
+    "codes",  # who has one-time codes
+    metadata,
+    Column("userid", Text, primary_key=True),
+    Column("secret", LargeBinary, nullable=False),  # JSON {"userid", "secret"}: nobody else's can stand here
+    Column("enrolled_at", Text, nullable=False),
+    Column("last_step", Integer, nullable=False),  # of 30 s since 1970; its code and earlier ones count no more
+    Column("wrong", Integer, nullable=False),  # codes since the last right one
+    Column("locked_until", Text),
+)
 
 writes = Table(
     "writes",  # every write to Kingdee: recorded before it is sent, and what came of it
