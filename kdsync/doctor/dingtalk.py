@@ -17,6 +17,7 @@ from sqlalchemy import select
 from kdsync import probes
 from kdsync.bridges import CallLedger
 from kdsync.clock import Clock
+from kdsync.dingtalk.cards import Cards, Face
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import ROOT, Contacts
 from kdsync.dingtalk.errors import AGENT, failure
@@ -120,6 +121,8 @@ def _inside(client: DingTalkClient, loaded: Loaded, database: Database | None) -
     yield from _departments(contacts, loaded)
     yield _people(contacts, loaded)
     yield _work(client, database)
+    if loaded.settings.main.dingtalk.card_template and loaded.actions:
+        yield _cards(client, loaded.settings.main.dingtalk.card_template)
 
 
 def _token(client: DingTalkClient) -> str:
@@ -194,6 +197,17 @@ def _work(client: DingTalkClient, database: Database | None) -> Finding:
         found = failed(what, error)
         return Finding(what, FAILED, found.detail, AGENT if error.kind is FailureKind.REFUSED else found.cure)
     return Finding(what, OK, "allowed, agent id right" if task else "allowed, agent id not refused")
+
+
+def _cards(client: DingTalkClient, template: str) -> Finding:
+    """The permission, by a change of a card that there is not; one metered call."""
+    what = "dingtalk cards"
+    try:
+        Cards(client, template).update(STRANGER, Face("-", open=False))
+    except EdgeError as error:
+        if error.kind is not FailureKind.REFUSED:
+            return failed(what, error)
+    return Finding(what, OK, "allowed; only a card can prove that the template is published and bound to the app")
 
 
 def _last_task(client: DingTalkClient, database: Database | None) -> str:

@@ -160,9 +160,10 @@ def test_an_approver_decides_with_a_reason_and_the_next_one_has_a_card_of_his_ow
 def test_where_cards_are_not_taken_the_text_goes_out_and_operators_hear_of_it_once(company: Company) -> None:
     company.configure(ASKED, actions=[CONFIRM], card_template=TEMPLATE)  # which nobody published
     company.start()
-    for number in ("FKD1", "FKD2"):
-        company.pay(number, "B")
-        company.until(lambda number=number: company.shown("user2", f"{number} to be paid"))
+    company.pay("FKD1", "B")
+    company.until(lambda: company.shown("user2", "FKD1 to be paid"))
+    company.pay("FKD2", "B")
+    company.until(lambda: company.shown("user2", "FKD2 to be paid"))
     assert "确认付款 FKD1" in company.shown("user1", "FKD1 to be paid")[0]
     assert len(company.shown("user5", "钉钉不接受卡片")) == 1
     assert not cards(company, "to be paid")

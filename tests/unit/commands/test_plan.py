@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kdsync.commands.plan import Decision, Done, Reason, Refuse, State, Verify, Write, next_step
+from kdsync.commands.plan import Decision, Done, Reason, Refuse, State, Verify, Write, is_over, next_step
 from kdsync.model import Do
 
 KINDS = ("submit", "audit", "approve", "reject", "save", "push", "operation")
@@ -142,3 +142,29 @@ def test_an_audit_never_goes_past_a_workflow_and_nothing_is_written_into_the_app
         assert not (do.kind == "audit" and state.running)
         assert not (do.kind in ("save", "submit", "audit") and state.status == "C")
         assert not state.gone
+
+
+@pytest.mark.parametrize(
+    ("steps", "status", "decided", "over"),
+    [
+        (["submit", "audit"], "A", False, False),
+        (["submit", "audit"], "B", False, False),
+        (["submit", "audit"], "D", False, False),
+        (["submit", "audit"], "C", False, True),
+        (["submit"], "B", False, True),
+        (["submit"], "Z", False, False),
+        (["audit"], "A", False, False),
+        (["audit"], "B", False, False),
+        (["audit"], "D", False, True),
+        (["audit"], "", False, False),
+        (["approve"], "B", False, False),
+        (["approve"], "B", True, True),
+        (["reject"], "C", False, True),
+        (["save"], "B", False, False),
+        (["save"], "C", False, True),
+        (["push"], "C", False, False),
+        (["operation"], "C", False, False),
+    ],
+)
+def test_when_a_button_has_nothing_left_to_do(steps: list[str], status: str, decided: bool, over: bool) -> None:
+    assert is_over([Do(kind) for kind in steps], status, decided=decided) is over

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +77,11 @@ def configure(tmp_path: Path, kingdee: SimulatedKingdee, dingtalk: SimulatedDing
     """Write kdsync.yaml with some sections changed, and load it."""
 
     def written(
-        *rules: dict[str, Any], kd: dict[str, Any] | None = None, dt: dict[str, Any] | None = None, **sections: Any
+        *rules: dict[str, Any],
+        kd: dict[str, Any] | None = None,
+        dt: dict[str, Any] | None = None,
+        actions: Sequence[dict[str, Any]] = (),
+        **sections: Any,
     ) -> Loaded:
         ours = kingdee.credentials
         main: dict[str, Any] = {
@@ -104,7 +108,7 @@ def configure(tmp_path: Path, kingdee: SimulatedKingdee, dingtalk: SimulatedDing
             **sections,
         }
         (tmp_path / "kdsync.yaml").write_text(yaml.safe_dump(main))
-        (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"rules": list(rules) or [RULE]}))
+        (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"rules": list(rules) or [RULE], "actions": list(actions)}))
         secrets = {"KD_SECRET": ours.app_secret, "KD_PASSWORD": ours.password, "KD_WRONG": "wrong", **SECRETS}
         return load(tmp_path / "kdsync.yaml", secrets)
 

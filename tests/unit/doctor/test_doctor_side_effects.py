@@ -138,6 +138,23 @@ def test_a_permission_that_this_configuration_needs(
     assert "Permission management" in found.cure
 
 
+def test_the_permission_for_cards_is_tried_where_there_is_a_template(
+    dingtalk: SimulatedDingTalk, configure: Configure, clock: Clock
+) -> None:
+    confirm = {"id": "confirm", "title": "OK", "phrases": ["OK"], "form": "AP_PAYBILL", "allow": ["user:user1"]}
+    loaded = configure(dt={"card_template": "a.schema"}, actions=[{**confirm, "do": ["audit"]}])
+    assert by_name(list(of_dingtalk.examine(loaded, clock, None)))["dingtalk cards"].result == OK
+    dingtalk.revoke("Card.Instance.Write")
+    try:
+        found = by_name(list(of_dingtalk.examine(loaded, clock, None)))["dingtalk cards"]
+    finally:
+        dingtalk.grant("Card.Instance.Write")
+    assert found.result == FAILED
+    assert "Card.Instance.Write" in found.detail
+    assert "dingtalk cards" not in by_name(list(of_dingtalk.examine(configure(), clock, None)))
+    assert not dingtalk.seen("user1")
+
+
 def test_a_permission_that_nobody_needs_is_not_asked_for(configure: Configure, clock: Clock) -> None:
     loaded = configure({**RULE, "to": ["user:user1"]})
     names = by_name(list(of_dingtalk.examine(loaded, clock, None)))

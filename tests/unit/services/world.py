@@ -46,6 +46,7 @@ OUTCOMES = {
     "transient": FailureKind.TRANSIENT,
     "slow down": FailureKind.RATE_LIMITED,
     "refused": FailureKind.REFUSED,
+    "no template": FailureKind.CONFIGURATION,
 }
 APPROVED = {
     "id": "approved",

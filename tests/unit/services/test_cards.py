@@ -1,0 +1,485 @@
+"""Cards go out once and stay true, whatever becomes of a call; clicks become answers."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kdsync.model import Content, Offer, Priority
+from kdsync.rules.actions import offered_of
+from kdsync.services.cards import MOST_TRIES, Cards, on_cards
+from kdsync.services.inbound import Inbound
+from kdsync.services.permit import Permit
+from kdsync.services.replies import ANSWER, Replies
+from kdsync.store import cards, inbox, notifications, tasks, writes
+from kdsync.store.cards import Card
+from kdsync.store.inbox import Received
+from kdsync.store.notifications import MATCHED, ON_CARD, Notification, Wanted
+from kdsync.store.outbox import CARD, WORK
+from kdsync.sync import identity
+from tests.unit.services.test_inbound import APPROVE, CONFIRM, EXPENSE, Office, action
+from tests.unit.services.world import FORM, ZONE, World
+
+SAVE = {**CONFIRM, "id": "remark", "phrases": ["备注"], "do": [{"save": {"FREMARK": "seen"}}]}
+
+
+class CardOffice(Office):
+    """The same with cards."""
+
+    def restart(self) -> None:
+        world = self.world
+        world.dingtalk.has_cards = True
+
+        def show(tx: Any, item: Received, ending: Any, reply: str) -> bool:
+            return on_cards(tx, world.seal, item, ending, reply, self.actions, world.clock.now())
+
+        replies = Replies(
+            world.db, world.seal, world.clock, lambda: world.settings, lambda: ("zh", "en"), world.notices, show
+        )
+        permit = Permit(world.people, lambda: ZONE)
+        self.inbound = Inbound(
+            world.db, world.seal, world.clock, self.desk, permit, replies, world.meter, lambda: self.actions
+        )
+        self.cards = Cards(
+            world.db,
+            world.seal,
+            world.clock,
+            world.dingtalk,
+            lambda userid: f"Name of {userid}",
+            self.desk,
+            world.meter,
+            lambda: self.actions,
+            lambda: ZONE,
+        )
+
+    def tell(self, *userids: str, ident: str = "7", offered: tuple[str, ...] = (), **more: Any) -> str:
+        """Something is told that offers the confirmation of a payment; returns the track of its only card."""
+        notification = told(self, userids, ident, offered or (self.actions[0].id,), **more)
+        with self.world.db.write() as tx:
+            notifications.add(tx, self.world.seal, [notification])
+        self.world.deliver()
+        return next(iter(card.track for card in self.of(notification.id)), "")
+
+    def of(self, notification_id: str) -> list[Card]:
+        with self.world.db.read() as tx:
+            return cards.of_notification(tx, self.world.seal, notification_id)
+
+    def click(self, userid: str, track: str, button: str = "confirm-payment", **content: Any) -> Received:
+        """Somebody clicks, and it is worked on once."""
+        key = identity.digest("clicked", track, userid, button)
+        said = {"track": track, "action": button, **content}
+        with self.world.db.write() as tx:  # what hearing does
+            card = cards.find(tx, self.world.seal, track)
+            if card:
+                cards.clicked(tx, self.world.seal, card, userid)
+        self.inbound.take(Received(key, inbox.CLICK, userid, said, self.world.clock.now()))
+        self.inbound.step()
+        return self.row(key)
+
+    def settle(self, seconds: float = 5.0) -> None:
+        self.world.clock.advance(seconds)
+        while self.cards.step():
+            pass
+
+    def shows(self, track: str) -> dict[str, Any]:
+        return self.world.dingtalk.cards[track]
+
+    def replies(self, userid: str) -> list[str]:
+        """The titles of what somebody got as an answer in words."""
+        self.world.deliver()
+        return [text for text in self.world.dingtalk.seen(userid) if "Nothing" in text or "done" in text]
+
+
+def told(office: Office, userids: tuple[str, ...], ident: str, offered: tuple[str, ...], **more: Any) -> Notification:
+    event = identity.digest("event", ident, *userids)
+    actions = [one for one in office.actions if one.id in offered]
+    form = actions[0].form
+    number = str(office.desk.bills[form, ident]["FBillNo"])
+    return Notification(
+        id=identity.notification_id(event, "asked"),
+        event_id=event,
+        form=form,
+        doc_id=ident,
+        number=number,
+        rule="asked",
+        kind="submitted",
+        priority=Priority.URGENT,
+        state=MATCHED,
+        wanted=tuple(Wanted(f"user:{userid}") for userid in userids),
+        contents={locale: Content(f"{number} ({locale})", "to be paid") for locale in ("zh", "en")},
+        created_at=office.world.clock.now(),
+        offer=Offer(tuple(map(offered_of, actions)), **{"version": 1, **more}),
+    )
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> CardOffice:
+    office = CardOffice(World(tmp_path))
+    office.desk.create("7", "FKD7", "B", FAmount="100.00")
+    return office
+
+
+def test_a_card_goes_to_all_its_readers_in_one_call_and_does_not_say_what_to_reply(office: CardOffice) -> None:
+    track = office.tell("u1", "u2", "u9")
+    assert sorted(office.shows(track)["to"]) == ["u1", "u2", "u9"]
+    title, body, buttons = office.shows(track)["face"]
+    assert (title, body, buttons) == ("FKD7 (zh)", "to be paid", ["确认付款"])
+    assert office.world.dingtalk.calls == 1
+    assert {letter.state for letter in office.world.letters()} == {"accepted"}
+
+
+def test_readers_of_another_language_have_a_card_of_their_own(office: CardOffice) -> None:
+    office.world.configure(locales={"u9": "en"}, roles=office.world.settings.directory.roles)
+    office.tell("u1", "u9")
+    assert sorted((shown["to"], shown["face"][0]) for shown in office.world.dingtalk.cards.values()) == [
+        (["u1"], "FKD7 (zh)"),
+        (["u9"], "FKD7 (en)"),
+    ]
+
+
+def test_more_readers_than_one_call_takes_have_several_cards(office: CardOffice) -> None:
+    people = [f"u{n:060}" for n in range(30)]
+    office.tell(*people)
+    shown = [card["to"] for card in office.world.dingtalk.cards.values()]
+    assert sorted(userid for some in shown for userid in some) == people
+    assert all(len(";".join(f"IM_ROBOT.{one}" for one in some)) < 990 for some in shown)
+
+
+def test_a_lost_answer_makes_no_second_card(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["lost"]
+    office.tell("u1", "u2")
+    for _ in range(20):
+        office.world.clock.advance(30)
+        office.world.deliver()
+    assert len(office.world.dingtalk.cards) == 1
+    assert {letter.state for letter in office.world.letters()} == {"accepted"}
+    assert not office.world.dingtalk.sent
+
+
+def test_the_readers_of_a_card_stay_together_while_it_is_not_known_whether_anything_gets_through(
+    office: CardOffice,
+) -> None:
+    office.world.dingtalk.outcomes = ["transient"] * 6
+    office.tell("u1", "u2")
+    for _ in range(60):
+        office.world.clock.advance(30)
+        office.world.deliver()
+    (shown,) = office.world.dingtalk.cards.values()
+    assert sorted(shown["to"]) == ["u1", "u2"]
+
+
+def test_who_cannot_see_cards_gets_the_text(office: CardOffice) -> None:
+    office.world.dingtalk.unseen = {"u2": "the client is too old"}
+    track = office.tell("u1", "u2")
+    assert office.shows(track)["to"] == ["u1"]
+    ((to, text),) = office.world.dingtalk.sent
+    assert to == ("u2",)
+    assert "确认付款 FKD7" in text.decode()
+
+
+def test_a_card_that_is_refused_goes_out_as_text_once(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["refused"]
+    office.tell("u1", "u2")
+    ((to, text),) = office.world.dingtalk.sent
+    assert sorted(to) == ["u1", "u2"]
+    assert "确认付款 FKD7" in text.decode()
+    assert {letter.channel for letter in office.world.letters()} == {WORK}
+
+
+def test_operators_hear_once_that_cards_are_not_taken_and_once_that_they_are_again(office: CardOffice) -> None:
+    for outcomes, ident in ((["no template"], "1"), (["no template"], "2"), ([], "3"), ([], "4")):
+        office.desk.create(ident, f"FKD{ident}", "B")
+        office.world.dingtalk.outcomes = list(outcomes)
+        office.tell("u1", ident=ident)
+    told = [text for text in office.world.dingtalk.seen("ops") if "卡片" in text]
+    assert len([text for text in told if "钉钉不接受卡片" in text]) == 1
+    assert len([text for text in told if "已恢复" in text]) == 1
+
+
+def test_a_card_that_cannot_be_read_any_more_goes_out_as_text(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["transient"]
+    office.tell("u1")
+    with office.world.db.write() as tx:
+        tx.exec_driver_sql("UPDATE cards SET face = x'01ff'")
+    office.world.clock.advance(600)
+    office.world.deliver()
+    assert not office.world.dingtalk.cards
+    assert len(office.world.dingtalk.sent) == 1
+
+
+def test_a_click_does_what_words_do_and_the_card_is_the_answer(office: CardOffice) -> None:
+    track = office.tell("u1", "u2")
+    row = office.click("u1", track)
+    assert (row.state, row.number, office.desk.status("7")) == (inbox.DONE, "FKD7", "C")
+    office.settle()
+    shown = office.shows(track)
+    assert shown["line"].startswith("Name of u1：确认付款 · 已审核 · ")
+    assert (shown["open"], shown["private"]) == (False, {"u1": shown["line"]})
+    assert office.replies("u1") == []
+    with office.world.db.read() as tx:
+        (reply,) = [one for one in notifications.of_number(tx, office.world.seal, "FKD7") if one.rule == ANSWER]
+    assert reply.state == ON_CARD
+
+
+def test_where_the_card_cannot_be_changed_the_answer_comes_in_words(office: CardOffice) -> None:
+    track = office.tell("u1")
+    office.click("u1", track)
+    office.world.dingtalk.outcomes = ["refused"]
+    office.settle()
+    office.settle(600)
+    assert len([text for text in office.world.dingtalk.seen("u1") if "已完成" in text]) == 0
+    office.world.deliver()
+    assert len([text for text in office.world.dingtalk.seen("u1") if "已完成" in text]) == 1
+    assert office.world.dingtalk.updates == 1
+
+
+@pytest.mark.parametrize("trouble", ["transient", "lost", "slow down"])
+def test_dingtalk_is_told_of_a_change_until_it_shows_it(office: CardOffice, trouble: str) -> None:
+    track = office.tell("u1")
+    office.click("u1", track)
+    office.world.dingtalk.outcomes = [trouble, trouble]
+    for _ in range(10):
+        office.settle(60)
+    assert office.shows(track)["open"] is False
+    assert office.world.dingtalk.updates == 3
+    assert office.replies("u1") == []
+
+
+def test_a_change_that_dingtalk_never_takes_is_given_up_some_day(office: CardOffice) -> None:
+    track = office.tell("u1")
+    office.click("u1", track)
+    office.world.dingtalk.outcomes = ["transient"] * 100
+    for _ in range(MOST_TRIES * 2):
+        office.settle(301)
+    assert office.world.dingtalk.updates == MOST_TRIES
+    office.world.dingtalk.outcomes = []
+    office.world.deliver()
+    assert len([text for text in office.world.dingtalk.seen("u1") if "已完成" in text]) == 1
+
+
+def test_what_changes_while_dingtalk_is_told_is_told_next(office: CardOffice) -> None:
+    track = office.tell("u1", "u9")
+    office.click("u9", track)
+    with office.world.db.read() as tx:
+        before = cards.find(tx, office.world.seal, track)
+    office.click("u1", track)
+    assert before is not None
+    with office.world.db.write() as tx:
+        cards.updated(tx, before)  # the call that was under way
+    office.settle()
+    assert office.shows(track)["open"] is False
+
+
+def test_a_refusal_is_told_in_words_and_shown_to_who_clicked_alone(office: CardOffice) -> None:
+    track = office.tell("u1", "u9")
+    assert office.click("u9", track).state == inbox.REFUSED
+    office.settle()
+    shown = office.shows(track)
+    assert (shown["line"], shown["open"]) == ("", True)
+    assert "您无权执行 确认付款" in shown["private"]["u9"]
+    office.world.deliver()
+    assert len([text for text in office.world.dingtalk.seen("u9") if "您无权执行" in text]) == 1
+
+
+@pytest.mark.parametrize(
+    ("prepare", "button", "words"),
+    [
+        (lambda office: office.desk.bills.pop((FORM, "7")), "confirm-payment", "找不到单据"),
+        (lambda office: office.desk.bills[FORM, "7"].update(FAmount="100000.00"), "confirm-payment", "单据内容已变更"),
+        (lambda office: office.actions.clear(), "confirm-payment", "这个按钮已停用"),
+        (lambda _office: None, "approve", "这个按钮已停用"),
+        (lambda _office: None, "", "这个按钮已停用"),
+    ],
+)
+def test_a_click_that_is_too_late_changes_nothing_and_says_so(
+    office: CardOffice, prepare: Any, button: str, words: str
+) -> None:
+    track = office.tell("u1", seen={"FAmount": "100.00"})
+    prepare(office)
+    assert office.click("u1", track, button).state == inbox.REFUSED
+    assert not office.desk.sent
+    office.world.deliver()
+    assert [words in text for text in office.world.dingtalk.seen("u1")] == [True]
+
+
+def test_an_amount_that_is_only_written_differently_is_no_change(office: CardOffice) -> None:
+    track = office.tell("u1", seen={"FAmount": 100})
+    office.actions[0] = replace(office.actions[0], heads=office.actions[0].heads | {"FAmount"})
+    assert office.click("u1", track).state == inbox.DONE
+
+
+@pytest.mark.parametrize("track", ["", "kdsync-of-last-month", "x" * 300])
+def test_a_card_that_nobody_knows_is_answered(office: CardOffice, track: str) -> None:
+    assert office.click("u1", track).state == inbox.REFUSED
+    office.world.deliver()
+    assert ["这张卡片已失效" in text for text in office.world.dingtalk.seen("u1")] == [True]
+
+
+def test_a_button_that_is_pressed_twice_counts_once_and_later_again(office: CardOffice) -> None:
+    track = office.tell("u9")
+    rows = []
+    for seconds in (3, 30, 3):
+        office.click("u9", track)
+        office.world.clock.advance(seconds)
+        with office.world.db.read() as tx:
+            rows.append(inbox.counts(tx)[inbox.REFUSED])
+    assert rows == [1, 1, 2]
+
+
+def test_a_push_that_comes_again_is_no_second_click_however_late(office: CardOffice) -> None:
+    track = office.tell("u9")
+    for _ in range(3):
+        office.click("u9", track, message_id="push1")
+        office.world.clock.advance(120)
+    with office.world.db.read() as tx:
+        assert inbox.counts(tx) == {inbox.REFUSED: 1}
+
+
+def test_two_people_in_the_same_second(office: CardOffice) -> None:
+    track = office.tell("u1", "u2")
+    assert (office.click("u1", track).state, office.click("u2", track).state) == (inbox.DONE, inbox.REFUSED)
+    assert office.desk.written == [("audit", "7", "")]
+
+
+def test_a_click_that_is_taken_back_frees_the_buttons(office: CardOffice) -> None:
+    office.actions[0] = action({**CONFIRM, "undo": "30s"})
+    track = office.tell("u1", "u2")
+    office.click("u1", track)
+    assert office.say("u1", "撤销 FKD7").state == inbox.DONE
+    office.settle(40)
+    office.inbound.step()
+    shown = office.shows(track)
+    assert (shown["open"], shown["line"], shown["private"]) == (True, "", {"u1": ""})
+    assert not office.desk.sent
+
+
+def test_a_remark_leaves_the_other_buttons(office: CardOffice) -> None:
+    office.actions.append(action(SAVE))
+    track = office.tell("u1", "u2", offered=("confirm-payment", "remark"))
+    assert office.click("u1", track, "remark").state == inbox.DONE
+    office.settle()
+    assert office.shows(track)["open"] is True
+    assert office.click("u2", track).state == inbox.DONE
+    office.settle()
+    assert office.shows(track)["open"] is False
+
+
+def test_what_is_decided_by_words_closes_the_cards_about_it_and_no_others(office: CardOffice) -> None:
+    office.desk.create("8", "FKD8", "B")
+    mine, other = office.tell("u1"), office.tell("u1", ident="8")
+    office.say("u2", "确认付款 FKD7")
+    office.settle()
+    assert (office.shows(mine)["open"], office.shows(other)["open"]) == (False, True)
+    assert office.shows(mine)["line"].startswith("Name of u2")
+
+
+def test_of_two_approvers_each_has_a_card_until_the_own_task_is_decided(office: CardOffice) -> None:
+    office.actions = [action(APPROVE)]
+    office.desk.create("E", "EXP1", "B", EXPENSE)
+    first, second = (office.desk.wait_for("E", receiver, EXPENSE) for receiver in ("102", "103"))
+    office.desk.nodes = ["104"]
+    one, two = (
+        office.tell(userid, ident="E", item_id=task.item_id) for userid, task in (("u2", first), ("u3", second))
+    )
+    assert office.click("u2", one, "approve", reason="ok").state == inbox.DONE
+    assert office.desk.written == [("approve", "E", "ok")]
+    with office.world.db.read() as tx:
+        assert writes.tasks_of(tx, identity.digest("clicked", one, "u2", "approve")) == {first.item_id}
+    office.settle()
+    assert (office.shows(one)["open"], office.shows(two)["open"]) == (False, True)
+
+
+def test_a_card_decides_only_the_task_that_it_showed(office: CardOffice) -> None:
+    office.actions = [action(APPROVE)]
+    office.desk.create("E", "EXP1", "B", EXPENSE)
+    first = office.desk.wait_for("E", "102", EXPENSE)
+    track = office.tell("u2", ident="E", item_id=first.item_id)
+    office.desk.waiting.clear()
+    office.desk.sent.append(("", "", ""))  # so that the next task has another id
+    office.desk.wait_for("E", "102", EXPENSE)
+    assert office.click("u2", track, "approve").state == inbox.REFUSED
+    assert not office.desk.written
+
+
+def stored(office: CardOffice, version: int) -> None:
+    """A look stored another version of the document."""
+    with office.world.db.write() as tx:
+        tx.exec_driver_sql(
+            "INSERT OR IGNORE INTO forms (id, account_set, form, newest) VALUES (1, 'acct', ?, '')", (FORM,)
+        )
+        tx.exec_driver_sql(
+            "INSERT OR REPLACE INTO documents (form_id, doc_id, number, is_open, is_gone, version, layout_id, row) "
+            "VALUES (1, '7', 'FKD7', 1, 0, ?, 1, x'00')",
+            (version,),
+        )
+
+
+def test_a_document_that_moved_on_is_looked_at_once_and_its_card_stays_while_there_is_something_to_do(
+    office: CardOffice,
+) -> None:
+    track = office.tell("u1")
+    stored(office, 2)
+    office.settle()
+    assert office.shows(track)["open"] is True
+    office.desk.down = True
+    office.settle()  # nothing is asked
+    office.desk.down = False
+    office.desk.bills[FORM, "7"]["FDocumentStatus"] = "C"
+    stored(office, 3)
+    office.settle()
+    assert office.shows(track)["line"].startswith("已在金蝶中处理 · 已审核 · ")
+
+
+def test_a_document_that_is_deleted_closes_its_card(office: CardOffice) -> None:
+    track = office.tell("u1")
+    office.desk.bills.clear()
+    stored(office, 2)
+    office.settle()
+    assert office.shows(track)["line"].startswith("单据已不存在")
+
+
+def test_while_kingdee_is_down_cards_wait(office: CardOffice) -> None:
+    track = office.tell("u1")
+    office.desk.bills[FORM, "7"]["FDocumentStatus"] = "C"
+    stored(office, 2)
+    office.desk.down = True
+    office.settle()
+    assert office.shows(track)["open"] is True
+    office.desk.down = False
+    office.settle(31)
+    assert office.shows(track)["open"] is False
+
+
+def test_a_task_that_somebody_decided_in_kingdee_closes_its_card(office: CardOffice) -> None:
+    office.actions = [action(APPROVE)]
+    office.desk.create("E", "EXP1", "B", EXPENSE)
+    task = office.desk.wait_for("E", "102", EXPENSE)
+    track = office.tell("u2", ident="E", item_id=task.item_id)
+    now = office.world.clock.now()
+    with office.world.db.write() as tx:
+        tasks.put(tx, EXPENSE, [task], now)
+        tasks.mark_gone(tx, [task.item_id], now + timedelta(seconds=1))
+    office.settle()
+    assert office.shows(track)["line"].startswith("已在金蝶中处理 · 审核中 · ")
+
+
+def test_nothing_of_a_card_stands_in_the_store_in_clear(tmp_path: Path) -> None:
+    office = CardOffice(World(tmp_path))
+    office.world.seal = type(office.world.seal)("a key")
+    office.desk.create("7", "FKD7", "B")
+    notification = told(office, ("u1",), "7", ("confirm-payment",), seen={"FAmount": "123456.78"})
+    with office.world.db.write() as tx:
+        notifications.add(tx, office.world.seal, [notification])
+        assert notifications.find(tx, office.world.seal, notification.id) == notification
+        (row,) = tx.exec_driver_sql("SELECT offer FROM notifications").scalars()
+    assert b"123456.78" not in row
+
+
+def test_letters_on_cards_count_for_their_own_channel(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["transient"]
+    office.tell("u1")
+    assert {letter.channel for letter in office.world.letters()} == {CARD}
