@@ -87,6 +87,7 @@ CARD_PARAMETERS = (
 
 FILE_EXPIRED = Meaning(TRANSIENT, "the address of the file is not good any more")
 NO_APPROVAL = ("processInstanceNotExist", "processInstNotExist", "aflowProcessInstNotExist", "instanceNotExist")
+CSPACE = ("", "GetCustomSpace", "DentryServiceGrant", "DentryServiceGenerateDownloadPresignedUrl")
 APPROVAL_PARAMETERS = (
     "invalidParameter",
     "processInstanceIdError",
@@ -208,6 +209,7 @@ MEANINGS: dict[str, Meaning] = {
     "noPermission": NO_PERMISSION,
     "processGetFailedByParameter": NO_PERMISSION,
     "aflowProcessInstCanNotBeExecuted": Meaning(REFUSED, "nothing can be done with this approval any more"),
+    **{f"hsfIntegrationErrorCspace{part}": BUSY for part in CSPACE},
     "internalError": TIMED_OUT_INSIDE,
     "systemError": TIMED_OUT_INSIDE,
     "approval form": Meaning(REFUSED, "the form of the approval cannot be read", "report its shape"),

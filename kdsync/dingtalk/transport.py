@@ -21,6 +21,7 @@ from kdsync.dingtalk.answers import Answer
 from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending
 from kdsync.server_clock import ServerClock
 
+OK = 200  # HTTP's own number
 LARGEST = 4 * 1024 * 1024  # bytes; no answer that kdsync asks for comes near it
 PATIENCE = 3  # an answer that trickles in is given up after so many time-outs
 CONNECT = 5.0  # seconds for each address of a host, which may have several
@@ -104,7 +105,7 @@ class Transport:
     def _file(self, url: str, most: int) -> Answer:
         headers = {"Accept-Encoding": "identity"}
         with self._send(self._session(url), requests.Request("GET", url, headers=headers)) as response:
-            return Answer(response.status_code, body_of(response, most if response.ok else LARGEST))
+            return Answer(response.status_code, body_of(response, most if response.status_code == OK else LARGEST))
 
     def _send(self, session: requests.Session, asked: requests.Request) -> requests.Response:
         prepared, adapter = session.prepare_request(asked), session.get_adapter(str(asked.url))

@@ -1,7 +1,7 @@
 """A DingTalk to try kdsync against: the open platform's HTTP and Stream interfaces on loopback, and its people.
 
 It is strict where the platform is strict and silent where the platform is silent. `kdsync demo`, `kdsync simulate`
-and the tests use it. Todo tasks and approvals are not part of it yet.
+and the tests use it. Todo tasks are not part of it yet.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from kdsync.clock import Clock
+from kdsync.simulator.dingtalk_approvals import Approvals
 from kdsync.simulator.dingtalk_cards import Cards
 from kdsync.simulator.dingtalk_contacts import ROOT, Company, Contacts, Department, User
 from kdsync.simulator.dingtalk_envelopes import Json
@@ -68,6 +69,8 @@ class SimulatedDingTalk:
         self._stream = Stream(clock, self._random, self._lock, credentials=self._credentials, pushes=self._pushes)
         self._people = People(self._random, self._company, client_id)
         self.cards = Cards(self._company, self._phones, self._lock, client_id)
+        people = (clock, self._random, self._lock, self._company)
+        self.approvals = Approvals(*people, event=self.event, url=lambda: self.url)
         self._gateway = self._build_gateway(qps, agent_id, task_seconds)
         self._http: HttpServer | None = None
         self._socket: StreamServer | None = None
@@ -84,7 +87,8 @@ class SimulatedDingTalk:
         )
         work = WorkNotifications(self._clock, self._company, self._phones, agent_id, task_seconds)
         robot = AppRobot(self._company, self._phones, self._credentials[0])
-        for part in (self._tokens, Contacts(self._company), work, robot, self._groups, self.cards, self._stream):
+        shown = (self._groups, self.cards, self.approvals)
+        for part in (self._tokens, Contacts(self._company), work, robot, *shown, self._stream):
             gateway.add(part.routes())
         return gateway
 

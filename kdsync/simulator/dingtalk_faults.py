@@ -18,6 +18,9 @@ GET_USER = "/topapi/v2/user/get"
 BY_MOBILE = "/topapi/v2/user/getbymobile"
 ROBOT = "/robot/send"
 ONE_TO_ONE = "/v1.0/robot/oToMessages/batchSend"
+APPROVALS = "/v1.0/workflow/process"
+COMMENTS = "/v1.0/workflow/processInstances/comments"
+LINKS = "/v1.0/workflow/processInstances/spaces/files/urls/download"
 TOKENS = "oken"  # /v1.0/oauth2/accessToken and /gettoken
 
 
@@ -118,6 +121,20 @@ DENIED: Mapping[str, Denied] = {
     ),
     # the app's own robot
     "one_to_one_fast": Denied("the robot sends too fast", 0, "发送过快", "send.too.fast", 400, api=ONE_TO_ONE),
+    # approvals
+    "approval_gone": Denied(
+        "there is no such approval", 0, "审批实例不存在", "processInstanceNotExist", 400, api=APPROVALS
+    ),
+    "approval_closed": Denied(
+        "nothing can be done with the approval",
+        0,
+        "审批状态异常，无法执行",
+        "aflowProcessInstCanNotBeExecuted",
+        400,
+        api=COMMENTS,
+    ),
+    "approval_system": Denied("the approvals' own server fails", 0, "系统异常", "systemError", 500, api=APPROVALS),
+    "file_gone": Denied("there is no such file", 0, "下载审批附件参数错误", "invalidParameter", 400, api=LINKS),
 }
 """Refusals by name."""
 

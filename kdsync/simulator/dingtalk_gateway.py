@@ -23,6 +23,7 @@ from kdsync.simulator.faults import Faults
 PASSED_ON = frozenset({"flow_control", *SILENT})
 _HANG = 60.0  # seconds of real time
 _SLOW = 5.0
+OK = 200  # HTTP's own number
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,11 +67,12 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """One API: `scope` is the permission it needs; a metered call counts for the month."""
+    """One API: `scope` is the permission it needs; a metered call counts for the month. What is answered as it is, is
+    none of the platform's own."""
 
     method: str
     path: str
-    handle: Callable[[Call], Json]
+    handle: Callable[[Call], Json | Answer]
     scope: str = ""
     metered: bool = True
     token: bool = True
@@ -196,6 +198,9 @@ class Gateway:
             except RefusedError as refused:
                 self._note(call, str(refused.code), metered=metered)
                 return self._refuse(refused)
+            if isinstance(result, Answer):
+                self._note(call, "0" if result.status == OK else f"http {result.status}")
+                return result
             self._note(call, "0", metered=metered)
             return accepted(result, self._request_id(), new_host=call.new_host)
 

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kdsync.clock import FakeClock
+from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.client import Call, DingTalkClient
 from kdsync.dingtalk.groups import GroupRobots
 from kdsync.dingtalk.work import WorkNotices
@@ -123,6 +124,31 @@ ROBOT: dict[str, Seen] = {
     "token_void": (COPES, None),
     "token_expired": (COPES, None),
 }
+APPROVAL: dict[str, Seen] = {
+    "approval_gone": (R, None),
+    "approval_closed": (R, None),
+    "approval_system": (U, None),
+    "permission": (C, None),
+    "quota": (Q, None),
+    "lost_reply": (U, None),
+    "token_void": (COPES, None),
+}
+FILE: dict[str, Seen] = {
+    "file_gone": (R, None),
+    "approval_system": (T, None),
+    "lost_reply": (T, None),
+    "permission": (C, None),
+    "http404": (C, None),
+}
+STORE: dict[str, Seen] = {
+    "http401": (T, None),
+    "http404": (R, None),
+    "http500": (T, None),
+    "redirect": (T, None),
+    "reset": (T, None),
+    "cut": (T, None),
+    "hang": (T, None),
+}
 SHOWN = (
     "lost_reply",
     "done504",
@@ -183,7 +209,7 @@ def failure_of(work: Callable[[DingTalkClient], object], client: DingTalkClient)
 
 
 def test_every_fault_is_here() -> None:
-    assert {*SEND, *GROUP, *PERSON, *MOBILE, *TOKEN, *ROBOT} == {*DINGTALK}
+    assert {*SEND, *GROUP, *PERSON, *MOBILE, *TOKEN, *ROBOT, *APPROVAL, *FILE, *STORE} == {*DINGTALK}
 
 
 @pytest.mark.parametrize("name", SEND)
@@ -216,6 +242,29 @@ def test_a_fault_of_a_lookup_and_of_the_apps_own_robot(
     client.check_token()
     ding.fault(name)
     assert failure_of(work, client) == seen
+
+
+@pytest.mark.parametrize(
+    ("api", "name", "seen"),
+    [
+        *(("comments", name, seen) for name, seen in APPROVAL.items()),
+        *(("urls/download", name, seen) for name, seen in FILE.items()),
+        *(("approval-files", name, seen) for name, seen in STORE.items()),
+    ],
+)
+def test_a_fault_of_an_approval(
+    ding: SimulatedDingTalk, client: DingTalkClient, api: str, name: str, seen: Seen
+) -> None:
+    client.check_token()
+    ding.approvals.define("PROC-1", {"附件": "DDAttachment"})
+    instance_id = ding.approvals.start("PROC-1", "user1", {"附件": {"a.pdf": b"hello"}})
+    (file_id,) = ding.approvals.instance(instance_id).files
+    ding.fault(name, api=api)
+    if api == "comments":
+        assert failure_of(lambda one: Approvals(one).comment(instance_id, "user1", "x"), client) == seen
+        assert len(ding.approvals.comments(instance_id)) == (name == "lost_reply" or not seen[0])
+    else:
+        assert failure_of(lambda one: Approvals(one).download(instance_id, file_id, 10), client) == seen
 
 
 @pytest.mark.parametrize("name", TOKEN)
