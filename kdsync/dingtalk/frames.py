@@ -136,8 +136,7 @@ def ack(frame: Frame, data: Mapping[str, Any], code: int = OK, message: str = "O
 def read_message(frame: Frame) -> Message | None:
     """What a frame is about; None where it is nothing that anybody answers. EdgeError where it cannot be read."""
     if frame.kind == EVENT:
-        kind, ident = frame.headers.get("eventType", ""), frame.headers.get("eventId", "")
-        return Happened(ident or frame.message_id, kind, frame.data, _moment(frame.headers.get("eventBornTime")))
+        return _happened(frame)
     if frame.kind == CALLBACK and frame.topic == BOT_TOPIC:
         return _said(frame.data)
     if frame.kind == CALLBACK and frame.topic == CARD_TOPIC:
@@ -161,6 +160,15 @@ def twin_key(message: Message) -> str:
     sender = message.sender or message.sender_mark or message.sender_nick
     said_at = message.created_at.isoformat()
     return f"message\n{message.conversation_id}\n{sender}\n{said_at}\n{message.text}"
+
+
+def _happened(frame: Frame) -> Happened:
+    """The page of an event shows its data in an envelope of what else is in the headers; frames come without one."""
+    inner = frame.data.get("data") if "eventType" in frame.data else None
+    told = {**frame.data, **frame.headers}
+    data = inner if isinstance(inner, Mapping) else frame.data
+    ident, kind = _text(told.get("eventId")) or frame.message_id, _text(told.get("eventType"))
+    return Happened(ident, kind, data, _moment(told.get("eventBornTime")))
 
 
 def _said(data: Mapping[str, Any]) -> Said:

@@ -202,6 +202,18 @@ def test_keys_tell_apart_what_is_not_the_same() -> None:
     assert dedupe_key(said()) == dedupe_key(said(text={"content": "no"})) != dedupe_key(said(msgId="msg2"))
 
 
+def test_an_event_in_an_envelope_is_the_same_event() -> None:
+    inner = {"processInstanceId": "p", "type": "finish"}
+    envelope = {"eventType": "bpms_instance_change", "eventId": "e1", "eventBornTime": 9, "data": inner}
+    found = read_message(read_frame(frame(envelope, "*", "EVENT")))
+    assert isinstance(found, Happened)
+    assert (found.event_id, found.kind, found.data) == ("e1", "bpms_instance_change", inner)
+    assert found.born_at.microsecond == 9000
+    odd = read_message(read_frame(frame({"data": inner, "a": 1}, "*", "EVENT", eventType="x")))
+    assert isinstance(odd, Happened)
+    assert odd.data == {"data": inner, "a": 1}
+
+
 def test_an_event_without_an_id_has_that_of_its_frame() -> None:
     found = read_message(read_frame(frame({}, "*", "EVENT")))
     assert isinstance(found, Happened)
