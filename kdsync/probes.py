@@ -45,7 +45,7 @@ def named_users(loaded: Loaded) -> dict[str, str]:
     for role, members in loaded.settings.directory.roles.items():
         found.update({one.value: f"roles.{role}" for one in members if one.kind == "user"})
     for rule in loaded.ruleset.rules:
-        found.update({one.value: f"rule {rule.id}" for one in map(innermost, rule.to) if one.kind == "user"})
+        found.update({one.value: f"rule {rule.id}" for one in map(innermost, rule.everybody) if one.kind == "user"})
     fallback = loaded.settings.main.fallback
     return {**found, **{one.value: "fallback" for one in fallback if one.kind == "user"}}
 

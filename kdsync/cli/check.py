@@ -17,6 +17,7 @@ from rich.table import Table
 from rich.text import Text
 
 from kdsync.errors import ConfigurationError, EdgeError, FailureKind, Problem
+from kdsync.model import Transition
 from kdsync.rules.mistakes import did_you_mean
 from kdsync.settings.load import Loaded, load
 
@@ -74,7 +75,8 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
         "forms": dict(sorted(Counter(rule.form for rule in rules).items())),
         "actions": {action.id: action.form for action in loaded.actions},
         "unknown_forms": _unknown_forms(loaded, known_forms),
-        "recipients": dict(sorted(Counter(one.kind for rule in rules for one in rule.to).items())),
+        "advice": list(_advice(loaded)),
+        "recipients": dict(sorted(Counter(one.kind for rule in rules for one in (*rule.to, *rule.approvers)).items())),
         "roles": {role: [str(one) for one in who] for role, who in sorted(loaded.settings.directory.roles.items())},
         "groups": sorted(main.dingtalk.groups),
         "fallback": [str(one) for one in main.fallback],
@@ -86,6 +88,14 @@ def _unknown_forms(loaded: Loaded, known: Sequence[str]) -> dict[str, str]:
     own = {form.lower() for form in known}
     forms = {*loaded.ruleset.forms, *loaded.settings.main.forms, *(action.form for action in loaded.actions)}
     return {form: did_you_mean(form, known) for form in sorted(forms) if known and form.lower() not in own}
+
+
+def _advice(loaded: Loaded) -> Iterator[str]:
+    """What is no mistake and may surprise all the same."""
+    without = [rule.id for rule in loaded.ruleset.rules if rule.listens(Transition.ASSIGNED) and not rule.approvers]
+    if without:
+        rules = ", ".join(without)
+        yield f"{rules}: no approvers, so nobody is told of new documents while Kingdee's tasks cannot be read"
 
 
 def _ask(loaded: Loaded, probes: Sequence[Probe]) -> Iterator[Finding]:
@@ -152,6 +162,8 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Forms", _counted(summary["forms"])
     for form, hint in summary["unknown_forms"].items():
         yield "", f"{form} is no form that kdsync knows by heart{f'; {hint}' if hint else ''}"
+    for place, advice in enumerate(summary["advice"]):
+        yield "" if place else "Advice", advice
     yield "Recipients", _counted(summary["recipients"])
     yield "Roles", "; ".join(f"{role}: {', '.join(who)}" for role, who in summary["roles"].items()) or "none"
     yield "Groups", ", ".join(summary["groups"]) or "none"

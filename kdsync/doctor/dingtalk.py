@@ -132,9 +132,9 @@ def _token(client: DingTalkClient) -> str:
 
 def _permissions(contacts: Contacts, loaded: Loaded) -> dict[str, Callable[[], object]]:
     """A harmless call for each API that this configuration needs."""
-    kinds = {one.kind for rule in loaded.ruleset.rules for one in rule.to}
+    kinds = {one.kind for rule in loaded.ruleset.rules for one in rule.everybody}
     kinds |= {one.kind for members in loaded.settings.directory.roles.values() for one in members}
-    inner = {probes.innermost(one).kind for rule in loaded.ruleset.rules for one in rule.to}
+    inner = {probes.innermost(one).kind for rule in loaded.ruleset.rules for one in rule.everybody}
     match = loaded.settings.directory.match if inner & {"creator", "modifier", "approver", "field"} else ()
     needed: dict[str, Callable[[], object]] = {"contacts": lambda: contacts.user(STRANGER)}
     if "mobile" in match:
@@ -157,7 +157,8 @@ def _permission(what: str, ask: Callable[[], object]) -> Finding:
 
 
 def _departments(contacts: Contacts, loaded: Loaded) -> Iterator[Finding]:
-    named = {one.value for rule in loaded.ruleset.rules for one in map(probes.innermost, rule.to) if one.kind == "dept"}
+    everybody = [probes.innermost(one) for rule in loaded.ruleset.rules for one in rule.everybody]
+    named = {one.value for one in everybody if one.kind == "dept"}
     for dept in sorted(named):
         what = f"dingtalk dept:{dept}"
         try:

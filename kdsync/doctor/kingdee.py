@@ -134,7 +134,7 @@ def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]
 
 
 def _asks_for_people(loaded: Loaded) -> bool:
-    return any(probes.innermost(one).kind in FROM_KINGDEE for rule in loaded.ruleset.rules for one in rule.to)
+    return any(probes.innermost(one).kind in FROM_KINGDEE for rule in loaded.ruleset.rules for one in rule.everybody)
 
 
 def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -68,6 +68,18 @@ class CompiledRule:
     needs: Needs
     storm: int | None = STORM  # more notifications than this after one look are summed up; None: never
     actions: tuple[str, ...] = ()  # ids of what its reader may answer, in the order of the rule
+    approvers: tuple[Recipient, ...] = ()  # told in place of the assignee while tasks cannot be read
+
+    @property
+    def stand_ins(self) -> tuple[Recipient, ...]:
+        """Who is told of a document in approval whose tasks cannot be read."""
+        known = [one for one in self.to if one.innermost.kind != "assignee"]
+        return tuple(dict.fromkeys((*known, *self.approvers)))
+
+    @property
+    def everybody(self) -> tuple[Recipient, ...]:
+        """All whom it may tell."""
+        return (*self.to, *self.approvers)
 
     def listens(self, kind: Transition) -> bool:
         """Whether an event of that kind can concern it at all."""
@@ -91,11 +103,34 @@ def compile_rule(spec: RuleSection) -> CompiledRule:
     needs = _needs(spec, triggers, when, message)
     if any(ENTRIES in trigger.fields for trigger in triggers) and not needs.entries:
         mistakes.append(Mistake(("on",), f"'{ENTRIES}' needs a field of the rows", f"write {ENTRIES}.FQty"))
+    mistakes += _approvers(spec, is_about_tasks=task)
     if mistakes:
         raise RuleError(spec.id, mistakes)
     return CompiledRule(
-        spec.id, spec.form, spec.priority, spec.mode, spec.to, triggers, when, message, needs, spec.storm, spec.actions
+        id=spec.id,
+        form=spec.form,
+        priority=spec.priority,
+        mode=spec.mode,
+        to=spec.to,
+        triggers=triggers,
+        when=when,
+        message=message,
+        needs=needs,
+        storm=spec.storm,
+        actions=spec.actions,
+        approvers=spec.approvers,
     )
+
+
+def _approvers(spec: RuleSection, *, is_about_tasks: bool) -> Iterator[Mistake]:
+    if spec.approvers and not is_about_tasks:
+        yield Mistake(("approvers",), "'approvers' belong to a rule with the trigger 'assigned'", "name them in 'to'")
+    for place, recipient in enumerate(spec.approvers):
+        if recipient.innermost.kind == "assignee":
+            message = f"{recipient} is not known where tasks cannot be read"
+            yield Mistake(
+                ("approvers", place), message, "name a user, role, department or group, or manager_of:creator"
+            )
 
 
 def _triggers(spec: RuleSection, mistakes: list[Mistake]) -> tuple[Trigger, ...]:
@@ -154,7 +189,7 @@ def _needs(spec: RuleSection, triggers: tuple[Trigger, ...], when: Expression | 
     users: list[Trigger | Expression | Text] = [*triggers, *texts]
     users += [user for user in (when, message.link) if user]
     return Needs(
-        frozenset().union(*(user.heads for user in users), recipient_fields(spec.to)),
+        frozenset().union(*(user.heads for user in users), recipient_fields((*spec.to, *spec.approvers))),
         frozenset().union(*(user.entries for user in users)),
         frozenset().union(*(trigger.watched for trigger in triggers)),
     )

@@ -121,6 +121,9 @@ class RuleSection(Section):
     """An expression that must be true as well."""
     to: Annotated[tuple[RecipientText, ...], Field(min_length=1)]
     """Who is told."""
+    approvers: Annotated[tuple[RecipientText, ...], Field(examples=[["role:finance"]])] = ()
+    """With `on: assigned`: who is told in place of the assignee that a document came into approval, where Kingdee's
+    workflow tasks cannot be read."""
     priority: Priority = Priority.NORMAL
     """low and normal may wait for others and arrive together when calls run short; urgent never waits."""
     message: MessageSection

@@ -55,7 +55,8 @@ class Matcher:
 
     def about(self, watch: Watch, event: Event, now: datetime) -> list[Notification]:
         """What the rules tell about an event that is no change of the document."""
-        asked = (self._surely(watch, rule, event, now) for rule in self.ruleset.listening(watch.form, event.kind))
+        rules = self.ruleset.listening(watch.form, event.kind)
+        asked = (self._surely(watch, rule, event, now) for rule in rules if rule.approvers or not _is_unread(event))
         told = (one for one in asked if one)
         return [replace(one, created_at=now + timedelta(microseconds=place)) for place, one in enumerate(told)]
 
@@ -91,7 +92,8 @@ class Matcher:
         except RenderError as error:
             log.error("rule.failed", error=str(error), **ids)
             return self._broken(rule, event, str(error), now)
-        wanted = tuple(one for recipient in rule.to for one in self._wanted(recipient, watch, event))
+        recipients = rule.stand_ins if _is_unread(event) else rule.to
+        wanted = tuple(one for recipient in recipients for one in self._wanted(recipient, watch, event))
         state = SHADOW if rule.mode == "shadow" else GATHERED
         return _notification(rule, event, wanted, contents, now, state=state, offer=self._offer(rule, event, watch))
 
@@ -139,6 +141,11 @@ class Matcher:
         }
         wanted = tuple(Wanted(str(recipient)) for recipient in self.fallback)
         return _notification(rule, event, wanted, contents, now, state=GATHERED, reason=f"rule failed: {error}")
+
+
+def _is_unread(event: Event) -> bool:
+    """Whether the event stands for tasks that could not be read: whom they wait for is not known."""
+    return event.task is not None and not event.task.item_id
 
 
 def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: Transition, now: datetime) -> Event:

@@ -10,6 +10,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from kdsync import logs
 from kdsync.delivery.storm import Verdict
@@ -21,6 +22,7 @@ from kdsync.services.bills import Bills
 from kdsync.services.match import Matcher
 from kdsync.services.ports import Tasks
 from kdsync.services.settle import Settle
+from kdsync.services.stays import Stays
 from kdsync.services.watch import Watch
 from kdsync.services.watcher import LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT, Watcher
 from kdsync.store import notifications, tasks
@@ -57,6 +59,8 @@ class TaskWatch:
     def __post_init__(self) -> None:
         self.db, self.clock, self.notices = self.settle.db, self.settle.clock, self.settle.notices
         self.meter = self.settle.meter
+        self._stays = Stays(self.settle, self.account_set)
+        self._seen_until = self.clock.now()  # what was submitted before was told by its tasks, if they could be read
 
     def look(self) -> None:
         """Ask what waits, tell what is new, note what is over; nothing while another look is not done."""
@@ -80,16 +84,10 @@ class TaskWatch:
             return [one.receiver for one in tasks.waiting_of(tx, form, number)]
 
     def _look(self, forms: Sequence[str]) -> None:
-        if not forms or self.clock.monotonic() < self._pause_until:
+        pending = self._pending(forms) if forms and self.clock.monotonic() >= self._pause_until else None
+        if pending is None:
+            self._stand_in(forms)
             return
-        try:
-            pending = self.tasks.pending(forms)
-        except HeldBackError:
-            return  # Kingdee is down, and somebody else finds out when it is back
-        except EdgeError as error:
-            self._failed(error)
-            return
-        self._succeeded()
         self._note_gone(forms, {item.item_id for item in pending})
         by_form: dict[str, dict[str, Task]] = defaultdict(dict)
         for item in pending:
@@ -98,14 +96,37 @@ class TaskWatch:
             self._surely(form, list(by_form[form.upper()].values()))
         self._count(forms)
 
+    def _pending(self, forms: Sequence[str]) -> Sequence[Task] | None:
+        """What waits; None where that cannot be told now."""
+        began = self.clock.now()
+        try:
+            pending = self.tasks.pending(forms)
+        except HeldBackError:
+            return None  # Kingdee is down, and somebody else finds out when it is back
+        except EdgeError as error:
+            self._failed(error, forms)
+            return None
+        self._succeeded(began)
+        return pending
+
+    def _stand_in(self, forms: Sequence[str]) -> None:
+        """While tasks cannot be read, tell those who stand in for their receivers."""
+        for form in forms:
+            watcher = self.watchers().get(form)
+            in_use = watcher.in_use() if watcher else None
+            if in_use and self._stays.tell(form, *in_use):
+                self.on_told()
+
     def _surely(self, form: str, items: list[Task]) -> None:
         """Take the tasks of a form; where its documents cannot be read now, the next look finds the same tasks new."""
         try:
-            self._take(form, items)
+            if self._take(form, items):
+                self._stays.end(form)
         except EdgeError as error:
             log.warning("tasks.postponed", form=form, error=str(error), kind=error.kind, cure=error.cure)
 
-    def _take(self, form: str, items: list[Task]) -> None:
+    def _take(self, form: str, items: list[Task]) -> bool:
+        """Whether it is done with them."""
         with self.db.read() as tx:
             is_first = not tasks.is_baselined(tx, self.account_set, form)
             known = tasks.known(tx, [item.item_id for item in items])
@@ -113,21 +134,24 @@ class TaskWatch:
             with self.db.write() as tx:
                 tasks.baseline(tx, self.account_set, form, items, self.clock.now())
             log.info("tasks.baselined", form=form, tasks=len(items))
-            return
+            return True
         new = [item for item in items if item.item_id not in known]
         back = [item for item in items if known.get(item.item_id) == tasks.GONE]
         watcher = self.watchers().get(form)
         if not new or watcher is None or not watcher.matcher.ruleset.listening(form, ASSIGNED):
             self._keep(form, [*new, *back])
-            return
+            return True
         in_use = watcher.in_use()
-        if in_use is not None:  # else the form is about to be looked at, and the tasks are new at the next look
-            self._tell(form, new, back, *in_use)
+        if in_use is None:
+            return False  # the form is about to be looked at, and the tasks are new at the next look
+        self._tell(form, new, back, *in_use)
+        return True
 
     def _tell(self, form: str, new: list[Task], back: list[Task], watch: Watch, matcher: Matcher) -> None:
         now = self.clock.now()
         events = self.bills.assigned(self.account_set, watch, new, now)
-        told = [one for event in events for one in matcher.about(watch, event, now)]
+        about = ((event, matcher.about(watch, event, now)) for event in events)
+        told = [one for event, found in about for one in self._stays.untold(watch, event, found)]
         if told:
             self.settle.expect(form)
         verdict = self._keep(form, [*new, *back], told, (watch, matcher))
@@ -176,7 +200,7 @@ class TaskWatch:
         for form in forms:
             self.meter.gauge("tasks_waiting", counts.get(form, 0), {"form": form})
 
-    def _failed(self, error: EdgeError) -> None:
+    def _failed(self, error: EdgeError, forms: Sequence[str]) -> None:
         self._failures += 1
         for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
         pause = min(2.0 ** (self._failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
@@ -185,11 +209,12 @@ class TaskWatch:
         self.meter.count("look_failures", labels={"form": CAUSE, "kind": error.kind})
         if for_operator and self._failures >= PERSISTENT and error.code != ANOTHER_ACCOUNT:  # which the forms tell
             self.notices.raise_(CAUSE, "tasks_unreadable", error=error.message, cure=error.cure)
+            self._stays.begin(forms, self._seen_until)
 
-    def _succeeded(self) -> None:
+    def _succeeded(self, began: datetime) -> None:
         if self._failures or not self._has_worked:  # the notice may be of an earlier run
             self.notices.clear(CAUSE, "tasks_readable")
-        self._failures, self._has_worked = 0, True
+        self._failures, self._has_worked, self._seen_until = 0, True, began
         self.meter.count("looks", labels={"form": CAUSE, "look": "tasks"})
 
 

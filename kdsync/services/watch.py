@@ -66,7 +66,7 @@ def layout_of(known: Known, ruleset: Ruleset, section: FormSection) -> Layout:
     """The columns that noticing and the rules of a form need."""
     facts = replace(known.facts, open=section.open or known.facts.open)
     needs = ruleset.needs(facts.form)
-    recipients = [recipient for rule in ruleset.of(facts.form) for recipient in rule.to]
+    recipients = [recipient for rule in ruleset.of(facts.form) for recipient in rule.everybody]
     people = [key for recipient in recipients if (key := person_key(recipient, facts))]
     return full_layout(facts, [*needs.heads, *people], needs.entries, needs.watched, known.entry_of)
 

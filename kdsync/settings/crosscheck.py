@@ -95,8 +95,9 @@ def _rules(file: YamlFile, names: Names) -> Iterator[Problem]:
             continue
         if "when" in rule and rule["when"] is None and not file.unreadable((*at, "when")):
             yield file.at((*at, "when"), "is empty", "remove the line to tell it always")
-        for where, recipient in recipients(file, (*at, "to")):
-            yield from _wrong(file, where, recipient, names)
+        for key in ("to", "approvers"):
+            for where, recipient in recipients(file, (*at, key)):
+                yield from _wrong(file, where, recipient, names)
 
 
 def recipients(file: YamlFile, where: Where) -> Iterator[tuple[Where, Recipient]]:
