@@ -6,6 +6,7 @@ from datetime import date, datetime
 from zoneinfo import ZoneInfo
 
 from kdsync.delivery import escaping
+from kdsync.delivery.code_replies import CODE_REPLIES
 from kdsync.delivery.lines import LINES
 from kdsync.delivery.replies import REPLIES
 from kdsync.delivery.unusual import UNUSUAL
@@ -223,7 +224,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "The clock of {system} is {seconds} seconds off this machine's. Set the clocks right.",
         "Đồng hồ của {system} lệch {seconds} giây so với máy này. Hãy chỉnh lại giờ.",
     ),
-} | {**UNUSUAL, **REPLIES, **LINES}
+} | {**UNUSUAL, **REPLIES, **CODE_REPLIES, **LINES}
 """The words by key, in the order of LOCALES."""
 
 

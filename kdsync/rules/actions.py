@@ -143,6 +143,11 @@ class CompiledAction:
     heads: frozenset[str] = frozenset()
     entries: frozenset[str] = frozenset()
 
+    @property
+    def takes_code(self) -> bool:
+        """Whether a one-time code may have to come with it."""
+        return self.limit is not None and self.limit.above == "totp"
+
     def title(self, locale: str) -> str:
         """What a button says to a reader of that language."""
         return self.titles.get(locale) or self.titles.get(ONE_TEXT) or next(iter(self.titles.values()))
@@ -167,8 +172,6 @@ def compile_action(spec: ActionSection) -> CompiledAction:
     when = _when(spec.when, mistakes)
     do = tuple(step for place, written in enumerate(spec.do) if (step := _step(written, ("do", place), mistakes)))
     mistakes += _order(spec.do)
-    if spec.limit and spec.limit.above == "totp":
-        mistakes.append(Mistake(("limit", "above"), "'totp' is not supported by this version", "write second-person"))
     if mistakes:
         raise RuleError(spec.id, mistakes)
     limit = Limit(spec.limit.field, spec.limit.max, spec.limit.above) if spec.limit else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kdsync.commands.authorize import Allowed, Denied, NeedsCode, NeedsSecond, Verdict
+from kdsync.commands.authorize import Allowed, Denied, NeedsSecond
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.carry import Carried, Stopped
 from kdsync.services.desk import Bill
@@ -50,15 +50,13 @@ def unknown(error: str, action: CompiledAction | None, status: str = "") -> Endi
     return Ending(FAILED, "reply_unknown", reason, params, action.titles if action else {}, status, alarm=alarm)
 
 
-def of_verdict(verdict: Verdict, action: CompiledAction, bill: Bill) -> Ending | None:
+def of_verdict(verdict: Allowed | Denied | NeedsSecond, action: CompiledAction, bill: Bill) -> Ending | None:
     """Why somebody may not do it; None where they may."""
     params = {"allow": ", ".join(map(str, action.allow)), "most": format(action.limit.max, "f") if action.limit else ""}
     if isinstance(verdict, Allowed):
         return None
     if isinstance(verdict, NeedsSecond):
         return Ending(HALF, "reply_second", "a second person has to ask for it", params, action.titles, bill.status)
-    if isinstance(verdict, NeedsCode):
-        return Ending(REFUSED, "reply_over_limit", "over the limit", params, action.titles, bill.status)
     assert isinstance(verdict, Denied)  # noqa: S101  # the last of them
     reply = DENIED.get(str(verdict.reason), "reply_not_allowed")
     return Ending(REFUSED, reply, str(verdict.reason), params, action.titles, bill.status)

@@ -14,12 +14,14 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.commands.authorize import NeedsCode
 from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.mistakes import ExpressionError
-from kdsync.services import endings, takeback
+from kdsync.services import endings, heard, takeback
 from kdsync.services.carry import Carry, NotYetError, Stopped, fingerprint, is_unsure
 from kdsync.services.clicks import Clicks
+from kdsync.services.codes import Codes, Note, is_coded
 from kdsync.services.desk import Bill, Desk
 from kdsync.services.permit import Permit
 from kdsync.services.ports import Meter
@@ -54,6 +56,8 @@ class Inbound:
     def take(self, item: Received) -> bool:
         """Keep it; False where it came before. Whoever pushed it may be told that it arrived."""
         add = inbox.add_click if item.source == inbox.CLICK else inbox.add
+        if any(action.takes_code for action in self.actions()):
+            item = heard.apart(item)
         with self.db.write() as tx:
             new = add(tx, self.seal, item)
         self.meter.count("received", labels={"source": item.source, "new": "yes" if new else "no"})
@@ -95,16 +99,23 @@ class Inbound:
             return Ending(inbox.IGNORED, "", "said in a group without a mention", {}, {})
         if item.action:
             return self._known(item)
-        text = str(item.content.get("text") or "")
-        taken_back = self._taken_back(item, text)
-        if taken_back:
-            return taken_back
-        if item.source == inbox.CLICK:
-            clicks = Clicks(self.db, self.seal, self.desk, self.actions)
-            item, found = clicks.understand(item)
-        else:
-            found = understand(text, self.actions(), self.desk)
+        return self._taken_back(item, heard.text(heard.whole(item))) or self._new(item)
+
+    def _new(self, item: Received) -> Ending | None:
+        """What was not understood yet."""
+        asked = self._codes().request(item)
+        if isinstance(asked, Ending):
+            return asked
+        item, found = self._codes().read(asked, self._meant)
         return self._understood(item, found) if isinstance(found, Understood) else replace(found, item=item)
+
+    def _meant(self, item: Received) -> tuple[Received, Understood | Ending]:
+        if heard.is_click(item):
+            return Clicks(self.db, self.seal, self.desk, self.actions).understand(item)
+        return item, understand(heard.text(item), self.actions(), self.desk)
+
+    def _codes(self) -> Codes:
+        return Codes(self.db, self.seal, self.clock, self.replies.notices, self.replies.settings)
 
     def _taken_back(self, item: Received, text: str) -> Ending | None:
         number = takeback.asked(text)
@@ -144,29 +155,34 @@ class Inbound:
                 "task": found.task,
             },
         )
-        refused = self._refused(known, action, bill)
-        if refused:
-            return replace(refused, item=known)
+        judged = self._judged(known, action, bill)
+        if isinstance(judged, Ending):
+            return replace(judged, item=known)
+        known, note = judged
         if action.undo and not item.content.get("held"):
-            held = replace(known, action="", content={**item.content, "held": action.id})
+            held = replace(known, action="", content={**known.content, "held": action.id})
             until = self.clock.now() + timedelta(seconds=action.undo)
-            self.replies.hold(held, endings.held(action), until)
+            self.replies.hold(held, replace(endings.held(action), within=note), until)
             return None
         with self.db.write() as tx:
+            note(tx)
             inbox.understood(tx, self.seal, known)
         return self._carried(known, action)
 
-    def _refused(self, item: Received, action: CompiledAction, bill: Bill) -> Ending | None:
+    def _judged(self, item: Received, action: CompiledAction, bill: Bill) -> tuple[Received, Note] | Ending:
+        """Why it may not be done; or the item as it is done, and what is committed with that."""
         now, document = self.clock.now(), bill.document
         wants_tasks = any(one.kind == "assignee" or "assignee" in one.value for one in action.allow)
         tasks = self.desk.tasks(document.form, document.number) if wants_tasks else ()
         with self.db.read() as tx:
             first = inbox.first_half(tx, self.seal, item, now - SECOND_WITHIN)
         try:
-            verdict = self.permit.verdict(item.sender, action, bill, tasks, now, first)
+            verdict = self.permit.verdict(item.sender, action, bill, tasks, now, first, coded=is_coded(item))
         except ExpressionError as error:
             return endings.failed(str(error), alarm=str(error), action=action)
-        return endings.of_verdict(verdict, action, bill)
+        if isinstance(verdict, NeedsCode):
+            return self._codes().judge(item, action, bill)
+        return endings.of_verdict(verdict, action, bill) or (heard.forgotten(item), lambda _tx: None)
 
     def _carried(self, item: Received, action: CompiledAction) -> Ending:
         carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver)

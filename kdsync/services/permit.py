@@ -27,9 +27,20 @@ class Permit:
     zone: Callable[[], ZoneInfo]
 
     def verdict(
-        self, userid: str, action: CompiledAction, bill: Bill, tasks: Sequence[Task], now: datetime, confirmed_by: str
+        self,
+        userid: str,
+        action: CompiledAction,
+        bill: Bill,
+        tasks: Sequence[Task],
+        now: datetime,
+        confirmed_by: str,
+        *,
+        coded: bool = False,
     ) -> Verdict:
-        """What `userid` may do about the document. `confirmed_by` asked for the same before; '' if nobody did."""
+        """What `userid` may do about the document. `confirmed_by` asked for the same before; '' if nobody did.
+
+        `coded` tells that a right one-time code came for it.
+        """
         facts = Facts(
             person=userid,
             granted=frozenset(str(one) for one in action.allow if self._holds(one, userid, bill, tasks)),
@@ -37,6 +48,7 @@ class Permit:
             when_holds=action.suits(bill.document, now=now, zone=self.zone()),
             amount=self.amount(action, bill),
             confirmed_by=confirmed_by,
+            totp_ok=coded,
         )
         limit = action.limit
         return authorize(

@@ -13,6 +13,7 @@ from kdsync.clock import Clock
 from kdsync.delivery.words import status as status_words
 from kdsync.delivery.words import words
 from kdsync.model import Content, Priority, Status
+from kdsync.services import heard
 from kdsync.services.notices import Notices
 from kdsync.settings.schema import Settings
 from kdsync.store import inbox, notifications
@@ -44,6 +45,7 @@ class Ending:
     alarm: str = ""
     item: Received | None = None  # what is known by now of the answer that ends
     takes_back: Received | None = None  # what was held, and is not done now
+    within: Callable[[Connection], None] = lambda _tx: None  # what else is committed with it
 
 
 Show = Callable[[Connection, Received, Ending, str], bool]
@@ -81,9 +83,11 @@ class Replies:
     def end_within(self, tx: Connection, item: Received, ending: Ending) -> None:
         """The same in the caller's transaction."""
         now = self.clock.now()
-        if ending.state == inbox.HALF:  # a second person is measured by what it says
-            inbox.understood(tx, self.seal, item)
+        if ending.state in (inbox.HALF, inbox.ASKED) or heard.CODE in item.content:
+            # a second person, or a code, is measured by what it says
+            inbox.understood(tx, self.seal, heard.forgotten(item))
         inbox.finish(tx, item, ending.state, ending.reason, now)
+        ending.within(tx)
         if ending.takes_back:
             inbox.finish(tx, ending.takes_back, inbox.UNDONE, "taken back", now)
         if item.sender and ending.state != inbox.IGNORED:
@@ -105,6 +109,7 @@ class Replies:
     def hold(self, item: Received, ending: Ending, until: datetime) -> None:
         """Nothing is done before `until`: say so, and how to take it back."""
         with self.db.write() as tx:
+            ending.within(tx)
             inbox.hold(tx, self.seal, item, until)
             notifications.add(tx, self.seal, [self._reply(item, ending, HELD)])
         log.info("answer.held", inbox_id=item.id, user=item.sender, form=item.form, bill_no=item.number)

@@ -33,6 +33,7 @@ def crosscheck_actions(sources: Sources) -> Iterator[Problem]:
             yield from unknown_names(file, where, recipient, names)
         if "when" in action and action["when"] is None and not file.unreadable((*at, "when")):
             yield file.at((*at, "when"), "is empty", "remove the line to allow it always")
+    yield from _codes(sources)
     yield from repeated_ids(sources.rules, "action")
     yield from _phrases(sources)
     yield from _offered(sources)
@@ -56,6 +57,19 @@ def _offered(sources: Sources) -> Iterator[Problem]:
                 yield file.at(where, f"{name}: no such action", known_names(name, forms, "the configuration"))
             elif isinstance(name, str) and _differ(forms.get(name), rule.get("form")):
                 yield file.at(where, f"{name} is an action for {forms[name]}, not for {rule['form']}")
+
+
+def _codes(sources: Sources) -> Iterator[Problem]:
+    """One-time codes where their secrets could not be kept."""
+    store = sources.main.value(("store",))
+    unsure = sources.main.unread or sources.main.unreadable(("store", "key"))
+    if unsure or (isinstance(store, Mapping) and store.get("key")):
+        return
+    for file, at, action in _written(sources, "actions"):
+        limit = action.get("limit")
+        if isinstance(limit, Mapping) and limit.get("above") == "totp":
+            hint = "write store: {key: {file: store.key}} there, or above: second-person here"
+            yield file.at((*at, "limit", "above"), "totp keeps secrets, which takes store.key in kdsync.yaml", hint)
 
 
 def _named(action: Mapping[str, Any]) -> bool:

@@ -22,6 +22,8 @@ from kdsync.store.sealing import Seal
 WAITING, DONE, REFUSED, FAILED, IGNORED = "waiting", "done", "refused", "failed", "ignored"
 UNDONE = "undone"  # taken back before it was done
 HALF = "half"  # over a limit: it counts when a second person asks for the same
+ASKED = "asked"  # over a limit: it counts when a one-time code of the same person follows
+CODED = "coded"  # that code came
 MESSAGE, CLICK = "message", "click"
 PRESSED_TWICE = timedelta(seconds=10)  # one button by one person
 
@@ -120,6 +122,21 @@ def first_half(tx: Connection, seal: Seal, item: Received, since: datetime) -> s
     query = select(inbox).where(*same, *half, inbox.c.finished_at > done).order_by(inbox.c.finished_at.desc())
     found = (_opened(row, seal) for row in tx.execute(query).mappings())
     return next((one.sender for one in found if one.content.get("amount") == item.content.get("amount")), "")
+
+
+def asked(tx: Connection, seal: Seal, sender: str, since: datetime) -> list[Received]:
+    """What of somebody waits for a one-time code since then: the newest of each action on each document."""
+    mine = (inbox.c.state == ASKED, inbox.c.sender == sender, inbox.c.finished_at >= moments.text(since))
+    query = select(inbox).where(*mine).order_by(inbox.c.finished_at)
+    found = (_opened(row, seal) for row in tx.execute(query).mappings())
+    return list({(one.action, one.form, one.doc_id): one for one in found if not one.damaged}.values())
+
+
+def coded(tx: Connection, item: Received) -> None:
+    """The code came for that: what asked for it before waits no more."""
+    same = (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
+    mine = update(inbox).where(inbox.c.state == ASKED, inbox.c.sender == item.sender, *same)
+    tx.execute(mine.values(state=CODED))
 
 
 def advance(tx: Connection, ident: str, step: int) -> None:

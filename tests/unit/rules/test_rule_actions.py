@@ -141,9 +141,6 @@ def test_a_manager_of_a_group_is_nobody() -> None:
     ]
 
 
-def test_codes_are_not_supported_yet_and_that_is_said() -> None:
-    with pytest.raises(RuleError) as caught:
-        compiled(limit={"field": "FAmount", "max": 5, "above": "totp"})
-    assert [(mistake.path, mistake.message) for mistake in caught.value.mistakes] == [
-        (("limit", "above"), "'totp' is not supported by this version")
-    ]
+@pytest.mark.parametrize(("above", "takes"), [("totp", True), ("second-person", False)])
+def test_above_the_limit_a_code_or_a_second_person_is_needed(above: str, *, takes: bool) -> None:
+    assert compiled(limit={"field": "FAmount", "max": 5, "above": above}).takes_code == takes

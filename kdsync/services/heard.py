@@ -1,0 +1,49 @@
+"""What somebody said, with the six digits at its end apart that may be a one-time code: these are forgotten first."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from kdsync.commands.onetime import digits, split
+from kdsync.store.inbox import Received
+
+CODE = "code"
+
+
+def apart(item: Received) -> Received:
+    """As it is kept; whether the digits are a code is told once it is understood."""
+    key = _key(item)
+    head, tail = split(str(item.content.get(key) or ""))
+    return replace(item, content={**item.content, key: head, CODE: tail}) if tail else item
+
+
+def whole(item: Received) -> Received:
+    """As it was said: the digits are no code."""
+    key, tail = _key(item), str(item.content.get(CODE) or "")
+    if not tail:
+        return item
+    return replace(item, content={**item.content, key: f"{item.content.get(key) or ''}{tail}", CODE: ""})
+
+
+def forgotten(item: Received) -> Received:
+    """Without the digits."""
+    return replace(item, content={**item.content, CODE: ""}) if item.content.get(CODE) else item
+
+
+def text(item: Received) -> str:
+    """What was written, as far as it is no code."""
+    return str(item.content.get("text") or "")
+
+
+def code(item: Received) -> str:
+    """The six digits, as an app shows them; '' where none came."""
+    return digits(str(item.content.get(CODE) or ""))
+
+
+def is_click(item: Received) -> bool:
+    """Whether it is about a card: a click, or the code that came after one."""
+    return "track" in item.content
+
+
+def _key(item: Received) -> str:
+    return "reason" if is_click(item) else "text"

@@ -1,0 +1,270 @@
+"""Above a limit a one-time code of the sender has to come, and each counts once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from kdsync.commands.onetime import STEP, code_at
+from kdsync.errors import StoreUnusableError
+from kdsync.services.codes import MOST_WRONG
+from kdsync.store import codes, inbox, notifications, schema
+from kdsync.store.inbox import Received
+from tests.unit.services.test_inbound import CONFIRM, Office, action
+from tests.unit.services.world import World
+
+SECRET = b"12345678901234567890"
+LIMITED: dict[str, Any] = {**CONFIRM, "limit": {"field": "FAmount", "max": 50, "above": "totp"}}
+OTHER = {**CONFIRM, "id": "note", "phrases": ["备注"], "do": ["submit"]}
+
+
+class Bank(Office):
+    """An office where `u1` has codes, and `FKD1` is above the limit."""
+
+    def __init__(self, world: World) -> None:
+        super().__init__(world)
+        self.actions = [action(LIMITED), action(OTHER)]
+        self.bill = self.desk.create("1", "FKD1", FAmount=80)
+        with world.db.write() as tx:
+            codes.enrol(tx, world.seal, "u1", SECRET, world.clock.now(), 0)
+
+    def code(self, off: float = 0) -> str:
+        """What the app of `u1` shows."""
+        return code_at(SECRET, self.world.clock.now().timestamp() + off)
+
+    def enrolled(self) -> codes.Enrolled:
+        with self.world.db.read() as tx:
+            found = codes.find(tx, "u1")
+        assert found
+        return found
+
+    def stored(self) -> str:
+        """Everything that is kept of messages and answers, but Kingdee's."""
+        with self.world.db.read() as tx:
+            kept = [*tx.execute(select(schema.inbox)), *tx.execute(select(schema.notifications))]
+        return str(kept)
+
+    def notices(self) -> list[str]:
+        with self.world.db.read() as tx:
+            told = notifications.due(tx, self.world.seal, self.world.clock.now())
+        return [one.kind for one in told if one.kind == "code_locked"]
+
+
+@pytest.fixture
+def bank(world: World) -> Bank:
+    return Bank(world)
+
+
+def outcome(item: Received) -> tuple[str, str]:
+    return item.state, item.reason
+
+
+def test_a_code_in_the_same_message_is_enough_and_is_not_kept(bank: Bank) -> None:
+    code = bank.code()
+    done = bank.say("u1", f"确认付款 FKD1 发票齐全 {code}")
+    assert (done.state, bank.desk.status("1")) == (inbox.DONE, "C")
+    assert {opinion for *_, opinion in bank.desk.written} == {"发票齐全"}
+    assert done.content["text"] == "确认付款 FKD1 发票齐全 "
+    assert code not in bank.stored()
+
+
+def test_a_code_follows_as_a_message_of_its_own(bank: Bank) -> None:
+    asked = bank.say("u1", "确认付款 FKD1 发票齐全")
+    assert outcome(asked) == (inbox.ASKED, "a one-time code has to come with it")
+    assert bank.answers("u1") == ["FKD1: please send your one-time code"]
+    assert bank.desk.sent == []
+    bank.world.clock.advance(120)
+    code = bank.code()
+    done = bank.say("u1", f" {code[:3]} {code[3:]} ".translate(str.maketrans("0123456789", "０１２３４５６７８９")))
+    assert (done.state, done.number, bank.desk.status("1")) == (inbox.DONE, "FKD1", "C")
+    assert {opinion for *_, opinion in bank.desk.written} == {"发票齐全"}
+    assert bank.row(asked.id).state == inbox.CODED
+    assert code not in bank.stored()
+    bank.world.clock.advance(STEP)
+    assert outcome(bank.say("u1", bank.code())) == (inbox.REFUSED, "nothing waits for a one-time code")
+
+
+def test_below_the_limit_no_code_is_needed_and_one_that_comes_is_no_opinion(bank: Bank) -> None:
+    bank.desk.create("2", "FKD2", FAmount=50)
+    bank.desk.create("3", "FKD3", FAmount=50)
+    assert bank.say("u1", "确认付款 FKD2").state == inbox.DONE
+    assert bank.say("u1", f"确认付款 FKD3 {bank.code()}").state == inbox.DONE
+    assert {opinion for *_, opinion in bank.desk.written} == {""}
+    assert bank.enrolled().last_step == 0
+
+
+def test_a_code_counts_once(bank: Bank) -> None:
+    bank.desk.create("2", "FKD2", FAmount=80)
+    code = bank.code()
+    assert bank.say("u1", f"确认付款 FKD1 {code}").state == inbox.DONE
+    again = bank.say("u1", f"确认付款 FKD2 {code}")
+    assert outcome(again) == (inbox.ASKED, "that one-time code, or a later one, was used before")
+    assert bank.enrolled().wrong == 0
+    assert bank.say("u1", bank.code(-STEP)).state == inbox.REFUSED
+    bank.world.clock.advance(STEP)
+    assert bank.say("u1", bank.code()).state == inbox.DONE
+    assert bank.desk.status("2") == "C"
+
+
+def test_the_same_message_pushed_again_is_no_second_use(bank: Bank) -> None:
+    text = f"确认付款 FKD1 {bank.code()}"
+    bank.hear("u1", text, ident="same")
+    bank.inbound.step()
+    bank.hear("u1", text, ident="same")
+    bank.inbound.step()
+    assert bank.row("same").state == inbox.DONE
+    assert [kind for kind, *_ in bank.desk.sent] == ["submit", "audit"]
+
+
+def test_a_code_outlives_an_hour_without_kingdee(bank: Bank) -> None:
+    key = bank.hear("u1", f"确认付款 FKD1 {bank.code()}")
+    bank.desk.down = True
+    bank.wait(1800)
+    assert bank.row(key).state == inbox.WAITING
+    bank.desk.down = False
+    bank.wait(60)
+    assert bank.row(key).state == inbox.DONE
+
+
+def test_after_a_crash_between_leave_and_write_the_code_is_not_asked_for_again(bank: Bank) -> None:
+    bank.desk.faults = ["locked"]
+    key = bank.say("u1", f"确认付款 FKD1 {bank.code()}").id
+    assert bank.row(key).state == inbox.WAITING
+    bank.restart()
+    bank.wait(300)
+    assert (bank.row(key).state, bank.desk.status("1")) == (inbox.DONE, "C")
+
+
+def test_a_store_that_fails_then_burns_no_code(bank: Bank, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = bank.hear("u1", f"确认付款 FKD1 {bank.code()}")
+
+    def full(*_: Any) -> None:
+        raise StoreUnusableError("full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(inbox, "understood", full)
+        with pytest.raises(StoreUnusableError):
+            bank.inbound.step()
+    assert (bank.enrolled().last_step, bank.desk.sent) == (0, [])
+    bank.inbound.step()
+    assert bank.row(key).state == inbox.DONE
+
+
+def test_five_wrong_codes_lock_for_an_hour_and_are_told_once(bank: Bank) -> None:
+    asked = bank.say("u1", "确认付款 FKD1")
+    for wrong in range(1, MOST_WRONG):
+        said = bank.say("u1", bank.code(3600 * wrong))
+        assert outcome(said) == (inbox.REFUSED, f"wrong one-time code ({wrong} of 5)")
+        bank.world.clock.advance(1)
+    assert bank.row(asked.id).state == inbox.ASKED
+    locked = bank.say("u1", bank.code(9999))
+    assert outcome(locked) == (inbox.REFUSED, "too many wrong one-time codes, locked until 11:00")
+    assert bank.say("u1", f"确认付款 FKD1 {bank.code()}").reason == locked.reason
+    assert len(bank.notices()) == 1
+    bank.world.clock.advance(3600)
+    assert bank.say("u1", f"确认付款 FKD1 {bank.code()}").state == inbox.DONE
+
+
+def test_a_right_code_ends_the_count_of_wrong_ones(bank: Bank) -> None:
+    wrong = bank.say("u1", f"确认付款 FKD1 {bank.code(3600)}")
+    assert outcome(wrong) == (inbox.ASKED, "wrong one-time code (1 of 5)")
+    assert bank.enrolled().wrong == 1
+    assert bank.say("u1", bank.code()).state == inbox.DONE
+    assert bank.enrolled().wrong == 0
+
+
+def test_who_may_not_learns_nothing_of_codes(bank: Bank) -> None:
+    stranger = bank.say("u9", f"确认付款 FKD1 {bank.code()}")
+    assert outcome(stranger) == (inbox.REFUSED, "not-allowed")
+    assert bank.enrolled().wrong == 0
+
+
+def test_who_has_no_codes_is_told_whom_to_ask(bank: Bank) -> None:
+    refused = bank.say("u2", f"确认付款 FKD1 {bank.code()}")
+    assert outcome(refused) == (inbox.REFUSED, "no one-time code is enrolled")
+    with bank.world.db.read() as tx:
+        (told,) = notifications.due(tx, bank.world.seal, bank.world.clock.now())
+    assert "Ask user:ops" in told.contents["en"].body
+    assert "kdsync totp enrol u2" in told.contents["en"].body
+
+
+def test_a_code_of_somebody_else_is_wrong(bank: Bank) -> None:
+    with bank.world.db.write() as tx:
+        codes.enrol(tx, bank.world.seal, "u2", SECRET[::-1], bank.world.clock.now(), 0)
+    bank.say("u2", "确认付款 FKD1")
+    assert outcome(bank.say("u1", bank.code())) == (inbox.REFUSED, "nothing waits for a one-time code")
+    assert bank.say("u2", bank.code()).reason == "wrong one-time code (1 of 5)"
+
+
+def test_a_request_waits_five_minutes(bank: Bank) -> None:
+    bank.say("u1", "确认付款 FKD1")
+    bank.world.clock.advance(301)
+    assert bank.say("u1", bank.code()).reason == "nothing waits for a one-time code"
+    assert bank.desk.sent == []
+
+
+def test_of_two_requests_it_must_be_said_which(bank: Bank) -> None:
+    bank.desk.create("2", "FKD2", FAmount=80)
+    for number in ("FKD1", "FKD2", "FKD2"):
+        bank.say("u1", f"确认付款 {number}")
+        bank.world.clock.advance(1)
+    assert bank.say("u1", bank.code()).reason == "several wait for a code: FKD1, FKD2"
+    assert bank.say("u1", f"确认付款 FKD2 {bank.code()}").state == inbox.DONE
+    bank.world.clock.advance(STEP)
+    assert bank.say("u1", bank.code()).number == "FKD1"
+
+
+def test_the_amount_is_the_one_that_the_code_was_asked_for(bank: Bank) -> None:
+    bank.say("u1", "确认付款 FKD1")
+    bank.desk.bills["AP_PAYBILL", "1"]["FAmount"] = 8_000_000
+    assert bank.say("u1", bank.code()).reason.startswith("the amount is another one")
+    assert bank.desk.sent == []
+
+
+def test_what_is_held_asks_for_no_second_code(bank: Bank) -> None:
+    bank.actions = [action(LIMITED, undo="30s")]
+    bank.say("u1", "确认付款 FKD1")
+    held = bank.say("u1", bank.code())
+    assert (held.state, bank.desk.sent) == (inbox.WAITING, [])
+    assert bank.enrolled().last_step > 0
+    bank.wait(60, 31)
+    assert (bank.row(held.id).state, bank.desk.status("1")) == (inbox.DONE, "C")
+
+
+def test_what_is_held_asks_again_where_the_amount_has_changed(bank: Bank) -> None:
+    bank.actions = [action(LIMITED, undo="30s")]
+    held = bank.say("u1", f"确认付款 FKD1 {bank.code()}")
+    bank.desk.bills["AP_PAYBILL", "1"]["FAmount"] = 8_000_000
+    bank.wait(60, 31)
+    assert (bank.row(held.id).state, bank.desk.sent) == (inbox.ASKED, [])
+
+
+def test_six_digits_that_are_the_number_are_no_code(bank: Bank) -> None:
+    bank.desk.create("2", "123456", FAmount=80)
+    asked = bank.say("u1", "确认付款 123456")
+    assert (asked.state, asked.content["text"]) == (inbox.ASKED, "确认付款 123456")
+    assert bank.say("u1", bank.code()).number == "123456"
+    assert bank.enrolled().last_step > 0
+
+
+def test_six_digits_of_another_action_are_an_opinion(bank: Bank) -> None:
+    noted = bank.say("u1", "备注 FKD1 工单 654321")
+    assert (noted.state, noted.content["text"]) == (inbox.DONE, "备注 FKD1 工单 654321")
+    assert bank.desk.written == [("submit", "1", "工单 654321")]
+
+
+@pytest.mark.parametrize("text", ["确认付款 {}", "你好 {}", "{}", "确认付款 FKD9 {}"])
+def test_no_reply_says_the_code(bank: Bank, text: str) -> None:
+    bank.say("u1", "确认付款 FKD1")
+    code = bank.code()
+    assert bank.say("u1", text.format(code)).state in (inbox.REFUSED, inbox.DONE)
+    assert code not in bank.stored()
+
+
+def test_where_no_action_takes_codes_digits_mean_nothing(bank: Bank) -> None:
+    bank.actions = [action(CONFIRM)]
+    assert bank.say("u1", "123456").reason == "no-phrase"
+    assert bank.say("u1", "确认付款 FKD1 123456").state == inbox.DONE
+    assert {opinion for *_, opinion in bank.desk.written} == {"123456"}
