@@ -13,6 +13,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "missed_changes": ("Changes that only the look at all keys found. This is 0.", ("form",)),
     "notifications_accepted": ("Recipients whose message DingTalk accepted.", ()),
     "notifications_dead": ("Recipients whose message was given up.", ()),
+    "own_changes": ("Messages that were not sent because kdsync made the change itself.", ("form", "rule")),
     "storms": ("Messages that stand for more of a rule than its `storm` allows.", ("form", "rule")),
     "send_failures": ("Calls to DingTalk that failed.", ("kind",)),
     "kingdee_calls": ("Requests to Kingdee.", ("service",)),

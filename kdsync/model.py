@@ -44,6 +44,13 @@ class Transition(StrEnum):
     ASSIGNED = "assigned"  # no transition of the document: a task of its workflow waits for somebody
 
 
+class Origin(StrEnum):
+    """Who made a change: somebody in Kingdee, or kdsync, because somebody asked for it in DingTalk."""
+
+    KINGDEE = "kingdee"
+    DINGTALK = "dingtalk"
+
+
 class Priority(StrEnum):
     LOW = "low"
     NORMAL = "normal"
@@ -156,7 +163,7 @@ class Event:
 
     `event_id` is the same whenever the same thing is noticed again. `old` is None for a new document, `new` for a
     deleted one. `changed` holds the watched keys whose content differs (`entries` for any entry row). `task` is the
-    task that waits, where it is that which happened.
+    task that waits, where it is that which happened. `origin` says who made it happen.
     """
 
     event_id: str
@@ -170,6 +177,7 @@ class Event:
     new: Document | None
     changed: frozenset[str] = frozenset()
     task: Task | None = None
+    origin: Origin = Origin.KINGDEE
 
     @property
     def document(self) -> Document:

@@ -19,6 +19,7 @@ from rich.text import Text
 from kdsync.errors import ConfigurationError, EdgeError, FailureKind, Problem
 from kdsync.model import Transition
 from kdsync.rules.mistakes import did_you_mean
+from kdsync.settings.advice import advice
 from kdsync.settings.load import Loaded, load
 
 SOUND, FAILED, EX_CONFIG = 0, 1, 78
@@ -80,6 +81,7 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
         "roles": {role: [str(one) for one in who] for role, who in sorted(loaded.settings.directory.roles.items())},
         "groups": sorted(main.dingtalk.groups),
         "fallback": [str(one) for one in main.fallback],
+        "advice": [asdict(one) for one in advice(rules, loaded.ruleset.rules, loaded.actions)],
     }
 
 
@@ -148,6 +150,9 @@ def _print_summary(summary: Mapping[str, Any]) -> None:
     for label, text in _lines(summary):
         table.add_row(Text(f"  {label}", style="cyan"), Text(text))
     console.print(table)
+    for one in summary["advice"]:
+        for line in Text(one["message"], style="yellow").wrap(console, console.width - 2):
+            console.print(Text("  ") + line, soft_wrap=True)
 
 
 def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

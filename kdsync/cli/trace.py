@@ -8,11 +8,12 @@ from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+from sqlalchemy import Connection
 
 from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, clock_time, opened, print_json
 from kdsync.model import Layout, Row
-from kdsync.store import cards, documents, forms, inbox, moments, notifications, tasks, writes
+from kdsync.store import cards, documents, forms, inbox, moments, notifications, origins, tasks, writes
 from kdsync.store.cards import Card
 from kdsync.store.database import Database
 from kdsync.store.documents import StoredEvent
@@ -55,7 +56,7 @@ def gather(database: Database, seal: Seal, account_set: str, number: str) -> Ite
                 yield _known(cursor, doc_id, is_open=is_open, is_gone=is_gone, version=version)
             found = [doc_id for doc_id, *_ in known]
             for event in documents.events_of(tx, layouts, seal, form_id=cursor.form_id, doc_ids=found):
-                yield _noticed(cursor.form, event)
+                yield {**_noticed(cursor.form, event), "ours": _ours(tx, event)}
         told = [one for spelling in spellings for one in notifications.of_number(tx, seal, spelling)]
         for notification in told:
             yield _matched(notification)
@@ -145,6 +146,11 @@ def _noticed(form: str, event: StoredEvent) -> Line:
     }
 
 
+def _ours(tx: Connection, event: StoredEvent) -> dict[str, str]:
+    """Which of its kinds were done through kdsync, and by whom (userid)."""
+    return {str(kind): user for kind, user in origins.users(tx, event.ours).items()}
+
+
 def _changes(before: tuple[Layout, Row] | None, after: tuple[Layout, Row] | None) -> Iterator[tuple[str, list[Any]]]:
     if before and after:
         old = dict(zip(before[0].heads, before[1], strict=False))
@@ -190,8 +196,9 @@ def _words(line: Line) -> str:
 
 def _of_change(line: Line) -> str:
     changes = [f"{key}: {old} → {new}" for key, (old, new) in line["changes"].items()]
-    head = f"{line['form']} {line['doc_id']} {' '.join(line['kinds'])} (by {line['found_by']})"
-    return "\n".join([head, *changes])
+    head = f"{line['form']} {line['doc_id']} {' '.join(line['kinds'])} (found by {line['found_by']})"
+    ours = [f"{kind} by {user or 'somebody'} through kdsync" for kind, user in line["ours"].items()]
+    return "\n".join([head, *ours, *changes])
 
 
 def _of_task(line: Line) -> str:

@@ -175,7 +175,7 @@ def compile_action(spec: ActionSection) -> CompiledAction:
     if mistakes:
         raise RuleError(spec.id, mistakes)
     limit = Limit(spec.limit.field, spec.limit.max, spec.limit.above) if spec.limit else None
-    heads = {key for step in do for key in step.read_back} | recipient_fields(spec.allow)
+    heads = {key for step in do for key in (*step.read_back, *step.fields)} | recipient_fields(spec.allow)
     heads |= (when.heads if when else set()) | ({limit.field} if limit else set())
     return CompiledAction(
         spec.id,

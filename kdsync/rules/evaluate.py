@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from kdsync.model import Document, Event
+from kdsync.model import Document, Event, Origin
 from kdsync.rules.compile import CompiledRule
 from kdsync.rules.expressions import Expression, Names
 from kdsync.rules.mistakes import ExpressionError
@@ -20,6 +20,13 @@ from kdsync.rules.wording import explain
 @dataclass(frozen=True, slots=True)
 class Match:
     """The rule fires."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Own:
+    """The rule would fire, but kdsync made the change itself, and the rule is about those that are made in Kingdee."""
 
     reason: str
 
@@ -38,7 +45,7 @@ class Broken:
     error: str
 
 
-Verdict = Match | NoMatch | Broken
+Verdict = Match | Own | NoMatch | Broken
 
 
 def evaluate(rule: CompiledRule, event: Event, *, now: datetime, zone: ZoneInfo) -> Verdict:
@@ -63,7 +70,7 @@ def _asked(rule: CompiledRule, triggers: list[Trigger], event: Event, now: datet
         return NoMatch("nothing of 'becomes' has become true")
     if rule.when and not _holds("when", rule.when, names):
         return NoMatch("'when' is not true")
-    return Match(reason)
+    return Own(reason) if event.origin is Origin.DINGTALK and rule.origin != "any" else Match(reason)
 
 
 def _happened(trigger: Trigger, event: Event, zone: ZoneInfo) -> str:

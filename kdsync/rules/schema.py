@@ -130,6 +130,9 @@ class RuleSection(Section):
     """What is sent."""
     mode: Literal["live", "shadow"] = "live"
     """A rule in shadow is evaluated and logged, never sent."""
+    origin: Annotated[Literal["kingdee", "any"] | None, Field(examples=["any"])] = None
+    """Whose changes are told: those made in Kingdee (unless written), or any, also what people did by answering in
+    DingTalk."""
     storm: Annotated[StormLimit, Field(examples=[1000, "off"])] = STORM
     """More messages than this after one look are summed up in one, which says how to see and send them; or off."""
     actions: Annotated[tuple[str, ...], Field(examples=[["confirm-payment"]])] = ()

@@ -14,7 +14,10 @@ from kdsync.rules.values import MISSING, Record, value_of
 
 @dataclass(frozen=True, slots=True)
 class EventView:
-    """`event` in expressions; `kind` is the name of the trigger, `noticed_at` in the server's zone."""
+    """`event` in expressions; `kind` is the name of the trigger, `noticed_at` in the server's zone.
+
+    `origin` is dingtalk for what kdsync did because somebody asked for it there, kingdee for the rest.
+    """
 
     id: str
     kind: str
@@ -24,6 +27,7 @@ class EventView:
     version: int
     changed: tuple[str, ...]
     noticed_at: datetime
+    origin: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,4 +85,5 @@ def _event(event: Event, zone: ZoneInfo, form_title: str) -> EventView:
         event.version,
         tuple(sorted(event.changed)),
         event.noticed_at.astimezone(zone),
+        event.origin.value,
     )

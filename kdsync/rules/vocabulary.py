@@ -7,7 +7,7 @@ from jinja2 import nodes
 NAMES = frozenset({"doc", "old", "event", "rule", "now"})
 OF_TASKS = "task"  # a name only where a task can be what happened
 
-EVENT = frozenset({"id", "kind", "form", "form_title", "number", "version", "changed", "noticed_at"})
+EVENT = frozenset({"id", "kind", "form", "form_title", "number", "version", "changed", "noticed_at", "origin"})
 RULE = frozenset({"id", "form", "priority"})
 TASK = frozenset({"node", "receiver_name", "since", "number", "form"})
 LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})

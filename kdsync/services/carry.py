@@ -7,9 +7,10 @@ and a write that was noted and cut off by a crash may have happened.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any
 
 from kdsync import logs
 from kdsync.clock import Clock
@@ -18,11 +19,13 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Do, Status, Task
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.desk import Bill, Desk
-from kdsync.store import inbox, writes
+from kdsync.store import inbox, origins, writes
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
+from kdsync.store.sealing import Seal
 from kdsync.store.writes import Write
 from kdsync.sync import identity
+from kdsync.sync.origin import standing
 
 log = logs.get("inbound")
 LOOKS = 4  # at the state within one try of a step; what does not show by then is looked at again later
@@ -68,6 +71,7 @@ class Carry:
     desk: Desk
     clock: Clock
     is_sender: Callable[[Task, str], bool]  # whether a task waits for the person with that userid
+    seal: Seal
 
     def run(self, item: Received, action: CompiledAction) -> Carried | Stopped:
         """Go on where it stands; raises EdgeError and NotYetError where it has to go on later."""
@@ -92,7 +96,7 @@ class Carry:
             if isinstance(decision, Done) and bill and sent and self._was_decided_otherwise(do, bill, before):
                 return Stopped("unknown"), bill
             if isinstance(decision, Done) or self._was_answered(do, before):
-                self._verified(item, step)
+                self._verified(item, step, do, bill)
                 return None, bill
             self._wait_for(before)
             if isinstance(decision, Refuse) and decision.reason is not Reason.GONE and is_unsure(before):
@@ -155,15 +159,18 @@ class Carry:
             log.warning("tasks.unreadable", form=item.form, bill_no=item.number, error=str(error))
             return False
 
-    def _verified(self, item: Received, step: int) -> None:
+    def _verified(self, item: Received, step: int, do: Do, bill: Bill | None) -> None:
+        keys = (*do.read_back, *do.fields)
+        shown = {key: bill.raw(key) for key in keys if bill.raw(key) is not None} if bill else {}
+        showed = self._kept(bill, {**do.read_back, **shown}) if bill else None
         with self.db.write() as tx:
-            writes.verified(tx, item.id, step)
+            writes.verified(tx, item.id, step, showed)
             inbox.advance(tx, item.id, step + 1)
 
     def _write(self, item: Received, bill: Bill, do: Do, step: int, task: Task | None) -> str:
         """Note it, do it, note what came of it; returns Kingdee's words where it said no, else ''."""
         with self.db.write() as tx:
-            row = writes.intend(tx, self._intended(item, do, step, task))
+            row = writes.intend(tx, self._intended(item, do, step, task), self._kept(bill, do.read_back))
         log.info("write.intended", inbox_id=item.id, form=item.form, bill_no=item.number, operation=do.kind)
         try:
             ruling = self.desk.write(
@@ -179,8 +186,14 @@ class Carry:
     def _note(self, item: Received, do: Do, row: int, outcome: str, detail: str) -> None:
         with self.db.write() as tx:
             writes.note(tx, row, outcome, detail)
+            if outcome in (writes.REFUSED, writes.UNSENT):
+                origins.refused(tx, row)
         told = {"inbox_id": item.id, "form": item.form, "bill_no": item.number, "operation": do.kind}
         log.info("write.finished", outcome=outcome, detail=detail, **told)
+
+    def _kept(self, bill: Bill, fields: Mapping[str, Any]) -> bytes:
+        """What tells the change as ours when it is noticed: how the document stands, and what is written into it."""
+        return origins.kept(self.seal, standing(bill.facts, bill.raw), fields)
 
     def _intended(self, item: Received, do: Do, step: int, task: Task | None) -> Write:
         return Write(

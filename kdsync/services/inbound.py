@@ -185,7 +185,7 @@ class Inbound:
         return endings.of_verdict(verdict, action, bill) or (heard.forgotten(item), lambda _tx: None)
 
     def _carried(self, item: Received, action: CompiledAction) -> Ending:
-        carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver)
+        carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver, self.seal)
         outcome = carry.run(item, action)
         if isinstance(outcome, Stopped):
             bill = self.desk.read(item.form, item.doc_id, ())

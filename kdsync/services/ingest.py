@@ -14,12 +14,13 @@ from kdsync.services.match import Matcher, number_of
 from kdsync.services.oddities import Odd
 from kdsync.services.settle import Settle
 from kdsync.services.watch import Watch
-from kdsync.store import forms, moments, notifications
+from kdsync.store import forms, moments, notifications, origins
 from kdsync.store.database import Database
-from kdsync.store.documents import DocumentRow, EventRow, put_events
+from kdsync.store.documents import DocumentRow, EventRow, put_events, text_of
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
 from kdsync.sync.diff import UNREADABLE, Change, Snapshot, compare, gone
+from kdsync.sync.origin import OwnWrite, explain
 from kdsync.sync.strange import REPLACED, rewound
 
 log = logs.get("ingest")
@@ -36,6 +37,8 @@ class Step:
     now: datetime
     found_by: str
     horizon: str = ""  # what the date look reaches back to; "" where nothing can be older than it was
+    own: Sequence[OwnWrite] = ()  # what kdsync wrote to documents of the form, and no change was explained by
+    met: list[tuple[int, origins.Place]] = field(default_factory=list)  # those of `own` that `events` meet
     documents: list[DocumentRow] = field(default_factory=list)
     renewed: list[DocumentRow] = field(default_factory=list)  # documents whose number and openness stay
     numbers: list[str] = field(default_factory=list)  # the bill numbers of `events`
@@ -84,6 +87,15 @@ class Step:
         if (old is None or old.is_gone or old.number != number) and layout.number_place is not None:
             self.odd.named.append(number)
 
+    def explained(self, doc_id: str, number: str, change: Change) -> Change:
+        """The change, with what of it kdsync did itself."""
+        mine = [one for one in self.own if one.is_about(doc_id, number)]
+        if not mine:
+            return change
+        found = explain(change, mine)
+        self.met += ((ident, (self.watch.form_id, doc_id, change.version)) for ident in sorted(found.met))
+        return change._replace(ours=found.ours)
+
     def note(self, doc_id: str, number: str, change: Change) -> None:
         """Add the event of a change."""
         old, watch = change.old, self.watch
@@ -99,6 +111,7 @@ class Step:
                 _layout_id(watch, old) if old else None,
                 self.noticed_at,
                 self.found_by,
+                text_of(change.ours),
             )
         )
 
@@ -135,7 +148,8 @@ class Ingest:
         ids = [str(row[0]) for row in rows]
         with self.db.read() as tx:
             known = {} if fresh else watch.snapshots.get(tx, ids)
-        step = Step(watch, self.seal, self.clock.now(), found_by, horizon)
+            own = () if fresh else origins.unmet(tx, self.seal, watch.form)
+        step = Step(watch, self.seal, self.clock.now(), found_by, horizon, own)
         if matcher is None and not known:
             step.baseline(ids, rows)
         else:
@@ -199,6 +213,7 @@ class Ingest:
         if change is None and old is not None and _is_stored(old, row, layout, opened):
             return None
         number, blob = number_of(row, layout, doc_id), self.seal.close(row)
+        change = step.explained(doc_id, number, change) if change else None
         if not first:
             step.judge(number, row, old, change)
         if old is not None and old.layout is UNREADABLE:
@@ -222,12 +237,17 @@ class Ingest:
             watch.snapshots.renew(tx, step.renewed)
             put_events(tx, step.events)
             notifications.add(tx, self.seal, step.told)
+            for ident, place in step.met:
+                origins.meet(tx, ident, place)
             step.odd.tell(tx, self.settle.notices, watch.form, watch.form_id)
             if cursor:
                 forms.save(tx, watch.form_id, **cursor)
             if settles and step.told:
                 verdict = self.settle.within(tx, watch.form, settles, watch.facts.title)
         _log(step)
+        for one in step.told:
+            if one.state == origins.OWN:
+                self.settle.meter.count("own_changes", labels={"form": watch.form, "rule": one.rule})
         if verdict:
             self.settle.settled(watch.form, verdict)
 

@@ -21,6 +21,7 @@ from kdsync.services.missing import Census, Missing
 from kdsync.services.ports import Source
 from kdsync.services.report import Report
 from kdsync.services.watch import Watch
+from kdsync.services.whole_look import whole_look
 from kdsync.store import forms, moments
 from kdsync.store.database import Database
 from kdsync.store.forms import FormCursor
@@ -78,7 +79,8 @@ class Looks:
     def full(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
         """Everything, compared: for forms without dates, and after rules began to use other fields."""
         report, census = Report("full"), Census()
-        self._compare(watch, cursor, "", matcher, report, census)
+        with whole_look(self.db, watch.form, self.clock):
+            self._compare(watch, cursor, "", matcher, report, census)
         if cursor.layout_id != watch.layout_id:
             self._save(watch, layout_id=watch.layout_id)
         self._judge(watch, cursor, census, matcher, report)
@@ -128,6 +130,10 @@ class Looks:
 
     def open(self, watch: Watch, matcher: Matcher) -> Report:
         """The open documents, by status and watched fields; what differs or left the set is read once more."""
+        with whole_look(self.db, watch.form, self.clock):
+            return self._open(watch, matcher)
+
+    def _open(self, watch: Watch, matcher: Matcher) -> Report:
         report, seen, again = Report("open"), set[str](), list[str]()
         with self.db.read() as tx:
             open_before = watch.snapshots.open_ids(tx)

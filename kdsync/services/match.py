@@ -10,19 +10,21 @@ from zoneinfo import ZoneInfo
 from kdsync import logs
 from kdsync.delivery.render import RenderError, render
 from kdsync.delivery.words import words
-from kdsync.model import Content, Document, Event, Layout, Offer, Row, Transition
+from kdsync.model import Content, Document, Event, Layout, Offer, Origin, Row, Transition
 from kdsync.rules.actions import CompiledAction, offered_of
 from kdsync.rules.compile import CompiledRule
-from kdsync.rules.evaluate import Broken, Match, evaluate
+from kdsync.rules.evaluate import Broken, NoMatch, Own, evaluate
 from kdsync.rules.recipients import Recipient
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.watch import Watch, person_key
 from kdsync.store.notifications import GATHERED, SHADOW, Notification, Wanted
+from kdsync.store.origins import OWN
 from kdsync.sync import identity
 from kdsync.sync.diff import CHANGED, Change
 
 log = logs.get("match")
 USERS = "SEC_User"  # whom creator, modifier and approver of a document refer to
+NOT_TOLD = "it was done through kdsync, and the rule is about what is done in Kingdee (origin: kingdee)"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,19 +85,27 @@ class Matcher:
         if isinstance(verdict, Broken):
             log.error("rule.failed", error=verdict.error, **ids)
             return self._broken(rule, event, verdict.error, now)
-        if not isinstance(verdict, Match):
+        if isinstance(verdict, NoMatch):
             log.debug("rule.not_matched", reason=verdict.reason, **ids)
             return None
-        log.info("rule.matched", mode=rule.mode, **ids)
+        is_own = isinstance(verdict, Own)
+        log.info("rule.own_change" if is_own else "rule.matched", mode=rule.mode, **ids)
         try:
             contents = self._contents(rule, event, watch, now)
         except RenderError as error:
             log.error("rule.failed", error=str(error), **ids)
             return self._broken(rule, event, str(error), now)
+<<<<<<< cur
+        wanted = tuple(one for recipient in rule.to for one in self._wanted(recipient, watch, event))
+        state, offer = SHADOW if rule.mode == "shadow" else OWN if is_own else GATHERED, self._offer(rule, event, watch)
+        reason = NOT_TOLD if is_own else ""
+        return _notification(rule, event, wanted, contents, now, state=state, reason=reason, offer=offer)
+=======
         recipients = rule.stand_ins if _is_unread(event) else rule.to
         wanted = tuple(one for recipient in recipients for one in self._wanted(recipient, watch, event))
         state = SHADOW if rule.mode == "shadow" else GATHERED
         return _notification(rule, event, wanted, contents, now, state=state, offer=self._offer(rule, event, watch))
+>>>>>>> new
 
     def _wanted(self, recipient: Recipient, watch: Watch, event: Event) -> Sequence[Wanted]:
         """One for each person whose id the event or the document holds; of several assignees, one for each."""
@@ -164,6 +174,7 @@ def as_event(account_set: str, watch: Watch, doc_id: str, change: Change, kind: 
         old=old,
         new=new,
         changed=change.changed if kind is CHANGED else frozenset(),
+        origin=Origin.DINGTALK if kind in change.ours else Origin.KINGDEE,
     )
 
 

@@ -45,7 +45,7 @@ _SHARING = (
     "AND number IN (SELECT value FROM json_each(?)) ORDER BY number, doc_id"
 )
 _EVENT = (
-    "INSERT INTO events (form_id, doc_id, version, kinds, changed, before, before_layout, noticed_at, found_by) "
+    "INSERT INTO events (form_id, doc_id, version, kinds, changed, before, before_layout, noticed_at, found_by, ours) "
     "VALUES {rows}"
 )
 
@@ -66,10 +66,11 @@ class StoredEvent:
     after: State | None
     noticed_at: str
     found_by: str
+    ours: Mapping[Transition, int]  # the kinds that are kdsync's own doing, with the row of its write
 
 
 DocumentRow = tuple[int, str, str, int, int, int, int, bytes]
-EventRow = tuple[int, str, int, str, str, bytes | None, int | None, str, str]
+EventRow = tuple[int, str, int, str, str, bytes | None, int | None, str, str, str | None]
 
 
 class Snapshots:
@@ -202,7 +203,18 @@ def events_of(
                 after=None if Transition.DELETED in kinds else after,
                 noticed_at=row["noticed_at"],
                 found_by=row["found_by"],
+                ours=ours_of(row["ours"]),
             )
+
+
+def text_of(ours: Mapping[Transition, int]) -> str | None:
+    """The kinds of an event that are kdsync's own doing, as the table has them."""
+    return exact.dumps({str(kind): ident for kind, ident in ours.items()}).decode() if ours else None
+
+
+def ours_of(stored: str | None) -> dict[Transition, int]:
+    """The same, read back."""
+    return {Transition(kind): int(ident) for kind, ident in exact.loads(stored.encode()).items()} if stored else {}
 
 
 def _state(layouts: Mapping[int, Layout], seal: Seal, layout: int | None, stored: bytes | None) -> State | None:

@@ -74,6 +74,7 @@ events = Table(
     Column("before_layout", Integer),
     Column("noticed_at", Text, nullable=False),
     Column("found_by", Text, nullable=False),  # dates, open, keys or full
+    Column("ours", Text),  # JSON {kind: row of writes}: the kinds that are kdsync's own doing
     sqlite_with_rowid=False,
 )
 
@@ -275,6 +276,10 @@ writes = Table(
     Column("at", Text, nullable=False),
     Column("outcome", Text, nullable=False),  # intended, sent, verified, refused, unknown
     Column("detail", Text, nullable=False, default=""),
+    Column("wanted", LargeBinary),  # JSON: how the document stood before, and the values that a save sends
+    Column("showed", LargeBinary),  # JSON: the same as Kingdee showed them once it was done
+    Column("met", Text, nullable=False, default=""),  # the event that it explains, or never; empty: none so far
 )
 Index(None, writes.c.inbox_id)
 Index(None, writes.c.number)
+Index("ix_writes_unmet", writes.c.form, sqlite_where=writes.c.met == "")

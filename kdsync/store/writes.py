@@ -16,6 +16,7 @@ INTENDED, ACCEPTED, VERIFIED, REFUSED, UNSENT, UNKNOWN = (
 MAYBE = (INTENDED, ACCEPTED, UNKNOWN)
 """It happened, or may have: a write that was noted and never heard of again is one that a crash cut off."""
 LONGEST_DETAIL = 500
+NEVER = "never"  # `met` of a write that no change will be explained by
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +36,13 @@ class Write:
     detail: str = ""
 
 
-def intend(tx: Connection, write: Write) -> int:
-    """Note what is about to be sent; returns the row's number."""
+def intend(tx: Connection, write: Write, wanted: bytes | None = None) -> int:
+    """Note what is about to be sent; returns the row's number.
+
+    `wanted` (of `origins.kept`) is how the document stands now, and what a save will write into it.
+    """
     values = {name: getattr(write, name) for name in _PLAIN} | {"at": moments.text(write.at)}
-    key = tx.execute(insert(writes).values(**values)).inserted_primary_key
+    key = tx.execute(insert(writes).values(**values, wanted=wanted)).inserted_primary_key
     assert key is not None  # noqa: S101  # SQLite always tells
     return int(key[0])
 
@@ -46,12 +50,21 @@ def intend(tx: Connection, write: Write) -> int:
 def note(tx: Connection, row: int, outcome: str, detail: str = "") -> None:
     """Note what came of one."""
     tx.execute(update(writes).where(writes.c.id == row).values(outcome=outcome, detail=detail[:LONGEST_DETAIL]))
+    if outcome in (REFUSED, UNSENT):
+        tx.execute(update(writes).where(writes.c.id == row, writes.c.met == "").values(met=NEVER))
 
 
-def verified(tx: Connection, inbox_id: str, step: int) -> None:
-    """Kingdee shows that what may have happened in this step did."""
+def verified(tx: Connection, inbox_id: str, step: int, showed: bytes | None = None) -> None:
+    """Kingdee shows that what may have happened in this step did.
+
+    `showed` (of `origins.kept`) is how the document stands now, and what the fields of a save hold.
+    """
     mine = (writes.c.inbox_id == inbox_id, writes.c.step == step, writes.c.outcome.in_(MAYBE))
-    tx.execute(update(writes).where(*mine).values(outcome=VERIFIED))
+    tx.execute(update(writes).where(*mine).values(outcome=VERIFIED, showed=showed))
+    step_of = (writes.c.inbox_id == inbox_id, writes.c.step == step)
+    met = tx.execute(select(writes.c.met).where(*step_of, writes.c.met.not_in(("", NEVER)))).scalars().first()
+    if met:  # by one try of the step, and another could explain nothing new
+        tx.execute(update(writes).where(*step_of, writes.c.met == "").values(met=met))
 
 
 def of_step(tx: Connection, inbox_id: str, step: int) -> list[Write]:

@@ -6,7 +6,9 @@ adopted in silence: nobody can say that they changed.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import lru_cache
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from kdsync.model import Facts, Layout, Row, Transition
@@ -36,7 +38,8 @@ class Change(NamedTuple):
     """One step from a snapshot (None: never seen) to a document (None: gone).
 
     `kinds` are the transitions passed, in order, CHANGED last; `changed` are the watched keys whose content differs.
-    `strange` says why it may be none (see strange.py), "" where it is an ordinary one.
+    `strange` says why it may be none (see strange.py), "" where it is an ordinary one. `ours` are the kinds that are
+    kdsync's own doing, each with the row of its write (see origin.py).
     """
 
     version: int
@@ -46,6 +49,7 @@ class Change(NamedTuple):
     layout: Layout
     row: Row | None
     strange: str = ""
+    ours: Mapping[Transition, int] = MappingProxyType({})
 
 
 UNREADABLE = Layout(Facts(""), ())

@@ -24,6 +24,7 @@ def test_the_configuration_that_the_cases_spoil_is_good(folder: Path) -> None:
     loaded = load(Path("kdsync.yaml"), ENVIRON)
     assert loaded.settings.base == folder
     assert [rule.id for rule in loaded.ruleset.rules] == ["payment-approved"]
+    assert loaded.ruleset.rules[0].origin == "any"
     assert [action.id for action in loaded.actions] == ["confirm-payment", "refuse"]
     assert loaded.ruleset.rules[0].actions == ("confirm-payment",)
 

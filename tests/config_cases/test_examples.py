@@ -10,6 +10,7 @@ import pytest
 from pydantic import ValidationError
 
 from kdsync.rules.schema import Section
+from kdsync.settings.advice import advice
 from kdsync.settings.complaints import complaints
 from kdsync.settings.load import Loaded, load
 from kdsync.settings.places import YamlFile
@@ -47,6 +48,12 @@ def test_the_example_rules_show_every_priority_every_transition_and_every_langua
     assert {rule.priority.value for rule in rules} == {"low", "normal", "high", "urgent"}
     assert {"created", "submitted", "approved", "rejected", "closed", "changed", "becomes"} <= shown
     assert any(not isinstance(rule.message.title, str) and len(rule.message.title) == 3 for rule in rules)
+
+
+def test_every_example_rule_that_an_action_can_concern_says_what_it_means(examples: Loaded) -> None:
+    found = list(advice(examples.settings.rules, examples.ruleset.rules, examples.actions))
+    assert [one.message for one in found] == []
+    assert {rule.origin for rule in examples.settings.rules} == {None, "any", "kingdee"}
 
 
 def test_stock_has_no_dates_so_it_is_compared_whole(examples: Loaded) -> None:

@@ -56,6 +56,43 @@ def test_a_sound_configuration_is_summed_up(config: Path, capsys: pytest.Capture
     assert "Groups finance" in said
 
 
+def test_a_rule_that_misses_what_an_action_does_is_advised_and_is_no_mistake(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert check(config, live=False, json_output=False, environ=ENVIRON) == 0
+    assert "rule one does not tell of approvals given by action confirm in DingTalk; write origin: any to tell of" in (
+        " ".join(capsys.readouterr().out.split())
+    )
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    (found,) = json.loads(capsys.readouterr().out)["advice"]
+    assert (found["rule"], found["action"]) == ("one", "confirm")
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("on: approved, to: [creator", "on: approved, origin: any, to: [creator"),
+        ("on: approved, to: [creator", "on: approved, origin: kingdee, to: [creator"),
+        ("on: approved, to: [creator", "on: submitted, to: [creator"),
+        ("form: AP_PAYBILL, title: x", "form: AP_Payable, title: x"),
+        ("do: [audit]", "do: [{save: {FREMARK: ok}}]"),
+    ],
+)
+def test_a_rule_that_says_what_it_means_or_that_no_action_concerns_needs_no_advice(
+    config: Path, capsys: pytest.CaptureFixture[str], old: str, new: str
+) -> None:
+    spoil("rules/rules.yaml", old, new)
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    assert json.loads(capsys.readouterr().out)["advice"] == []
+
+
+def test_a_rule_that_watches_what_an_action_saves_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("rules/rules.yaml", "on: approved, to: [creator", "on: {becomes: doc.FNOTE == 'x'}, to: [creator")
+    spoil("rules/rules.yaml", "do: [audit]", "do: [{save: {FNote: ok}}]")
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    assert "changes made by action confirm" in json.loads(capsys.readouterr().out)["advice"][0]["message"]
+
+
 def test_a_form_that_looks_misspelt_is_pointed_at_but_is_no_mistake(
     config: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

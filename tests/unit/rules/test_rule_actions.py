@@ -58,7 +58,7 @@ def test_the_fields_that_an_action_looks_at_come_from_all_its_parts() -> None:
         limit={"field": "FAmount", "max": 5, "above": "second-person"},
         do=({"save": {"FREMARK": "x", "FUnit": {"FNumber": "V1"}}}, "submit"),
     )
-    assert action.heads == {"FOwner", "FPlanner", "FWhen", "FAmount", "FREMARK", "FUnit.FNumber"}
+    assert action.heads == {"FOwner", "FPlanner", "FWhen", "FAmount", "FREMARK", "FUnit", "FUnit.FNumber"}
     assert action.entries == {"FQty"}
 
 
