@@ -22,6 +22,8 @@ app = typer.Typer(
 )
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, or was given up.")
 app.add_typer(outbox_app, name="outbox")
+totp_app = typer.Typer(no_args_is_help=True, help="Who has one-time codes, for `limit: {above: totp}`.")
+app.add_typer(totp_app, name="totp")
 
 Config = Annotated[Path, typer.Option("-c", "--config", envvar="KDSYNC_CONFIG", help="kdsync.yaml", show_default=True)]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
@@ -32,6 +34,7 @@ Faults = Annotated[
     ),
 ]
 Seed = Annotated[int | None, typer.Option(help="Makes what goes wrong repeatable.")]
+Userid = Annotated[str, typer.Argument(metavar="USERID", help="The person's userid in DingTalk.")]
 Ids = Annotated[list[str], typer.Argument(help="Ids as `outbox list` prints them; the first characters are enough.")]
 
 
@@ -186,6 +189,37 @@ def outbox_drop(
     from kdsync.cli.outbox import drop as command
 
     _exit(command(config, ids, reason, json_output=json_output))
+
+
+@totp_app.command("enrol")
+def totp_enrol(
+    userid: Userid,
+    config: Config = DEFAULT,
+    yes: Annotated[bool, typer.Option("--yes", help="Keep it without a code that shows that the app has it.")] = False,
+) -> None:
+    """Make a secret for somebody's authenticator app.
+
+    It is shown once, as a QR code and as text, and kept when a code that the app shows was typed.
+    """
+    from kdsync.cli.totp import enrol as command
+
+    _exit(command(config, userid, confirmed=yes))
+
+
+@totp_app.command("list")
+def totp_list(config: Config = DEFAULT, json_output: Json = False) -> None:
+    """Who has codes, and who is locked."""
+    from kdsync.cli.totp import listing as command
+
+    _exit(command(config, json_output=json_output))
+
+
+@totp_app.command("remove")
+def totp_remove(userid: Userid, config: Config = DEFAULT, json_output: Json = False) -> None:
+    """Forget somebody's secret, and a lock with it."""
+    from kdsync.cli.totp import remove as command
+
+    _exit(command(config, userid, json_output=json_output))
 
 
 @app.command()
