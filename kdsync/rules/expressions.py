@@ -13,10 +13,10 @@ from jinja2.environment import TemplateExpression
 from jinja2.parser import Parser
 from jinja2.visitor import NodeTransformer
 
-from kdsync.rules import language
+from kdsync.rules import language, vocabulary
+from kdsync.rules.meaning import OF_EVENTS, OF_TASKS
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.rules.reader import Findings, read
-from kdsync.rules.vocabulary import LONGEST_TEXT
 from kdsync.rules.wording import explain, explain_syntax
 
 Names = Mapping[str, Any]
@@ -77,10 +77,10 @@ def compile_expression(source: str, *, task: bool = False) -> Expression:
     try:
         tree = _parse_expression(source)
         found = _checked(tree, message=False, task=task)
-        result = nodes.Assign(nodes.Name("result", "store"), _exact(tree), lineno=1)
-        compiled = _plain(language.CONDITIONS.from_string(nodes.Template([result], lineno=1)))
+        result = nodes.Assign(nodes.Name("result", "store"), exactly(tree), lineno=1)
+        compiled = settled(language.CONDITIONS.from_string(nodes.Template([result], lineno=1)))
     except Exception as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     result_of = TemplateExpression(compiled, undefined_to_none=False)
     return Expression(source, frozenset(found.heads), frozenset(found.entries), frozenset(found.names), result_of)
 
@@ -88,16 +88,16 @@ def compile_expression(source: str, *, task: bool = False) -> Expression:
 def compile_text(source: str, *, task: bool = False) -> Text:
     """Read a template, which may use `task` where told so; TextError tells all that is wrong with it."""
     try:
-        _check_length(source)
+        check_length(source)
         tree = language.MESSAGES.parse(source)
         found = _checked(tree, message=True, task=task)
-        compiled = _plain(language.MESSAGES.from_string(_AsWritten().visit(_exact(tree))))
+        compiled = settled(language.MESSAGES.from_string(_AsWritten().visit(exactly(tree))))
     except Exception as error:
-        raise _unreadable(error) from error
+        raise unreadable(error) from error
     return Text(source, frozenset(found.heads), frozenset(found.entries), compiled)
 
 
-def _plain(compiled: JinjaTemplate) -> JinjaTemplate:
+def settled(compiled: JinjaTemplate) -> JinjaTemplate:
     """The same with its globals in a plain mapping: Jinja copies them for each call, and its own chain of mappings
     takes longer to copy than most conditions take to work out."""
     compiled.globals = dict(compiled.globals)
@@ -110,7 +110,7 @@ def opening(source: str) -> str:
 
 
 def _parse_expression(source: str) -> nodes.Expr:
-    _check_length(source)
+    check_length(source)
     parser = Parser(language.CONDITIONS, source, state="variable")
     tree = parser.parse_expression()
     if not parser.stream.eos:
@@ -119,19 +119,26 @@ def _parse_expression(source: str) -> nodes.Expr:
     return tree
 
 
-def _check_length(source: str) -> None:
-    if len(source) > LONGEST_TEXT:
-        raise TextError([(f"is longer than {LONGEST_TEXT:,} characters", "")])
+def check_length(source: str) -> None:
+    """TextError for a text that is too long."""
+    if len(source) > vocabulary.LONGEST_TEXT:
+        raise TextError([(f"is longer than {vocabulary.LONGEST_TEXT:,} characters", "")])
 
 
 def _checked(tree: nodes.Node, *, message: bool, task: bool) -> Findings:
-    found = read(tree, message=message, task=task)
+    more = (vocabulary.MESSAGE_FILTERS, vocabulary.MESSAGE_FUNCTIONS) if message else ()
+    return sound(read(tree, OF_TASKS if task else OF_EVENTS, *more))
+
+
+def sound(found: Findings) -> Findings:
+    """What was found, where there is no mistake in it; TextError otherwise."""
     if found.mistakes:
         raise TextError(found.mistakes)
     return found
 
 
-def _unreadable(error: Exception) -> TextError:
+def unreadable(error: Exception) -> TextError:
+    """What came up while a text was read, as mistakes in it."""
     if isinstance(error, TextError):
         return error
     if isinstance(error, TemplateSyntaxError):
@@ -182,5 +189,6 @@ def _filter(node: nodes.Expr, name: str) -> nodes.Filter:
     return nodes.Filter(node, name, [], [], None, None, lineno=node.lineno, environment=node.environment)
 
 
-def _exact(tree: Any) -> Any:
+def exactly(tree: Any) -> Any:
+    """The tree with exact numbers and bounded loops."""
     return _Exact().visit(tree)

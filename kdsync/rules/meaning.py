@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, auto
 
@@ -26,12 +27,32 @@ class Shape(Enum):
     RULE = auto()
     LOOP = auto()
     TASK = auto()
+    APPROVAL = auto()
 
 
 Meaning = frozenset[Place | Shape]
 """What an expression may stand for; more than one thing where it chooses."""
 
 NOTHING: Meaning = frozenset()
+
+
+OF_EVENTS: Mapping[str, Meaning] = {
+    "doc": frozenset({Place(in_entries=False)}),
+    "old": frozenset({Place(in_entries=False)}),
+    "event": frozenset({Shape.EVENT}),
+    "rule": frozenset({Shape.RULE}),
+    "now": NOTHING,
+}
+"""The names that conditions and messages see."""
+OF_TASKS: Mapping[str, Meaning] = {**OF_EVENTS, vocabulary.OF_TASKS: frozenset({Shape.TASK})}
+OF_APPROVALS: Mapping[str, Meaning] = {
+    "form": NOTHING,
+    "approval": frozenset({Shape.APPROVAL}),
+    "applicant": NOTHING,
+    "now": NOTHING,
+}
+"""The names of what fills in a new document."""
+OF_ROWS: Mapping[str, Meaning] = {vocabulary.OF_ROWS: NOTHING, **OF_APPROVALS}
 
 
 def members(meaning: Meaning, index: object = None) -> Meaning:

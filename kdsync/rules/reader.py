@@ -5,7 +5,7 @@ Fields are followed through variables, loops and filters, since kdsync asks King
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import cast
 
@@ -13,7 +13,7 @@ from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
 from kdsync.rules import vocabulary
-from kdsync.rules.meaning import NOTHING, Meaning, Place, Shape, filtered, members
+from kdsync.rules.meaning import NOTHING, OF_EVENTS, Meaning, Place, Shape, filtered, members
 from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.values import ENTRIES
 
@@ -22,13 +22,7 @@ _VIEWS = {
     Shape.RULE: vocabulary.RULE,
     Shape.LOOP: vocabulary.LOOP,
     Shape.TASK: vocabulary.TASK,
-}
-_START: dict[str, Meaning] = {
-    "doc": frozenset({Place(in_entries=False)}),
-    "old": frozenset({Place(in_entries=False)}),
-    "event": frozenset({Shape.EVENT}),
-    "rule": frozenset({Shape.RULE}),
-    "now": NOTHING,
+    Shape.APPROVAL: vocabulary.APPROVAL,
 }
 _TAGS = {"FilterBlock": "filter", "CallBlock": "call", "AssignBlock": "set", "FromImport": "from", "ExprStmt": "do"}
 
@@ -43,20 +37,23 @@ class Findings:
     mistakes: list[tuple[str, str]] = field(default_factory=list)
 
 
-def read(tree: nodes.Node, *, message: bool, task: bool = False) -> Findings:
-    """Read a whole tree; `message` allows what only messages have, `task` what only rules about tasks have."""
-    reader = _Reader(message=message, task=task)
+def read(
+    tree: nodes.Node,
+    given: Mapping[str, Meaning] = OF_EVENTS,
+    filters: frozenset[str] = frozenset(),
+    functions: frozenset[str] = frozenset(),
+) -> Findings:
+    """Read a whole tree, which sees the names in `given`, with more filters and functions than all trees have."""
+    reader = _Reader(given, vocabulary.FILTERS | filters, vocabulary.FUNCTIONS | functions)
     reader.use(tree)
     return reader.found
 
 
 class _Reader(NodeVisitor):
-    def __init__(self, *, message: bool, task: bool) -> None:
+    def __init__(self, given: Mapping[str, Meaning], filters: frozenset[str], functions: frozenset[str]) -> None:
         self.found = Findings()
-        self._given = {**_START, vocabulary.OF_TASKS: frozenset({Shape.TASK})} if task else _START
-        self._names: dict[str, Meaning] = dict(self._given)
-        self._functions = vocabulary.FUNCTIONS | (vocabulary.MESSAGE_FUNCTIONS if message else frozenset())
-        self._filters = vocabulary.FILTERS | (vocabulary.MESSAGE_FILTERS if message else frozenset())
+        self._given, self._filters, self._functions = given, filters, functions
+        self._names: dict[str, Meaning] = dict(given)
         self._loops = 0
 
     def use(self, node: nodes.Node) -> Meaning:
@@ -94,16 +91,19 @@ class _Reader(NodeVisitor):
         if node.name in self._names:
             self.found.names.add(node.name)
             return self._names[node.name]
-        if node.name == vocabulary.OF_TASKS:
+        if node.name == vocabulary.OF_ROWS and "form" in self._given:
+            return self._mistake("'row' is known only in the fields of an entry")
+        if node.name == vocabulary.OF_TASKS and "doc" in self._given:
             return self._mistake("'task' is known only in a rule with the trigger 'assigned'")
         if node.name in self._functions:
             return self._mistake(f"'{node.name}' is a function: write {node.name}(…)")
         return self._mistake(f"'{node.name}' is not a name here", self._nearest(node.name))
 
     def _nearest(self, name: str) -> str:
-        if name[:1] == "F" and name[1:2].isupper():
+        if "doc" in self._given and name[:1] == "F" and name[1:2].isupper():
             return f"fields are written doc.{name}"
-        return did_you_mean(name, self._names) or "known are doc, old, event, rule and now; text stands in quotes"
+        known = " and ".join((", ".join(list(self._given)[:-1]), list(self._given)[-1]))
+        return did_you_mean(name, self._names) or f"known are {known}; text stands in quotes"
 
     def visit_Getattr(self, node: nodes.Getattr) -> Meaning:  # noqa: N802
         return self._part(node.node, node.attr)
@@ -250,9 +250,7 @@ class _Reader(NodeVisitor):
         if name in vocabulary.MESSAGE_FILTERS and name not in self._filters:
             self._mistake(f"'{name}' is for messages; conditions compare values as they are")
         elif name not in self._filters:
-            self._mistake(
-                f"'{name}' is not a filter", did_you_mean(name, vocabulary.FILTERS | vocabulary.MESSAGE_FILTERS)
-            )
+            self._mistake(f"'{name}' is not a filter", did_you_mean(name, self._filters | vocabulary.MESSAGE_FILTERS))
 
     def _names_in_arguments(self, node: nodes.Filter) -> None:
         test = vocabulary.TEST_AT.get(node.name)

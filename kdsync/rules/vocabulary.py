@@ -12,6 +12,10 @@ RULE = frozenset({"id", "form", "priority"})
 TASK = frozenset({"node", "receiver_name", "since", "number", "form"})
 LOOP = frozenset({"index", "index0", "revindex", "revindex0", "first", "last", "length"})
 
+OF_ROWS = "row"  # a name only where an entry row is filled in
+APPROVAL = frozenset({"id", "business_id", "title", "process", "department", "created_at", "finished_at"})
+INTAKE_FILTERS = frozenset({"amount", "date", "department", "employee", "user"})
+
 FUNCTIONS = frozenset({"range"})
 MESSAGE_FUNCTIONS = frozenset({"link"})
 

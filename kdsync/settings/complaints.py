@@ -13,7 +13,7 @@ from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.schema import Section
 from kdsync.settings.places import Where, YamlFile
 
-NOT_YET = frozenset({"escalate", "intake", "tests"})  # sections of later versions
+NOT_YET = frozenset({"escalate", "tests"})  # sections of later versions
 
 MARKS = frozenset({"[text]", "[by key]", "[key]"})
 """Steps that pydantic adds to a location and no file has."""
@@ -36,6 +36,7 @@ PATTERNS = {
     "id": "an id is made of small letters, digits, '.', '_' and '-', at most 64",
     "form": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
     "field": "the key of a field is made of letters, digits and '_', such as FREALPAYAMOUNTFOR",
+    "process": "a process code has no blanks, such as PROC-3B2E7A52-6F1C-4D7E-9F0A-1C5D8E2B7A90",
     "operation": "the number of an operation is made of letters, digits and '_', such as BillClose",
     "to": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
     "forms": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
@@ -81,7 +82,7 @@ def _unknown_key(file: YamlFile, model: type[Section], where: Where) -> Problem:
     key = str(where[-1])
     if key in NOT_YET:
         return file.at_key(where, "is not supported by this version")
-    known = section_at(model, where[:-1]).model_fields
+    known = [field.alias or name for name, field in section_at(model, where[:-1]).model_fields.items()]
     return file.at_key(where, "unknown key", did_you_mean(key, known) or f"known are {', '.join(known)}")
 
 

@@ -133,17 +133,22 @@ def known_names(name: str, known: Iterable[str], holder: str) -> str:
     return did_you_mean(name, known) or (f"{holder} has {listed}" if listed else f"{holder} has none")
 
 
-def repeated_ids(files: Iterable[YamlFile], noun: str) -> Iterator[Problem]:
+def repeated_ids(files: Iterable[YamlFile], noun: str, section: str = "") -> Iterator[Problem]:
     """Ids that two rules have, or two actions: `noun` says which."""
+    return repeated(files, section or f"{noun}s", "id", "{} is already the id of the " + noun + " at {}")
+
+
+def repeated(files: Iterable[YamlFile], section: str, key: str, message: str, hint: str = "") -> Iterator[Problem]:
+    """Values of a key that two entries of a section have; `message` takes the value, and where it was before."""
     first: dict[str, str] = {}
     for file in files:
-        for index, one in enumerate(entries(file.value((f"{noun}s",)))):
-            name = one.get("id") if isinstance(one, Mapping) else None
+        for index, one in enumerate(entries(file.value((section,)))):
+            name = one.get(key) if isinstance(one, Mapping) else None
             if not isinstance(name, str):
                 continue
-            where: Where = (f"{noun}s", index, "id")
+            where: Where = (section, index, key)
             if name in first:
-                yield file.at(where, f"{name} is already the id of the {noun} at {first[name]}")
+                yield file.at(where, message.format(name, first[name]), hint)
             first.setdefault(name, place(file, where))
 
 

@@ -14,12 +14,14 @@ from pydantic import ValidationError
 from kdsync.errors import ConfigurationError, Problem
 from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
 from kdsync.rules.compile import compile_rule
+from kdsync.rules.intake import CompiledIntake, IntakeSection, compile_intake
 from kdsync.rules.mistakes import RuleError
 from kdsync.rules.ruleset import Ruleset
 from kdsync.rules.schema import RuleSection, Section
 from kdsync.settings.actions import crosscheck_actions
 from kdsync.settings.complaints import complaints
 from kdsync.settings.crosscheck import crosscheck
+from kdsync.settings.intake import crosscheck_intake
 from kdsync.settings.places import Where, YamlFile
 from kdsync.settings.schema import Directory, MainFile, RuleFile, Settings
 from kdsync.settings.secrets import SecretReader
@@ -54,6 +56,12 @@ ACTIONS = _Kind(
     compile_action,
     {"id": "unnamed", "form": "UNKNOWN", "title": "-", "phrases": ["-"], "allow": ["creator"], "do": ["submit"]},
 )
+INTAKE = _Kind(
+    "intake",
+    IntakeSection,
+    compile_intake,
+    {"id": "unnamed", "process": "-", "form": "UNKNOWN", "fields": {"F": "-"}, "as": "save"},
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +73,7 @@ class Loaded:
     secrets: tuple[str, ...]  # every secret value, for the logs to leave out
     files: tuple[Path, ...]
     actions: tuple[CompiledAction, ...] = ()
+    intakes: tuple[CompiledIntake, ...] = ()
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Loaded:
@@ -72,7 +81,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     base = path.absolute().parent
     sources = read_sources(path)
     secrets = SecretReader(base, environ)
-    problems = [*sources.problems, *crosscheck(sources), *crosscheck_actions(sources)]
+    problems = [*sources.problems, *crosscheck(sources), *crosscheck_actions(sources), *crosscheck_intake(sources)]
     context = {"base": base, "secrets": secrets}
     main = None if sources.main.unread else _validated(sources.main, MainFile, problems, context)
     directory = _validated(sources.directory, Directory, problems) if sources.directory else Directory()
@@ -80,6 +89,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
         _validated(file, RuleFile, problems)
     compiled = [rule for file in sources.rules for rule in _usable(file, RULES, problems)]
     actions = tuple(action for file in sources.rules for _, action in _usable(file, ACTIONS, problems))
+    intakes = tuple(intake for file in sources.rules for _, intake in _usable(file, INTAKE, problems))
     if problems or main is None or directory is None:
         by_name = {file.name: file for file in sources.rules}
         told = (_with_name(by_name.get(problem.file), problem) for problem in problems)
@@ -87,7 +97,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Loaded:
     specs = tuple(spec for spec, _ in compiled)
     settings = Settings(main=main, directory=directory, rules=specs, base=base, listen=listen_address(main.listen))
     ruleset = Ruleset(tuple(rule for _, rule in compiled))
-    return Loaded(settings, ruleset, tuple(secrets.known), sources.files, actions)
+    return Loaded(settings, ruleset, tuple(secrets.known), sources.files, actions, intakes)
 
 
 def _validated(file: YamlFile, model: type[Model], problems: list[Problem], context: Any = None) -> Model | None:
@@ -103,7 +113,7 @@ def _validated(file: YamlFile, model: type[Model], problems: list[Problem], cont
 
 
 def _usable(file: YamlFile, kind: _Kind[Spec, Compiled], problems: list[Problem]) -> list[tuple[Spec, Compiled]]:
-    """The rules of one file that can be used, or the actions."""
+    """The rules of one file that can be used, or the actions, or the intakes."""
     written = file.value((kind.section,))
     found = []
     for index, one in enumerate(written if isinstance(written, list) else ()):
@@ -141,9 +151,9 @@ def _mistakes(file: YamlFile, at: Where, error: RuleError, wrong: set[str]) -> l
 
 
 def _with_name(file: YamlFile | None, problem: Problem) -> Problem:
-    """A problem in a rule or action says in which; nobody searches for a position in a list."""
-    index = re.match(r"(rule|action)s\[(\d+)\]", problem.key)
-    name = file.value((f"{index[1]}s", int(index[2]), "id")) if file and index else None
+    """A problem in a rule, action or intake says in which; nobody searches for a position in a list."""
+    index = re.match(r"(rules|actions|intake)\[(\d+)\]", problem.key)
+    name = file.value((index[1], int(index[2]), "id")) if file and index else None
     if not index or not isinstance(name, str):
         return problem
-    return replace(problem, message=f"{index[1]} {name}: {problem.message}")
+    return replace(problem, message=f"{index[1].removesuffix('s')} {name}: {problem.message}")

@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BeforeValidator, Field, PlainSerializer, Pl
 
 from kdsync.rules.actions import ActionSection
 from kdsync.rules.durations import Seconds, between
+from kdsync.rules.intake import IntakeSection
 from kdsync.rules.schema import RecipientText, RuleSection, Section
 from kdsync.settings.values import (
     HOURS,
@@ -209,15 +210,19 @@ class Directory(Section):
     """Role: who has it; for `role:NAME` in rules."""
     locales: Annotated[Mapping[Text, Locale], Field(examples=[{"user7": "vi"}])] = {}
     """DingTalk userid: language; zh unless written."""
+    departments: Annotated[Mapping[Text, Text], Field(examples=[{"523467": "BM000012"}])] = {}
+    """Id of a DingTalk department: number of the department in Kingdee; others are found by their name."""
 
 
 class RuleFile(Section):
-    """One file of rules, and of the actions that they offer."""
+    """One file of rules, of the actions that they offer, and of what becomes of approvals."""
 
     rules: tuple[RuleSection, ...] = ()
     """The rules."""
     actions: tuple[ActionSection, ...] = ()
     """What people may answer."""
+    intake: tuple[IntakeSection, ...] = ()
+    """Which approvals of DingTalk become documents in Kingdee."""
 
 
 class Settings(Section):

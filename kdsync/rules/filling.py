@@ -1,0 +1,105 @@
+"""What fills in a field of a new document: text with `{{ … }}` in it, or one value of any type that stands alone.
+
+`{{ form["金额"] }}` alone is an amount; `报销 {{ form["金额"] }}` is text. The language is that of rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from jinja2 import StrictUndefined, nodes
+from jinja2 import Template as JinjaTemplate
+from jinja2.environment import TemplateExpression
+from jinja2.runtime import Undefined
+
+from kdsync.rules import language, vocabulary
+from kdsync.rules.approvals import FILTERS, Lookup
+from kdsync.rules.expressions import Names, check_length, exactly, settled, sound, unreadable
+from kdsync.rules.meaning import OF_APPROVALS, OF_ROWS
+from kdsync.rules.mistakes import ExpressionError
+from kdsync.rules.reader import read
+from kdsync.rules.wording import explain
+
+
+def _language() -> language.Language:
+    found = language.Language()
+    found.filters |= {language.COUNTED: language.MESSAGES.filters[language.COUNTED], **FILTERS}
+    return found
+
+
+LANGUAGE = _language()
+
+
+@dataclass(frozen=True, slots=True)
+class Filling:
+    """Gives the value of a field; `alone` is set where it keeps its type."""
+
+    source: str
+    alone: TemplateExpression | None
+    _whole: JinjaTemplate
+
+    def value(self, names: Names) -> Any:
+        """Text, a number, a date, true or false, a Lookup, or None for nothing; ExpressionError where it fails."""
+        told = {**names, language.TURNS: [0]}
+        try:
+            value = self.alone(told) if self.alone else self._whole.render(told)
+            return _single(value)
+        except Exception as error:
+            raise ExpressionError(explain(error)) from error
+
+
+def compile_filling(source: str, *, row: bool) -> Filling:
+    """Read a filling, which may use `row` where told so; TextError tells all that is wrong with it."""
+    try:
+        check_length(source)
+        tree = LANGUAGE.parse(source.strip())
+        sound(read(tree, OF_ROWS if row else OF_APPROVALS, vocabulary.INTAKE_FILTERS))
+        whole = exactly(tree)
+        alone = _alone(whole)
+        return Filling(source, _expression(alone) if alone else None, settled(LANGUAGE.from_string(whole)))
+    except Exception as error:
+        raise unreadable(error) from error
+
+
+def fill(part: Any, names: Names) -> Any:
+    """The value of a field as it was written: fillings filled in, everything else as it is; None for nothing.
+
+    A mapping such as `{FNumber: …}` is nothing where what is in it is. A Lookup inside of one stays a Lookup.
+    """
+    if isinstance(part, Filling):
+        return part.value(names)
+    if isinstance(part, Mapping):
+        inner = {key: fill(value, names) for key, value in part.items()}
+        return inner if all(value is not None for value in inner.values()) else None
+    return part
+
+
+def _alone(tree: nodes.Template) -> nodes.Expr | None:
+    """The one value that a template consists of, if it does."""
+    if len(tree.body) != 1 or not isinstance(tree.body[0], nodes.Output) or len(tree.body[0].nodes) != 1:
+        return None
+    (only,) = tree.body[0].nodes
+    return None if isinstance(only, nodes.TemplateData) else only
+
+
+def _expression(tree: nodes.Expr) -> TemplateExpression:
+    result = nodes.Assign(nodes.Name("result", "store"), tree, lineno=1)
+    compiled = settled(LANGUAGE.from_string(nodes.Template([result], lineno=1)))
+    return TemplateExpression(compiled, undefined_to_none=False)
+
+
+def _single(value: Any) -> Any:
+    """One value as a document can hold it."""
+    if isinstance(value, StrictUndefined):
+        bool(value)  # stumbles, and says why
+    if value is None or isinstance(value, Undefined):
+        return None
+    if isinstance(value, str):
+        return str(value).strip() or None
+    if isinstance(value, bool | int | Decimal | date | Lookup):
+        return value
+    raise ValueError("it gives a list or a whole row; a field holds one value")
