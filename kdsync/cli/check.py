@@ -19,7 +19,7 @@ from rich.text import Text
 from kdsync.errors import ConfigurationError, EdgeError, FailureKind, Problem
 from kdsync.model import Transition
 from kdsync.rules.mistakes import did_you_mean
-from kdsync.settings.advice import advice
+from kdsync.settings.advice import of_origins
 from kdsync.settings.load import Loaded, load
 
 SOUND, FAILED, EX_CONFIG = 0, 1, 78
@@ -81,7 +81,6 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
         "roles": {role: [str(one) for one in who] for role, who in sorted(loaded.settings.directory.roles.items())},
         "groups": sorted(main.dingtalk.groups),
         "fallback": [str(one) for one in main.fallback],
-        "advice": [asdict(one) for one in advice(rules, loaded.ruleset.rules, loaded.actions)],
     }
 
 
@@ -98,6 +97,7 @@ def _advice(loaded: Loaded) -> Iterator[str]:
     if without:
         rules = ", ".join(without)
         yield f"{rules}: no approvers, so nobody is told of new documents while Kingdee's tasks cannot be read"
+    yield from of_origins(loaded.settings.rules, loaded.ruleset.rules, loaded.actions)
 
 
 def _ask(loaded: Loaded, probes: Sequence[Probe]) -> Iterator[Finding]:
@@ -150,9 +150,6 @@ def _print_summary(summary: Mapping[str, Any]) -> None:
     for label, text in _lines(summary):
         table.add_row(Text(f"  {label}", style="cyan"), Text(text))
     console.print(table)
-    for one in summary["advice"]:
-        for line in Text(one["message"], style="yellow").wrap(console, console.width - 2):
-            console.print(Text("  ") + line, soft_wrap=True)
 
 
 def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

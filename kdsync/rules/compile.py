@@ -68,9 +68,7 @@ class CompiledRule:
     needs: Needs
     storm: int | None = STORM  # more notifications than this after one look are summed up; None: never
     actions: tuple[str, ...] = ()  # ids of what its reader may answer, in the order of the rule
-<<<<<<< cur
     origin: Literal["kingdee", "any"] = "kingdee"  # any: what kdsync itself did because somebody asked for it, too
-=======
     approvers: tuple[Recipient, ...] = ()  # told in place of the assignee while tasks cannot be read
 
     @property
@@ -83,7 +81,6 @@ class CompiledRule:
     def everybody(self) -> tuple[Recipient, ...]:
         """All whom it may tell."""
         return (*self.to, *self.approvers)
->>>>>>> new
 
     def listens(self, kind: Transition) -> bool:
         """Whether an event of that kind can concern it at all."""
@@ -111,20 +108,6 @@ def compile_rule(spec: RuleSection) -> CompiledRule:
     if mistakes:
         raise RuleError(spec.id, mistakes)
     return CompiledRule(
-<<<<<<< cur
-        spec.id,
-        spec.form,
-        spec.priority,
-        spec.mode,
-        spec.to,
-        triggers,
-        when,
-        message,
-        needs,
-        spec.storm,
-        spec.actions,
-        spec.origin or "kingdee",
-=======
         id=spec.id,
         form=spec.form,
         priority=spec.priority,
@@ -137,7 +120,7 @@ def compile_rule(spec: RuleSection) -> CompiledRule:
         storm=spec.storm,
         actions=spec.actions,
         approvers=spec.approvers,
->>>>>>> new
+        origin=spec.origin or "kingdee",
     )
 
 

@@ -95,17 +95,11 @@ class Matcher:
         except RenderError as error:
             log.error("rule.failed", error=str(error), **ids)
             return self._broken(rule, event, str(error), now)
-<<<<<<< cur
-        wanted = tuple(one for recipient in rule.to for one in self._wanted(recipient, watch, event))
+        recipients = rule.stand_ins if _is_unread(event) else rule.to
+        wanted = tuple(one for recipient in recipients for one in self._wanted(recipient, watch, event))
         state, offer = SHADOW if rule.mode == "shadow" else OWN if is_own else GATHERED, self._offer(rule, event, watch)
         reason = NOT_TOLD if is_own else ""
         return _notification(rule, event, wanted, contents, now, state=state, reason=reason, offer=offer)
-=======
-        recipients = rule.stand_ins if _is_unread(event) else rule.to
-        wanted = tuple(one for recipient in recipients for one in self._wanted(recipient, watch, event))
-        state = SHADOW if rule.mode == "shadow" else GATHERED
-        return _notification(rule, event, wanted, contents, now, state=state, offer=self._offer(rule, event, watch))
->>>>>>> new
 
     def _wanted(self, recipient: Recipient, watch: Watch, event: Event) -> Sequence[Wanted]:
         """One for each person whose id the event or the document holds; of several assignees, one for each."""

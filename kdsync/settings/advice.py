@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from kdsync.model import Do, Transition
 from kdsync.rules.actions import CompiledAction
@@ -20,18 +19,9 @@ SPOKEN = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Advice:
-    """One thing to think about; `rule` and `action` are ids."""
-
-    rule: str
-    action: str
-    message: str
-
-
-def advice(
+def of_origins(
     specs: Sequence[RuleSection], rules: Sequence[CompiledRule], actions: Sequence[CompiledAction]
-) -> Iterator[Advice]:
+) -> Iterator[str]:
     """Rules that do not hear of what an action on the same form does, and that do not say whether this is meant."""
     unsaid = {spec.id for spec in specs if spec.origin is None}
     for rule in rules:
@@ -40,14 +30,13 @@ def advice(
                 yield from _unheard(rule, action)
 
 
-def _unheard(rule: CompiledRule, action: CompiledAction) -> Iterator[Advice]:
+def _unheard(rule: CompiledRule, action: CompiledAction) -> Iterator[str]:
     kinds = dict.fromkeys(MAKES[do.kind] for do in action.do if do.kind in MAKES and _is_heard(rule, do))
     for kind in kinds:
-        message = (
+        yield (
             f"rule {rule.id} does not tell of {SPOKEN[kind]} by action {action.id} in DingTalk; "
             "write origin: any to tell of them, or origin: kingdee to say that this is meant"
         )
-        yield Advice(rule.id, action.id, message)
 
 
 def _is_heard(rule: CompiledRule, do: Do) -> bool:

@@ -65,7 +65,7 @@ def test_a_rule_that_misses_what_an_action_does_is_advised_and_is_no_mistake(
     )
     assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
     (found,) = json.loads(capsys.readouterr().out)["advice"]
-    assert (found["rule"], found["action"]) == ("one", "confirm")
+    assert found.startswith("rule one does not tell")
 
 
 @pytest.mark.parametrize(
@@ -90,7 +90,7 @@ def test_a_rule_that_watches_what_an_action_saves_is_advised(config: Path, capsy
     spoil("rules/rules.yaml", "on: approved, to: [creator", "on: {becomes: doc.FNOTE == 'x'}, to: [creator")
     spoil("rules/rules.yaml", "do: [audit]", "do: [{save: {FNote: ok}}]")
     assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
-    assert "changes made by action confirm" in json.loads(capsys.readouterr().out)["advice"][0]["message"]
+    assert "changes made by action confirm" in json.loads(capsys.readouterr().out)["advice"][0]
 
 
 def test_a_form_that_looks_misspelt_is_pointed_at_but_is_no_mistake(
