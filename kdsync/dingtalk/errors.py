@@ -69,6 +69,7 @@ BAD_ADDRESS = Meaning(CONFIGURATION, "this machine's address is not allowed", WH
 USED_UP = Meaning(QUOTA, "the organisation's calls of this month are used up", UPGRADE)
 NOBODY = Meaning(REFUSED, "there is no such person", MAPPING)
 UNSAFE = Meaning(REFUSED, "DingTalk refused the content as unsafe", RULE)
+NO_CALL = Meaning(REFUSED, "DingTalk does not know this call", "check dingtalk's addresses and any proxy before them")
 BAD_INPUT = Meaning(REFUSED, "DingTalk does not accept a parameter")
 
 CARD_PARAMETERS = (
@@ -148,8 +149,7 @@ MEANINGS: dict[str, Meaning] = {
     "http 5xx": Meaning(TRANSIENT, "DingTalk's server failed", maybe_done=True),
     "malformed": Meaning(TRANSIENT, "the answer is not one of DingTalk's", NETWORK, maybe_done=True),
     # what is wrong with the request itself
-    "22": Meaning(REFUSED, "DingTalk does not know this call", "check dingtalk.oapi_url and any proxy before it"),
-    "404": Meaning(REFUSED, "DingTalk does not know this call", "check dingtalk.oapi_url and any proxy before it"),
+    **dict.fromkeys(("22", "404", "InvalidAction.NotFound"), NO_CALL),
     "33012": NOBODY,
     "60121": NOBODY,
     "40104": Meaning(REFUSED, "this is not a mobile number", MAPPING),

@@ -75,6 +75,26 @@ def test_an_approval_with_its_form(
 
 
 @pytest.mark.parametrize(
+    ("created", "business_id", "hour"),
+    [
+        ("2026-11-20T10:18Z", "202611201018000327301", 2),  # the Z stands behind the time of Beijing
+        ("2026-11-20T02:18Z", "202611201018000327301", 2),
+        ("2026-11-20T10:18+08:00", "202611201018000327301", 2),
+        ("2026-11-20T02:18Z", "BX-0001", 2),
+        ("2026-11-20T02:18Z", "202699999999", 2),
+        ("2026-11-20T02:18", "", 2),
+    ],
+)
+def test_the_business_id_tells_of_which_zone_the_times_are(
+    approvals: Approvals, dingtalk: responses.RequestsMock, created: str, business_id: str, hour: int
+) -> None:
+    dingtalk.get(INSTANCES, json={"result": {**DETAILS, "createTime": created, "businessId": business_id}})
+    approval = approvals.instance("a171de6c")
+    assert approval is not None
+    assert approval.created_at == datetime(2026, 11, 20, hour, 18, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     ("status", "result"), [("COMPLETED", "refuse"), ("RUNNING", "agree"), ("TERMINATED", ""), ("COMPLETED", None)]
 )
 def test_an_approval_that_was_not_agreed(
