@@ -9,16 +9,20 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
+from kdsync.acting import Accounts, Acting
+from kdsync.bridges import KnownAccount
 from kdsync.clock import Clock
 from kdsync.delivery.words import words
 from kdsync.desk import KingdeeDesk
 from kdsync.dingtalk.cards import callback_response
 from kdsync.dingtalk.client import DingTalkClient
+from kdsync.dingtalk.contacts import Contacts
 from kdsync.dingtalk.frames import Clicked, Happened, Said
 from kdsync.dingtalk.stream import StreamClient
 from kdsync.hearing import received
 from kdsync.kingdee.client import KingdeeClient
-from kdsync.kingdee.operations import Operations
+from kdsync.kingdee.people import People as KingdeePeople
+from kdsync.kingdee.persons import Hands, Persons
 from kdsync.kingdee.workflow import Workflow
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.cards import Cards, on_cards
@@ -65,7 +69,14 @@ class Answering:
         def zone() -> ZoneInfo:
             return loaded()[0].main.kingdee.timezone
 
-        desk = KingdeeDesk(source, Operations(kingdee), Workflow(kingdee))
+        self.persons = Persons(
+            kingdee.settings, clock, KnownAccount(db, clock, kingdee.settings.acct_id), kingdee.on_call
+        )
+        contact = Contacts(dingtalk).user
+        accounts = Accounts(KingdeePeople(kingdee), contact, people, lambda: loaded()[0].directory)
+        as_person = kingdee.settings.act_as == "person"
+        acting = Acting(Hands.of(kingdee), self.persons, accounts, as_person)
+        desk = KingdeeDesk(source, Workflow(kingdee), acting.hands)
         replies = Replies(db, seal, clock, lambda: loaded()[0], locales, notices, self._show)
         permit = Permit(people, zone)
         self.cards = Cards(db, seal, clock, courier, name, desk, meter, self.actions, zone)
@@ -101,6 +112,10 @@ class Answering:
 
     def _show(self, tx: Connection, item: Received, ending: Ending, reply_id: str) -> bool:
         return on_cards(tx, self._seal, item, ending, reply_id, self.actions(), self._clock.now())
+
+    def close(self) -> None:
+        """Let go of the sessions of those who answered."""
+        self.persons.close()
 
     def step(self) -> None:
         """Work on what is due."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from kdsync.kingdee.operations import Operations, Outcome
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.kingdee.operations import Outcome
+from kdsync.kingdee.persons import Hands
 from kdsync.kingdee.query import literal
 from kdsync.kingdee.workflow import Workflow
 from kdsync.model import Do, Document, Layout, Page, Task
-from kdsync.services.desk import Bill, Ruling
+from kdsync.services.desk import Bill, NotThemselvesError, Ruling
 from kdsync.services.ports import Source
 from kdsync.sync.layout import full_layout
 
@@ -19,8 +21,8 @@ class KingdeeDesk:
     """`services.desk.Desk`. Looks go through `source`, so a Kingdee that is down is left alone."""
 
     source: Source
-    operations: Operations
     workflow: Workflow
+    hands: Callable[[str, str], Hands]  # who writes, for a sender and the receiver of a task
 
     def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
         """Whether `=` looks at case depends on the database behind Kingdee, so both spellings are asked for."""
@@ -41,9 +43,16 @@ class KingdeeDesk:
         """What waits on it."""
         return self.workflow.pending_of(form, number)
 
-    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str) -> Ruling:
-        """One step."""
-        return _ruling(_STEPS[do.kind](self, bill, do, user_id, opinion))
+    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
+        """One step, by the hands that it has to be done with."""
+        hands = self.hands(sender, user_id)
+        try:
+            outcomes = _STEPS[do.kind](hands, bill, do, user_id, opinion)
+        except EdgeError as error:
+            if hands.account and error.kind is FailureKind.CONFIGURATION:
+                raise NotThemselvesError(f"{hands.account}: {error.words or error.message}", login=True) from error
+            raise
+        return replace(_ruling(outcomes), account=hands.account)
 
     def _layout(self, form: str, fields: Iterable[str]) -> Layout:
         known = self.source.facts(form, ())
@@ -59,11 +68,6 @@ class KingdeeDesk:
                 number = str(row[place] or "").strip() if place is not None else ""
                 yield Bill(Document(layout.form, str(row[0]), number, values), layout.facts)
 
-    def decide(self, bill: Bill, user_id: str, opinion: str, *, approve: bool) -> Outcome:
-        """Answer the task of a Kingdee user."""
-        document = bill.document
-        return self.workflow.answer(document.form, document.number, user_id, approve=approve, opinion=opinion)
-
 
 def _ruling(outcomes: Outcome | tuple[Outcome, ...]) -> Ruling:
     many = outcomes if isinstance(outcomes, tuple) else (outcomes,)
@@ -71,19 +75,25 @@ def _ruling(outcomes: Outcome | tuple[Outcome, ...]) -> Ruling:
     return Ruling(bool(many) and all(outcome.done for outcome in many), text)
 
 
-Step = Callable[[KingdeeDesk, Bill, Do, str, str], "Outcome | tuple[Outcome, ...]"]
+def _decide(hands: Hands, bill: Bill, user_id: str, opinion: str, *, approve: bool) -> Outcome:
+    """Answer the task of a Kingdee user."""
+    document = bill.document
+    return hands.workflow.answer(document.form, document.number, user_id, approve=approve, opinion=opinion)
+
+
+Step = Callable[[Hands, Bill, Do, str, str], "Outcome | tuple[Outcome, ...]"]
 _STEPS: dict[str, Step] = {
-    "submit": lambda desk, bill, _do, _user, _said: desk.operations.submit(bill.document.form, bill.document.doc_id),
-    "audit": lambda desk, bill, _do, _user, _said: desk.operations.audit(bill.document.form, bill.document.doc_id),
-    "operation": lambda desk, bill, do, _user, _said: desk.operations.operate(
+    "submit": lambda hands, bill, _do, _user, _said: hands.operations.submit(bill.document.form, bill.document.doc_id),
+    "audit": lambda hands, bill, _do, _user, _said: hands.operations.audit(bill.document.form, bill.document.doc_id),
+    "operation": lambda hands, bill, do, _user, _said: hands.operations.operate(
         bill.document.form, do.name, bill.document.doc_id
     ),
-    "save": lambda desk, bill, do, _user, _said: desk.operations.save(
+    "save": lambda hands, bill, do, _user, _said: hands.operations.save(
         bill.document.form, bill.facts.pk, bill.document.doc_id, do.fields
     ),
-    "push": lambda desk, bill, do, _user, _said: desk.operations.push(
+    "push": lambda hands, bill, do, _user, _said: hands.operations.push(
         bill.document.form, bill.document.doc_id, do.options
     ),
-    "approve": lambda desk, bill, _do, user, said: desk.decide(bill, user, said, approve=True),
-    "reject": lambda desk, bill, _do, user, said: desk.decide(bill, user, said, approve=False),
+    "approve": lambda hands, bill, _do, user, said: _decide(hands, bill, user, said, approve=True),
+    "reject": lambda hands, bill, _do, user, said: _decide(hands, bill, user, said, approve=False),
 }

@@ -107,10 +107,8 @@ class Wired:
         """Write down what is only in memory and let go of everything."""
         with suppress(StoreUnusableError):  # which the log has said
             self.calls.flush()
-        self.kingdee.close()
-        self.dingtalk.close()
-        self.db.close()
-        self._lock.close()
+        for one in (self.answering, self.kingdee, self.dingtalk, self.db, self._lock):
+            one.close()
 
     def locales(self) -> tuple[str, ...]:
         """The languages that somebody reads; Chinese where nothing else is said."""

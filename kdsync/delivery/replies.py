@@ -176,6 +176,26 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "In its words: {error}. The status is {status}. Please mend that and try again.",
         "Nguyên văn: {error}. Trạng thái: {status}. Hãy sửa rồi thử lại.",
     ),
+    "reply_no_account_title": (
+        "{number}：不知道您的金蝶账号，{action} 未执行",
+        "{number}: your Kingdee account is not known, so {action} was not done",
+        "{number}: không biết tài khoản Kingdee của bạn, chưa thực hiện {action}",
+    ),
+    "reply_no_account_body": (
+        "须以您本人的金蝶账号执行，但找不到唯一对应的账号。单据当前状态：{status}。管理员已收到通知；也可在金蝶中直接处理。",
+        "None or several accounts are known to be yours. The status is {status}. The administrators were told.",
+        "Không tìm được đúng một tài khoản của bạn. Trạng thái: {status}. Quản trị viên đã được báo.",
+    ),
+    "reply_no_session_title": (
+        "{number}：金蝶不允许以您的账号执行 {action}",
+        "{number}: Kingdee does not let your account {action}",
+        "{number}: Kingdee không cho tài khoản của bạn thực hiện {action}",
+    ),
+    "reply_no_session_body": (
+        "未获授权、已停用、已过期或没有此权限（{error}）。单据当前状态：{status}。管理员已收到通知；也可在金蝶中直接处理。",
+        "Not authorised, disabled, expired or without the right ({error}). Status: {status}. An operator was told.",
+        "Chưa được cấp quyền, bị khóa hoặc hết hạn ({error}). Trạng thái: {status}. Quản trị viên đã được báo.",
+    ),
     "reply_failed_title": (
         "{number}：{action} 未能完成",
         "{number}: {action} was not possible",

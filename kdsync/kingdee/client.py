@@ -10,10 +10,11 @@ from typing import Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt
 
+from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.account import AccountBook, MemoryBook
-from kdsync.kingdee.auth import KingdeeSession
+from kdsync.kingdee.auth import AUTH, KingdeeSession
 from kdsync.kingdee.errors import for_an_operator
 from kdsync.kingdee.limits import LoginLedger, MemoryLedger
 from kdsync.kingdee.session import SERVICE, Sessions
@@ -21,6 +22,7 @@ from kdsync.kingdee.transport import Call, Reply, Transport
 from kdsync.server_clock import ServerClock
 from kdsync.settings.schema import KingdeeSection
 
+LOG_OUT = AUTH + "Logout"
 TRIES = 3
 BLIPS = frozenset({"cut", "refused", "http-502", "http-503", "http-504", "gateway-4006"})
 """Failures of reads that are often over in a moment; a time-out is not, and has taken long enough."""
@@ -42,6 +44,7 @@ class KingdeeClient:
         book: AccountBook | None = None,
     ) -> None:
         self.settings = settings
+        self.on_call = on_call
         self._clock = clock
         self._random = random or SystemRandom()
         self.server_clock = ServerClock(clock)
@@ -95,6 +98,15 @@ class KingdeeClient:
     def log_in(self) -> KingdeeSession:
         """The session in use, after a login where there is none: who kdsync is to Kingdee, and its warnings."""
         return self._sessions.current()
+
+    def log_out(self) -> None:
+        """End the session, if there is one, so that it holds no memory or licence; a failure does not matter."""
+        session = self._sessions.leave()
+        if session is not None:
+            try:
+                self._transport.post(LOG_OUT, b"{}", session.headers, read=True)
+            except EdgeError as error:
+                logs.get("kingdee").info("kingdee.not_logged_out", reason=str(error))
 
     def close(self) -> None:
         """Close all connections. The session ends by itself, 20 minutes after the last call."""

@@ -68,6 +68,19 @@ class People:
             missing = [item for item in missing if item not in found]
         return found
 
+    def users_with(self, way: str, number: str) -> dict[str, str]:
+        """The Kingdee users with that number themselves or as employees: account by user id. `way` is "mobile" (of
+        mainland China with or without its country code) or "job_number"."""
+        keys = ("FMobile",) if way == "mobile" else ("FStaffNumber", "FNumber")
+        spelled = _spelled(number) if way == "mobile" else (number,)
+        listed = ",".join(map(literal, spelled))
+        rows = [row for key in keys for row in self._select("BD_Empinfo", key, f"{key} in ({listed})")]
+        persons = ",".join(sorted({_text(row.get("FPersonID")) for row in rows} - {""}))
+        users = self._select("SEC_User", "FLinkObject", f"FLinkObject in ({persons})") if persons else []
+        for key in PHONES if way == "mobile" else ():
+            users += self._select("SEC_User", key, f"{key} in ({listed})")
+        return {_text(row.get("FUserID")): account for row in users if (account := _text(row.get("FUserAccount")))}
+
     def _users(self, rows: dict[str, dict[str, Any]]) -> dict[str, KingdeePerson]:
         """Users, completed by their employees."""
         links = {key: _text(row.get("FLinkObject")) for key, row in rows.items()}
@@ -132,6 +145,11 @@ class People:
 def _asked(lookup: str) -> Sequence[tuple[str, str]]:
     only = [place for place in PLACES if place[0].casefold() == lookup.casefold()]
     return only or PLACES
+
+
+def _spelled(mobile: str) -> Sequence[str]:
+    """The ways in which Kingdee may have a number that DingTalk has without the code of mainland China."""
+    return (mobile, *(f"{code}{mobile}" for code in ("+86", "+86-", "+86 ", "86", "86-"))) if mobile else ()
 
 
 def _text(value: Any) -> str:

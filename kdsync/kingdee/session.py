@@ -77,6 +77,12 @@ class Sessions:
             if self._current is not None and self._current.generation == session.generation:
                 self._current = None
 
+    def leave(self) -> KingdeeSession | None:
+        """The session that was in use, which is not used any more."""
+        with self._lock:
+            left, self._current = self._current, None
+            return left
+
     def keep(self, session: KingdeeSession, cookies: Mapping[str, str]) -> None:
         """Take over cookies that a good answer brought: a load balancer's, or a session id that was given anew."""
         with self._lock:

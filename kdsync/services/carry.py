@@ -18,7 +18,7 @@ from kdsync.commands.plan import OPEN, Done, Reason, Refuse, State, Verify, next
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Do, Status, Task
 from kdsync.rules.actions import CompiledAction
-from kdsync.services.desk import Bill, Desk
+from kdsync.services.desk import Bill, Desk, NotThemselvesError
 from kdsync.store import inbox, origins, writes
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
@@ -77,12 +77,21 @@ class Carry:
         """Go on where it stands; raises EdgeError and NotYetError where it has to go on later."""
         bill = self._read(item, action)
         for step in range(item.step, len(action.do)):
-            stopped, bill = self._step(item, action, step)
+            try:
+                stopped, bill = self._step(item, action, step)
+            except NotThemselvesError as error:
+                return self._not_themselves(item, step, error)
             if stopped:
                 return stopped
         with self.db.read() as tx:
             wrote = any(writes.of_step(tx, item.id, step) for step in range(len(action.do)))
         return Carried(bill, wrote)
+
+    def _not_themselves(self, item: Received, step: int, error: NotThemselvesError) -> Stopped:
+        """Nothing was sent now; what an earlier try may have done is not called impossible."""
+        with self.db.read() as tx:
+            is_maybe_done = any(write.outcome in writes.MAYBE for write in writes.of_step(tx, item.id, step))
+        return Stopped("unknown" if is_maybe_done else "no-session" if error.login else "no-account", str(error))
 
     def _step(self, item: Received, action: CompiledAction, step: int) -> tuple[Stopped | None, Bill | None]:
         do, refused = action.do[step], ""
@@ -174,13 +183,21 @@ class Carry:
         log.info("write.intended", inbox_id=item.id, form=item.form, bill_no=item.number, operation=do.kind)
         try:
             ruling = self.desk.write(
-                bill, do, user_id=task.receiver if task else "", opinion=str(item.content.get("opinion") or "")
+                bill,
+                do,
+                user_id=task.receiver if task else "",
+                opinion=str(item.content.get("opinion") or ""),
+                sender=item.sender,
             )
+        except NotThemselvesError as error:
+            self._note(item, do, row, writes.UNSENT, str(error))
+            raise
         except EdgeError as error:
             outcome = writes.UNKNOWN if error.kind is FailureKind.UNKNOWN_OUTCOME else writes.UNSENT
             self._note(item, do, row, outcome, str(error))
             raise
-        self._note(item, do, row, writes.ACCEPTED if ruling.done else writes.REFUSED, ruling.text)
+        said = f"as {ruling.account}: {ruling.text}" if ruling.account else ruling.text
+        self._note(item, do, row, writes.ACCEPTED if ruling.done else writes.REFUSED, said)
         return "" if ruling.done else ruling.text or "no"
 
     def _note(self, item: Received, do: Do, row: int, outcome: str, detail: str) -> None:

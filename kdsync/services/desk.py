@@ -40,6 +40,16 @@ class Ruling:
 
     done: bool
     text: str = ""
+    account: str = ""  # the Kingdee user in whose session it was asked; "" for the integration's
+
+
+class NotThemselvesError(Exception):
+    """Nothing was sent: it was to be done as the person who asked for it, and could not. `login` says that it is known
+    who they are in Kingdee, and that Kingdee does not let them."""
+
+    def __init__(self, message: str, *, login: bool = False) -> None:
+        super().__init__(message)
+        self.login = login
 
 
 class Desk(Protocol):
@@ -54,8 +64,9 @@ class Desk(Protocol):
     def tasks(self, form: str, number: str) -> list[Task]:
         """What a workflow waits for on that document; `number` as the document spells it."""
 
-    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str) -> Ruling:
-        """Do one step, once. `user_id` is the Kingdee user whose task `approve` and `reject` answer.
+    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
+        """Do one step, once. `user_id` is the Kingdee user whose task `approve` and `reject` answer, `sender` the
+        userid of who asked for it; NotThemselvesError where it has to be done as them and cannot.
 
         An EdgeError of kind UNKNOWN_OUTCOME means that it may have been done; of any other kind, that it was not.
         """

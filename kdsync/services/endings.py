@@ -17,7 +17,11 @@ STOPPED = {
     "approved": "reply_not_now",
     "no-status": "reply_not_now",
     "kingdee": "reply_kingdee_refused",
+    "no-account": "reply_no_account",
+    "no-session": "reply_no_session",
 }
+AN_OPERATORS = frozenset({"no-account", "no-session"})
+"""Whoever runs kdsync or Kingdee has to do something, or it will be so the next time."""
 DENIED = {
     "not-allowed": "reply_not_allowed",
     "own-document": "reply_own_document",
@@ -39,7 +43,9 @@ def stopped(outcome: Stopped, action: CompiledAction, status: str) -> Ending:
         return unknown(outcome.text, action, status)
     reason = f"{outcome.reason}: {outcome.text}" if outcome.text else outcome.reason
     reply = STOPPED.get(outcome.reason, "reply_not_now")
-    return Ending(REFUSED, reply, reason, {"error": outcome.text or "no answer"}, action.titles, status)
+    params = {"error": outcome.text or "no answer"}
+    alarm = outcome.text if outcome.reason in AN_OPERATORS else ""
+    return Ending(REFUSED, reply, reason, params, action.titles, status, alarm=alarm)
 
 
 def unknown(error: str, action: CompiledAction | None, status: str = "") -> Ending:

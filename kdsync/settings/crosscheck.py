@@ -55,6 +55,9 @@ def _login(main: YamlFile) -> Iterator[Problem]:
     for key in NEEDED.get(auth if isinstance(auth, str) else "", ()):
         if not kingdee.get(key) and not main.unreadable(("kingdee", key)):
             yield main.missing(("kingdee", key), f"is required for auth: {auth}")
+    if kingdee.get("act_as") == "person" and auth == "password":
+        hint = "write auth: sign, or act_as: integration"
+        yield main.at(("kingdee", "act_as"), "a password logs in as one user only", hint)
 
 
 def _fallback(main: YamlFile, names: Names) -> Iterator[Problem]:

@@ -80,6 +80,9 @@ class KingdeeSection(Section):
     """How to log in: LoginBySign, LoginByAppSecret, signed headers, or ValidateUser."""
     password: Secret | None = None
     """The user's password; for `auth: password` only."""
+    act_as: Literal["integration", "person"] = "integration"
+    """As whom Kingdee is changed: as this user, or as the Kingdee user who asked for it. The latter takes a third-party
+    login authorisation that covers them."""
     lcid: int = 2052
     """The language of the session: 2052 simplified Chinese, 1033 English, 3076 traditional Chinese."""
     org: Annotated[int, Field(ge=0)] = 0

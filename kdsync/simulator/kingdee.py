@@ -183,6 +183,15 @@ class SimulatedKingdee(Verbs):
 
     # The people
 
+    @property
+    def authorised(self) -> set[str] | None:
+        """The accounts beside the integration's that may log in with its application; None: all of them."""
+        return self._gate.authorised
+
+    @authorised.setter
+    def authorised(self, accounts: set[str] | None) -> None:
+        self._gate.authorised = accounts
+
     def define_form(self, form: Form) -> None:
         """Install a form, e.g. `Form.parse("X_Bill", "FBillNo FDocumentStatus FSum:amount", {"FEntity": "FNote"})`."""
         self._tables.define(form)

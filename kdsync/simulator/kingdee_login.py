@@ -92,6 +92,7 @@ class Gate:
     ) -> None:
         self.sessions: dict[str, Session] = {}
         self.wrong_passwords: dict[str, int] = {}
+        self.authorised: set[str] | None = None  # accounts that the third-party login authorisation lists; None: all
         self._credentials = credentials
         self._clock = clock
         self._now = now
@@ -145,10 +146,14 @@ class Gate:
     def _user(self, account: Any, acct_id: Any) -> int:
         if acct_id != self._credentials.acct_id:
             raise RefusedLoginError(-1, NO_CENTRE)
-        user = self._find_user(str(account))
+        user = self._find_user(str(account)) if self._covers(account) else None
         if user is None:
             raise RefusedLoginError(-1, RESTORE_FAILED)
         return user
+
+    def _covers(self, account: Any) -> bool:
+        """Whether the authorisation is for that user; the integration's own is always on its list."""
+        return self.authorised is None or account in {self._credentials.username, *self.authorised}
 
     def _by_password(self, given: Mapping[str, Any]) -> int:
         account = str(given.get("username"))
@@ -191,7 +196,7 @@ class Gate:
         data = _appdata(headers)
         if data[:1] != [self._credentials.acct_id]:
             raise ForeignAccountError
-        user = self._find_user(data[1]) if data[1:] else None
+        user = self._find_user(data[1]) if data[1:] and self._covers(data[1]) else None
         session = self._live(sid) if sid else None
         if user is None or (session and session.hollow) or not signature_holds(self._credentials, headers, path):
             raise session_lost()

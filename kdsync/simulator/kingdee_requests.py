@@ -78,6 +78,7 @@ class Request:
     rows: int
     fault: str
     data: Mapping[str, Any] = field(repr=False)
+    user: int = 0  # whose session it came in; 0 where in none
 
 
 class Desk:
@@ -114,7 +115,7 @@ class Desk:
         self.logins += op in LOGINS
         self.answered += 1
         reply = self._struck(op, named, incoming, fault)
-        self.requests.append(Request(op, form, reply.rows, fault.name if fault else "", data))
+        self.requests.append(Request(op, form, reply.rows, fault.name if fault else "", data, _user(reply)))
         if len(self.requests) > MOST_REQUESTS:
             del self.requests[: MOST_REQUESTS // 2]
         return reply
@@ -181,6 +182,10 @@ class Desk:
             refusing = {"LoginResultType": refusal.kind, "Message": str(refusal), "Context": None}
             return _json({**refusing, "MessageCode": None, "KDSVCSessionId": None, "IsSuccessByAPI": False})
         return _json(self._welcome(session), session)
+
+
+def _user(reply: Reply) -> int:
+    return reply.session.user if reply.session else 0
 
 
 def _json(answer: Any, session: Session | None = None) -> Reply:

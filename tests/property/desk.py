@@ -93,7 +93,7 @@ class TroubledDesk(FakeDesk):
         self.shown_tasks[form, number] = found
         return found
 
-    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str) -> Ruling:
+    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
         self._reachable()
         request = self.request(bill, do, user_id, opinion)
         fault = self.faults.pop(0) if self.faults else ""

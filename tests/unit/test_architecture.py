@@ -17,7 +17,7 @@ LAYERS = (
     ("settings",),
     ("kingdee", "dingtalk", "store", "simulator"),
     ("services", "metrics", "health", "schedule"),
-    ("bridges", "courier", "desk", "hearing"),
+    ("bridges", "courier", "desk", "hearing", "acting"),
     ("answering",),
     ("wiring", "probes"),
     ("doctor", "listener"),

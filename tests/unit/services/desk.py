@@ -62,7 +62,7 @@ class FakeDesk:
             raise trouble(FailureKind.CONFIGURATION, "tasks-unreadable")
         return [task for task in self.waiting if (task.form, task.number) == (form.upper(), number)]
 
-    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str) -> Ruling:
+    def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
         self._reachable()
         self.sent.append((do.kind, bill.document.doc_id, user_id))
         fault = self.faults.pop(0) if self.faults else ""
