@@ -12,11 +12,9 @@ from collections import Counter
 from collections.abc import Callable
 from contextlib import closing
 from datetime import datetime
-from functools import cache
 from math import inf
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import yaml
@@ -27,10 +25,10 @@ from kdsync.simulator.dingtalk_pushes import Push
 from kdsync.simulator.kingdee import SimulatedKingdee
 from kdsync.simulator.kingdee_requests import Request
 from kdsync.simulator.kingdee_services import WRITES
-from kdsync.store.database import Database
 from tests.crash.fast_clock import FastClock
 from tests.crash.hasty_daemon import Job, run
 from tests.crash.points import Blow, Stroke, When, die
+from tests.new_store import migrated
 
 BILL, ORDER, EXPENSE = "AP_PAYBILL", "PUR_PurchaseOrder", "ER_ExpReimbursement"
 LOOKBACK = 2.0  # seconds of the fast clock
@@ -149,7 +147,7 @@ class House:
     def launch(self) -> None:
         """Run the daemon."""
         if self.has_store and not self.file.exists():
-            self.file.write_bytes(empty_store())
+            self.file.write_bytes(migrated().read_bytes())
         blows = self.blows.pop(0) if self.blows else ()
         job = Job(self.folder, self.clock.zero, SECRETS, blows, self.stroke, self.a_minute, self.ahead)
         self._process = WARM.Process(target=run, args=(job,), daemon=True)
@@ -314,16 +312,6 @@ class House:
 
     def _write(self, name: str, content: dict[str, Any]) -> None:
         (self.folder / name).write_text(yaml.safe_dump(content, allow_unicode=True, sort_keys=False))
-
-
-@cache
-def empty_store() -> bytes:
-    """The file of a store that has its tables, and nothing in them."""
-    with TemporaryDirectory() as folder:
-        database = Database(f"sqlite:///{folder}/kdsync.db")
-        database.migrate()
-        database.close()
-        return Path(folder, "kdsync.db").read_bytes()
 
 
 def _is_kept(push: Push) -> bool:

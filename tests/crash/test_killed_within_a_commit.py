@@ -14,7 +14,8 @@ import pytest
 from sqlalchemy import event, text
 
 from kdsync.store.database import Database
-from tests.crash.house import WARM, empty_store
+from tests.crash.house import WARM
+from tests.new_store import migrated
 
 SEEDS = 4 + int(os.environ.get("KDSYNC_EXPLORE", "0"))
 FILLER = "x" * 20_000  # some pages
@@ -35,7 +36,7 @@ def count_on(path: Path, told: Connection) -> None:
 @pytest.mark.parametrize("seed", range(SEEDS))
 def test_killed_within_a_commit(tmp_path: Path, seed: int) -> None:
     path = tmp_path / "kdsync.db"
-    path.write_bytes(empty_store())
+    path.write_bytes(migrated().read_bytes())
     hear, told = WARM.Pipe(duplex=False)
     process = WARM.Process(target=count_on, args=(path, told), daemon=True)
     process.start()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 ROOT = Path(__file__).parents[2]
-TREE = ("kdsync", "tests/property", "tests/unit", "pyproject.toml", "config")
+TREE = ("kdsync", "tests/property", "tests/unit", "tests/conftest.py", "tests/new_store.py", "pyproject.toml", "config")
 JUDGES = (
     ("machine A", ("tests/property/test_promises.py",)),
     ("machine B", ("tests/property/test_letters.py",)),

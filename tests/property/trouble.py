@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import shutil
-import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from kdsync.store.database import Database
+from tests.new_store import migrated
 
 MEMORY = Path("/dev/shm")  # noqa: S108  # stores of a test need no disk
 
@@ -64,7 +64,7 @@ def empty_store(name: str = "kdsync") -> Database:
     path = Path(db.path)
     for end in ("-wal", "-shm"):
         path.with_name(path.name + end).unlink(missing_ok=True)
-    path.write_bytes(_empty())
+    path.write_bytes(migrated().read_bytes())
     return db
 
 
@@ -79,17 +79,3 @@ def _database(name: str) -> Database:
     folder = Path(tempfile.mkdtemp(dir=MEMORY if MEMORY.is_dir() else None))
     atexit.register(shutil.rmtree, folder)
     return Database(f"sqlite:///{folder}/{name}.db")
-
-
-@cache
-def _empty() -> bytes:
-    made = Path(tempfile.mkdtemp())
-    db = Database(f"sqlite:///{made}/kdsync.db")
-    db.migrate()
-    db.close()
-    with sqlite3.connect(made / "kdsync.db") as file:
-        file.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    file.close()
-    found = (made / "kdsync.db").read_bytes()
-    shutil.rmtree(made)
-    return found

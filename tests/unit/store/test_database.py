@@ -22,10 +22,14 @@ from kdsync.store.sealing import MARK, Seal
 from kdsync.store.seen import Seen
 
 
-def test_the_migrations_make_exactly_the_tables_of_the_schema(database: Database) -> None:
+@pytest.mark.usefixtures("by_migrations")
+def test_the_migrations_make_exactly_the_tables_of_the_schema(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/kdsync.db")
+    database.migrate()
     with database.read() as tx:
         context = MigrationContext.configure(tx, opts={"compare_type": True})
         assert compare_metadata(context, schema.metadata) == []
+    database.close()
 
 
 def test_the_newest_migration_is_the_one_that_is_looked_for() -> None:

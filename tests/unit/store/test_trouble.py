@@ -111,6 +111,7 @@ def test_what_sqlite_says_is_told_with_a_cure(said: str, cure: str) -> None:
         assert cure in str(found)
 
 
+@pytest.mark.usefixtures("by_migrations")
 def test_a_migration_that_is_cut_off_at_any_statement_can_be_begun_again(tmp_path: Path) -> None:
     database, left = Database(f"sqlite:///{tmp_path}/kdsync.db"), 0
 
