@@ -69,7 +69,12 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
     main, rules = loaded.settings.main, loaded.settings.rules
     return {
         "files": [str(path) for path in loaded.files],
-        "kingdee": {"url": main.kingdee.url, "username": main.kingdee.username, "auth": main.kingdee.auth},
+        "kingdee": {
+            "url": main.kingdee.url,
+            "username": main.kingdee.username,
+            "auth": main.kingdee.auth,
+            "act_as": main.kingdee.act_as,
+        },
         "dingtalk": {"agent_id": main.dingtalk.agent_id, "monthly_calls": main.dingtalk.monthly_calls},
         "store": main.store.url.removeprefix("sqlite:///"),
         "rules": {mode: sum(rule.mode == mode for rule in rules) for mode in ("live", "shadow")},

@@ -17,10 +17,11 @@ from kdsync.doctor.finding import FAILED, OK, WARNING, Finding, attempt, failed
 from kdsync.doctor.network import Host, skipped, walk
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee import metadata
-from kdsync.kingdee.account import Account, AccountBook
+from kdsync.kingdee.account import Account, AccountBook, MemoryBook
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.errors import answered, failure
 from kdsync.kingdee.limits import LoginLedger
+from kdsync.kingdee.persons import Persons
 from kdsync.kingdee.query import select
 from kdsync.kingdee.transport import symptom_of
 from kdsync.services.tasks import task_forms
@@ -36,6 +37,10 @@ PEOPLE = (
     ("BD_Empinfo", ("FID", "FName", "FMobile"), "employees"),
 )
 RIGHTS = "grant the Kingdee user of kdsync the right to view it (查看权限), in each organisation that counts"
+AUTHORISE = (
+    "let the third-party login authorisation (第三方系统登录授权) cover all users, or list those who answer, or write "
+    "act_as: integration"
+)
 NO_RIGHT = ("permission", "2")
 FROM_KINGDEE = ("creator", "modifier", "approver", "assignee", "field")
 
@@ -54,6 +59,8 @@ def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator
     client = _client(section, clock, database)
     try:
         yield from _inside(client, loaded)
+        if section.act_as == "person" and client.has_session:
+            yield _person(client, loaded, clock, database)
     finally:
         client.close()
 
@@ -83,6 +90,24 @@ def _inside(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
         yield attempt("kingdee tasks", lambda: f"{len(source.pending(forms))} wait for somebody")
     if _asks_for_people(loaded):
         yield from _people(client, loaded)
+
+
+def _person(client: KingdeeClient, loaded: Loaded, clock: Clock, database: Database | None) -> Finding:
+    """One login as a person whom the operator named: it shows how far the third-party login authorisation reaches."""
+    what, named = "kingdee person", loaded.settings.directory.users
+    account = next((account for account in named if account != client.settings.username), None)
+    if account is None:
+        cure = "name one in directory.yaml under users: and run this again"
+        return Finding(what, WARNING, "act_as: person, and no person is named to try a login as", cure)
+    book = _Known(KnownAccount(database, clock, client.settings.acct_id)) if database else MemoryBook()
+    persons = Persons(client.settings, clock, book)
+    try:
+        persons.hands(account)
+    except EdgeError as error:
+        return replace(failed(what, error, f"as {account}: "), cure=f"{AUTHORISE}; {error.cure}")
+    finally:
+        persons.close()
+    return Finding(what, OK, f"the application may log in as {account}")
 
 
 def _log_in(client: KingdeeClient) -> str:

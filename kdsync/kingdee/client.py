@@ -99,6 +99,11 @@ class KingdeeClient:
         """The session in use, after a login where there is none: who kdsync is to Kingdee, and its warnings."""
         return self._sessions.current()
 
+    @property
+    def has_session(self) -> bool:
+        """Whether somebody is logged in."""
+        return self._sessions.is_open
+
     def log_out(self) -> None:
         """End the session, if there is one, so that it holds no memory or licence; a failure does not matter."""
         session = self._sessions.leave()

@@ -65,7 +65,7 @@ class Persons:
         A refused login is not repeated at once: what is kept of it knows when the next one may be tried.
         """
         with self._lock:
-            self._let_go()
+            self._end_idle()
             kept = self._kept.pop(account, None) or self._new(account)
             kept.used = self._clock.monotonic()
             self._kept[account] = kept
@@ -79,17 +79,17 @@ class Persons:
                 self._end(account)
 
     def _new(self, account: str) -> _Kept:
+        """Another one; the one used longest ago goes where there would be too many."""
+        while len(self._kept) >= MOST:
+            self._end(next(iter(self._kept)))
         own = self._settings.model_copy(update={"username": account})
         client = KingdeeClient(own, self._clock, book=self._book, on_call=self._on_call)
         return _Kept(client, Hands.of(client, account), 0.0)
 
-    def _let_go(self) -> None:
-        """End what is idle, and the oldest where one more would be too many."""
+    def _end_idle(self) -> None:
         oldest = self._clock.monotonic() - IDLE
         for account in [name for name, kept in self._kept.items() if kept.used < oldest]:
             self._end(account)
-        while len(self._kept) >= MOST:
-            self._end(next(iter(self._kept)))
 
     def _end(self, account: str) -> None:
         kept = self._kept.pop(account)

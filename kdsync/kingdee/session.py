@@ -61,6 +61,11 @@ class Sessions:
         """Whether there is no login at all."""
         return self._settings.auth == "headers"
 
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a session."""
+        return self._current is not None
+
     def current(self) -> KingdeeSession:
         """The session to call with, after a login where there is none; EdgeError where that fails."""
         session = self._current
