@@ -170,17 +170,18 @@ def on_cards(
     done = _Done(item, ending, actions, writes.tasks_of(tx, item.id), now)
     mine = _of_click(tx, seal, item)
     if mine:
-        shown = replace(done.on(mine), answers=reply_id if done.is_done else "")
+        shown = replace(done.on(mine), answers=reply_id if done.is_done and item.source == CLICK else "")
         cards.show(tx, seal, shown, now + AFTER_CLICK)
     if done.is_done:
         for other in cards.of_document(tx, seal, item.form, item.doc_id):
             if (mine is None or other.track != mine.track) and done.concerns(other):
                 cards.show(tx, seal, done.on(other), now)
-    return mine is not None and done.is_done
+    return mine is not None and done.is_done and item.source == CLICK
 
 
 def _of_click(tx: Connection, seal: Seal, item: Received) -> Card | None:
-    card = cards.find(tx, seal, str(item.content.get("track") or "")) if item.source == CLICK else None
+    """The card that somebody clicked, also where this is the code that came after the click."""
+    card = cards.find(tx, seal, str(item.content.get("track") or "")) if item.content.get("track") else None
     return card if card and not card.damaged and card.state in (OPEN, OVER) else None
 
 

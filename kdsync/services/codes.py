@@ -74,7 +74,7 @@ class Codes:
                 REFUSED, "reply_code_several", f"several wait for a code: {several}", {"several": several}, {}
             )
         asked = waiting[0]
-        request = {**asked.content, "held": "", "asked": asked.id, "asked_for": asked.content.get("amount")}
+        request = {**asked.content, "held": "", "asked": asked.id, "asked_for": mark(asked)}
         return replace(item, content={**request, heard.CODE: item.content[heard.CODE]})
 
     def read(self, item: Received, meant: Meant) -> tuple[Received, Understood | Ending]:
@@ -98,8 +98,8 @@ class Codes:
             return self._unknown(item, action, bill)
         if enrolled.locked_until and enrolled.locked_until > self.clock.now():
             return self._locked(enrolled.locked_until, action, bill)
-        if item.content.get("asked_for", item.content["amount"]) != item.content["amount"]:
-            reason = "the amount is another one than when the code was asked for"
+        if item.content.get("asked_for", mark(item)) != mark(item):
+            reason = "the code was asked for about another amount"
             return Ending(REFUSED, "reply_code_stale", reason, _most(action), action.titles, bill.status)
         if not heard.code(item):
             reason = "a one-time code has to come with it"

@@ -182,7 +182,8 @@ class Inbound:
             return endings.failed(str(error), alarm=str(error), action=action)
         if isinstance(verdict, NeedsCode):
             return self._codes().judge(item, action, bill)
-        return endings.of_verdict(verdict, action, bill) or (heard.forgotten(item), lambda _tx: None)
+        refused = endings.of_verdict(verdict, action, bill)
+        return refused or (heard.forgotten(item), lambda tx: inbox.coded(tx, item))
 
     def _carried(self, item: Received, action: CompiledAction) -> Ending:
         carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver, self.seal)
@@ -195,7 +196,7 @@ class Inbound:
     def _failed(self, item: Received, error: EdgeError) -> None:
         """What fails in passing is tried again for a while; the rest is over at once."""
         if error.kind in HOPELESS:
-            self._give_up(item, str(error))
+            self._give_up(item, str(error), endings.reply_of(error))
         else:
             self._later(item, str(error), error.retry_after or 0.0)
 
@@ -216,17 +217,19 @@ class Inbound:
             inbox.again(tx, item.id, now + timedelta(seconds=pause), reason)
         log.warning("answer.put_off", inbox_id=item.id, seconds=pause, reason=reason)
 
-    def _give_up(self, item: Received, reason: str) -> None:
+    def _give_up(self, item: Received, reason: str, reply: str = "reply_failed") -> None:
         with self.db.read() as tx:
             latest = inbox.find(tx, self.seal, item.id) or item
-        self._end(latest, self._over(latest, reason, alarm=reason))
+        self._end(latest, self._over(latest, reason, alarm=reason, reply=reply))
 
-    def _over(self, item: Received, reason: str, alarm: str = "") -> Ending:
+    def _over(self, item: Received, reason: str, alarm: str = "", reply: str = "reply_failed") -> Ending:
         """It goes no further; what may have been done all the same is not called impossible."""
         with self.db.read() as tx:
             unsure = is_unsure(writes.of_step(tx, item.id, item.step))
         action = self._action(item)
-        return endings.unknown(reason, action) if unsure else endings.failed(reason, alarm=alarm, action=action)
+        if unsure:
+            return endings.unknown(reason, action)
+        return endings.failed(reason, alarm=alarm, action=action, reply=reply)
 
     def _action(self, item: Received) -> CompiledAction | None:
         return next((one for one in self.actions() if one.id == item.action), None)

@@ -139,7 +139,7 @@ class StoreSection(Section):
     )
     """A SQLite file; one written with three slashes is relative to kdsync.yaml."""
     key: Secret | None = None
-    """Encrypts documents and messages in the store."""
+    """Encrypts documents and messages in the store; one-time codes (`above: totp`) take it."""
 
 
 class PollSection(Section):

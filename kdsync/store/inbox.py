@@ -133,7 +133,7 @@ def asked(tx: Connection, seal: Seal, sender: str, since: datetime) -> list[Rece
 
 
 def coded(tx: Connection, item: Received) -> None:
-    """The code came for that: what asked for it before waits no more."""
+    """It is allowed now, by a code or without: what asked for one before waits no more."""
     same = (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
     mine = update(inbox).where(inbox.c.state == ASKED, inbox.c.sender == item.sender, *same)
     tx.execute(mine.values(state=CODED))

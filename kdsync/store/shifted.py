@@ -13,10 +13,11 @@ from datetime import datetime, timedelta
 from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, select, true, update
 
 from kdsync.store import moments
+from kdsync.store.inbox import ASKED
 from kdsync.store.ledger import ACCEPTED, SIGN
 from kdsync.store.notifications import GATHERED, HELD, MATCHED
 from kdsync.store.outbox import LEASED, WAITING
-from kdsync.store.schema import codes, facts, logins, notifications, outbox, people
+from kdsync.store.schema import codes, facts, inbox, logins, notifications, outbox, people
 
 DAY = timedelta(days=1)  # what is older is of no consequence: limits, refused logins and looked up people
 UNSENT = outbox.c.state.in_((WAITING, LEASED))
@@ -25,6 +26,7 @@ WAITS: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnEl
     (outbox, outbox.c.id, (outbox.c.next_attempt_at, outbox.c.lease_until, outbox.c.created_at), UNSENT),
     (notifications, notifications.c.id, (notifications.c.next_attempt_at, notifications.c.created_at), UNTOLD),
     (codes, codes.c.userid, (codes.c.locked_until,), true()),
+    (inbox, inbox.c.id, (inbox.c.finished_at,), inbox.c.state == ASKED),
 )
 """Rows that wait for a moment, or are given up by their age."""
 HISTORY: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnElement[bool]]] = (

@@ -8,8 +8,9 @@ import pytest
 from sqlalchemy import select, update
 
 from kdsync.errors import StoreError
-from kdsync.store import codes, schema, shifted
+from kdsync.store import codes, inbox, schema, shifted
 from kdsync.store.database import Database
+from kdsync.store.inbox import Received
 from kdsync.store.sealing import Seal
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -58,6 +59,18 @@ def test_a_lock_lasts_as_long_when_the_clock_is_set(database: Database) -> None:
         codes.lock(tx, "u1", NOW + hour)
         shifted.shift(tx, timedelta(days=2), was=NOW, began=NOW)
         assert [one.locked_until for one in codes.listing(tx)] == [NOW + hour + timedelta(days=2)]
+
+
+def test_a_request_waits_as_long_for_its_code_when_the_clock_is_set(database: Database) -> None:
+    item = Received("a", inbox.MESSAGE, "u1", {}, NOW, action="pay", form="F", doc_id="1")
+    with database.write() as tx:
+        inbox.add(tx, SEAL, item)
+        inbox.finish(tx, item, inbox.ASKED, "", NOW)
+        shifted.shift(tx, timedelta(days=-2), was=NOW, began=NOW - timedelta(days=3))
+        assert not inbox.asked(tx, SEAL, "u1", NOW)
+        assert inbox.asked(tx, SEAL, "u1", NOW - timedelta(days=2))
+        inbox.coded(tx, item)
+        assert not inbox.asked(tx, SEAL, "u1", NOW - timedelta(days=2))
 
 
 def test_who_is_removed_can_be_enrolled_again(database: Database) -> None:
