@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kdsync.model import Document, Event, Task, Transition
+from kdsync.model import Document, Event, Origin, Task, Transition
 from kdsync.rules.compile import CompiledRule, compile_rule
-from kdsync.rules.evaluate import Broken, Match, NoMatch, Verdict, evaluate
+from kdsync.rules.evaluate import Broken, Match, NoMatch, Own, Verdict, evaluate
 from kdsync.rules.schema import RuleSection
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -40,6 +40,24 @@ def test_a_transition_fires_its_own_trigger_and_no_other(kind: Transition) -> No
     for name in (other.value for other in Transition if other is not Transition.CHANGED):
         verdict = asked(rule(name), happened)
         assert verdict == (Match(kind.value) if name == kind else NoMatch(f"'{kind.value}' is not among its triggers"))
+
+
+@pytest.mark.parametrize(
+    ("origin", "verdict"), [(None, Own("approved")), ("kingdee", Own("approved")), ("any", Match("approved"))]
+)
+def test_what_kdsync_did_fires_only_a_rule_for_changes_of_any_origin(origin: str | None, verdict: Verdict) -> None:
+    written = {"id": "r", "form": "F", "on": "approved", "to": ("creator",), "message": {"title": "x"}}
+    asked_for = compile_rule(RuleSection.model_validate({**written, "origin": origin}))
+    happened = event(Transition.APPROVED, {"A": 1}, {"A": 1})
+    assert asked(asked_for, happened) == Match("approved")
+    assert asked(asked_for, replace(happened, origin=Origin.DINGTALK)) == verdict
+
+
+def test_a_condition_can_ask_who_made_the_change() -> None:
+    wants = rule("assigned", when="event.origin == 'dingtalk'")
+    happened = event(Transition.ASSIGNED, None, {"A": 1})
+    assert asked(wants, happened) == NoMatch("'when' is not true")
+    assert asked(wants, replace(happened, origin=Origin.DINGTALK)) == Own("assigned")
 
 
 def test_one_of_several_triggers_is_enough() -> None:

@@ -17,6 +17,7 @@ from tests.unit.services.world import FORM, World, rules
 
 THEIRS, ALL = "theirs", "all"
 T = Transition
+Fields = dict[str, Any]
 KINDS = ["created", "submitted", "approved", "unapproved", {"changed": ["FAmount"]}]
 
 
@@ -28,7 +29,7 @@ class House:
         world.watch(*rules({"id": THEIRS, "on": KINDS}, {"id": ALL, "on": KINDS, "origin": "any"}))
         world.poll()
 
-    def begin(self, ident: int, operation: str, step: int = 0, inbox_id: str = "", **fields: Any) -> int:
+    def begin(self, ident: int, operation: str, step: int = 0, inbox_id: str = "", fields: Fields | None = None) -> int:
         self.tries += 1
         write = Write(
             inbox_id=inbox_id or f"said{self.tries}",
@@ -41,7 +42,7 @@ class House:
             at=self.world.clock.now(),
         )
         with self.world.db.write() as tx:
-            return writes.intend(tx, write, self._kept(ident, fields))
+            return writes.intend(tx, write, self._kept(ident, fields or {}))
 
     def hear(self, row: int, outcome: str) -> None:
         """Kingdee's answer, or that there is none."""
@@ -50,10 +51,10 @@ class House:
             if outcome in (REFUSED, UNSENT):
                 origins.refused(tx, row)
 
-    def verify(self, ident: int, row: int, **fields: Any) -> None:
+    def verify(self, ident: int, row: int, fields: Fields | None = None) -> None:
         with self.world.db.write() as tx:
             write = next(one for one in writes.of_number(tx, f"K{ident}") if self._row(tx, one) == row)
-            writes.verified(tx, write.inbox_id, write.step, self._kept(ident, fields))
+            writes.verified(tx, write.inbox_id, write.step, self._kept(ident, fields or {}))
 
     def done(self, ident: int, operation: str, to: str) -> int:
         """A whole write that leads to a status."""
@@ -214,12 +215,12 @@ def test_a_write_of_which_nothing_is_heard_explains_nothing_for_ever(house: Hous
 def test_a_save_is_known_by_its_value_and_met_by_a_change_that_is_ours_in_part(house: House) -> None:
     ident = house.world.kingdee.create("A")
     house.look()
-    row = house.begin(ident, "save", FAmount="5.00")
+    row = house.begin(ident, "save", fields={"FAmount": "5.00"})
     house.world.kingdee.edit(ident, FAmount=5.0)
     house.look()
     assert house.ours(ident) == [("changed", row)]
     house.hear(row, ACCEPTED)
-    house.verify(ident, row, FAmount=5.0)
+    house.verify(ident, row, {"FAmount": 5.0})
     for amount in (6.0, 5.0):
         house.world.kingdee.edit(ident, FAmount=amount)
         house.look()
