@@ -21,6 +21,9 @@ class FailureKind(StrEnum):
 ANOTHER_ACCOUNT = "another-account"
 """The code of an EdgeError: the account set behind the address is not the one that it was."""
 
+TASKS_UNREADABLE = "tasks-unreadable"
+"""The code of an EdgeError of kind CONFIGURATION: what Kingdee's workflows wait for may not be read."""
+
 
 class KdsyncError(Exception):
     """Base of every error that kdsync raises on purpose."""

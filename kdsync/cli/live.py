@@ -12,10 +12,10 @@ from kdsync.cli.check import Finding
 from kdsync.clock import SystemClock
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
-from kdsync.errors import EdgeError, FailureKind
+from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind
 from kdsync.kingdee import catalogue
 from kdsync.kingdee.client import KingdeeClient
-from kdsync.kingdee.workflow import TASKS, TASKS_UNREADABLE
+from kdsync.kingdee.workflow import TASKS
 from kdsync.services.tasks import task_forms
 from kdsync.settings.load import Loaded
 

@@ -196,6 +196,16 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "Not authorised, disabled, expired or without the right ({error}). Status: {status}. An operator was told.",
         "Chưa được cấp quyền, bị khóa hoặc hết hạn ({error}). Trạng thái: {status}. Quản trị viên đã được báo.",
     ),
+    "reply_tasks_unread_title": (
+        "{number}：看不到金蝶的待办任务，{action} 未执行",
+        "{number}: Kingdee's tasks cannot be read, so {action} was not done",
+        "{number}: không đọc được nhiệm vụ trong Kingdee, chưa thực hiện {action}",
+    ),
+    "reply_tasks_unread_body": (
+        "因此无法确认单据是否在等您审批。请在金蝶中处理；管理员已收到通知（{error}）。",
+        "So it cannot be told whether it waits for you. Please decide in Kingdee; an operator was told ({error}).",
+        "Nên không biết chứng từ có đang chờ bạn không. Hãy xử lý trong Kingdee; quản trị viên đã được báo ({error}).",
+    ),
     "reply_failed_title": (
         "{number}：{action} 未能完成",
         "{number}: {action} was not possible",

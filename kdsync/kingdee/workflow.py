@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
+from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind, UnknownFieldError
 from kdsync.kingdee.answer import unexpected
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.operations import NUMERIC, write
@@ -30,8 +30,6 @@ KEYS = (
     "FReceiverId.FName",
     "FCreateTime",
 )
-TASKS_UNREADABLE = "tasks-unreadable"
-"""The code of the EdgeError where the process management form cannot be read."""
 UNREADABLE = frozenset({"permission", "2", "unknown-form", "9", "bad-filter"})
 CURE = (
     "grant the Kingdee user view permission on process management (流程管理); until then approvers are told by status"

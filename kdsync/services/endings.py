@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from kdsync.commands.authorize import Allowed, Denied, NeedsSecond
+from kdsync.errors import TASKS_UNREADABLE, EdgeError
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.carry import Carried, Stopped
 from kdsync.services.desk import Bill
@@ -68,9 +69,14 @@ def of_verdict(verdict: Allowed | Denied | NeedsSecond, action: CompiledAction, 
     return Ending(REFUSED, reply, str(verdict.reason), params, action.titles, bill.status)
 
 
-def failed(error: str, *, alarm: str = "", action: CompiledAction | None = None) -> Ending:
+def failed(error: str, *, alarm: str = "", action: CompiledAction | None = None, reply: str = "reply_failed") -> Ending:
     """It was tried for as long as makes sense, or cannot be tried at all."""
-    return Ending(FAILED, "reply_failed", error, {"error": error}, action.titles if action else {}, alarm=alarm)
+    return Ending(FAILED, reply, error, {"error": error}, action.titles if action else {}, alarm=alarm)
+
+
+def reply_of(error: EdgeError) -> str:
+    """The words for a failure that no other try would mend."""
+    return "reply_tasks_unread" if error.code == TASKS_UNREADABLE else "reply_failed"
 
 
 def held(action: CompiledAction) -> Ending:

@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.commands.authorize import NeedsCode
-from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
+from kdsync.commands.authorize import Denied, NeedsCode, Reason
+from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind, StoreUnusableError
+from kdsync.model import Document, Task
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.services import endings, heard, takeback
@@ -172,18 +173,30 @@ class Inbound:
     def _judged(self, item: Received, action: CompiledAction, bill: Bill) -> tuple[Received, Note] | Ending:
         """Why it may not be done; or the item as it is done, and what is committed with that."""
         now, document = self.clock.now(), bill.document
-        wants_tasks = any(one.kind == "assignee" or "assignee" in one.value for one in action.allow)
-        tasks = self.desk.tasks(document.form, document.number) if wants_tasks else ()
+        tasks, unread = self._tasks(action, document)
         with self.db.read() as tx:
             first = inbox.first_half(tx, self.seal, item, now - SECOND_WITHIN)
         try:
             verdict = self.permit.verdict(item.sender, action, bill, tasks, now, first, coded=is_coded(item))
         except ExpressionError as error:
             return endings.failed(str(error), alarm=str(error), action=action)
+        if unread and verdict == Denied(Reason.NOT_ALLOWED):
+            return endings.failed(str(unread), alarm=str(unread), action=action, reply=endings.reply_of(unread))
         if isinstance(verdict, NeedsCode):
             return self._codes().judge(item, action, bill)
         refused = endings.of_verdict(verdict, action, bill)
         return refused or (heard.forgotten(item), lambda tx: inbox.coded(tx, item))
+
+    def _tasks(self, action: CompiledAction, document: Document) -> tuple[Sequence[Task], EdgeError | None]:
+        """What waits, where somebody may do it whom it waits for; or why that cannot be told: others may do it too."""
+        if all(one.innermost.kind != "assignee" for one in action.allow):
+            return (), None
+        try:
+            return self.desk.tasks(document.form, document.number), None
+        except EdgeError as error:
+            if error.code != TASKS_UNREADABLE:
+                raise
+            return (), error
 
     def _carried(self, item: Received, action: CompiledAction) -> Ending:
         carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver, self.seal)

@@ -10,11 +10,11 @@ import pytest
 
 from kdsync import exact
 from kdsync.clock import FakeClock
-from kdsync.errors import EdgeError, FailureKind
+from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind
 from kdsync.kingdee.answer import read_answer
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.outcome import Outcome
-from kdsync.kingdee.workflow import LONGEST_OPINION, TASKS, TASKS_UNREADABLE, Workflow
+from kdsync.kingdee.workflow import LONGEST_OPINION, TASKS, Workflow
 from kdsync.model import Task
 from kdsync.simulator.kingdee import SimulatedKingdee
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Do, Document, Facts, Task
-from kdsync.services.desk import Bill, Ruling
+from kdsync.services.desk import Bill, NotThemselvesError, Ruling
 
 AFTER = {"submit": ("ZAD", "B"), "audit": ("B", "C")}
 """From which status a step leads to which."""
@@ -21,7 +21,10 @@ def trouble(kind: FailureKind, code: str = "x") -> EdgeError:
 
 @dataclass
 class FakeDesk:
-    """`faults` are taken one a write: lost (done, no answer), cut (not done, no answer), down, refused, locked."""
+    """`faults` are taken one a write: lost (done, no answer), cut (not done, no answer), down, refused, locked.
+
+    Of the same, nobody: the sender is no one in Kingdee, and shut: Kingdee does not let them in.
+    """
 
     bills: dict[tuple[str, str], dict[str, Any]] = field(default_factory=dict)
     waiting: list[Task] = field(default_factory=list)
@@ -64,10 +67,13 @@ class FakeDesk:
 
     def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
         self._reachable()
+        assert sender
         self.sent.append((do.kind, bill.document.doc_id, user_id))
         fault = self.faults.pop(0) if self.faults else ""
         if fault in ("cut", "locked"):
             raise trouble(FailureKind.UNKNOWN_OUTCOME if fault == "cut" else FailureKind.TRANSIENT)
+        if fault in ("nobody", "shut"):
+            raise NotThemselvesError(fault, login=fault == "shut")
         if fault == "refused":
             return Ruling(done=False, text="必填项未录入")
         ruling = self._done(bill, do, user_id, opinion)

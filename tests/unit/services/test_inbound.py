@@ -530,3 +530,44 @@ def test_a_word_about_one_task_does_not_answer_the_next_of_the_same_person(offic
     office.desk.wait_for("7", "102", EXPENSE)
     office.wait(60)
     assert (office.row(key).state, office.desk.written) == (inbox.REFUSED, [])
+
+
+def test_where_tasks_may_not_be_read_an_approver_hears_so_and_an_operator_too(office: Office) -> None:
+    office.desk.create("1", "EXP1", "B", form=EXPENSE)
+    office.desk.wait_for("1", "102", EXPENSE)
+    office.desk.secret = True
+    row = office.say("u2", "同意 EXP1")
+    assert (row.state, office.desk.sent, office.alarms()) == (inbox.FAILED, [], 1)
+    assert office.answers("u2") == ["EXP1: Kingdee's tasks cannot be read, so 同意 was not done"]
+
+
+def test_where_tasks_may_not_be_read_those_who_may_without_one_still_may(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, allow=["assignee", "role:cashier"])
+    office.desk.create("1", "FKD1", "B")
+    office.desk.secret = True
+    assert office.say("u1", "确认付款 FKD1").state == inbox.DONE
+    assert office.say("u9", "确认付款 FKD1").state == inbox.FAILED, "they may be the assignee"
+
+
+@pytest.mark.parametrize(
+    ("fault", "title"), [("nobody", "account is not known"), ("shut", "does not let your account")]
+)
+def test_what_has_to_be_done_as_a_person_and_cannot_is_not_done_as_another(
+    office: Office, fault: str, title: str
+) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = [fault]
+    row = office.say("u1", "确认付款 FKD1")
+    assert (row.state, office.desk.status("1"), office.alarms()) == (inbox.REFUSED, "A", 1)
+    assert office.outcomes(row.id) == [("submit", writes.UNSENT)]
+    assert title in office.answers("u1")[0]
+
+
+def test_what_an_earlier_try_may_have_done_is_not_denied_because_a_later_one_cannot_be(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["cut", "shut"]
+    key = office.say("u1", "确认付款 FKD1").id
+    office.wait(60)
+    assert office.row(key).state == inbox.FAILED
+    assert office.outcomes(key) == [("submit", writes.UNKNOWN), ("submit", writes.UNSENT)]
+    assert "unknown" in office.row(key).reason
