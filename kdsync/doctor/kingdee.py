@@ -102,11 +102,13 @@ def _person(client: KingdeeClient, loaded: Loaded, clock: Clock, database: Datab
     book = _Known(KnownAccount(database, clock, client.settings.acct_id)) if database else MemoryBook()
     persons = Persons(client.settings, clock, book)
     try:
-        persons.hands(account)
+        seen = _session(persons.client(account), loaded)
     except EdgeError as error:
-        return replace(failed(what, error, f"as {account}: "), cure=f"{AUTHORISE}; {error.cure}")
+        seen = failed(what, error)
     finally:
         persons.close()
+    if seen.result == FAILED:
+        return Finding(what, FAILED, f"as {account}: {seen.detail}", f"{AUTHORISE}; {seen.cure}")
     return Finding(what, OK, f"the application may log in as {account}")
 
 

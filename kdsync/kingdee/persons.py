@@ -64,13 +64,20 @@ class Persons:
 
         A refused login is not repeated at once: what is kept of it knows when the next one may be tried.
         """
+        return self._logged_in(account).hands
+
+    def client(self, account: str) -> KingdeeClient:
+        """The same to ask with. With signed headers only an answer shows whether Kingdee lets them in."""
+        return self._logged_in(account).client
+
+    def _logged_in(self, account: str) -> _Kept:
         with self._lock:
             self._end_idle()
             kept = self._kept.pop(account, None) or self._new(account)
             kept.used = self._clock.monotonic()
             self._kept[account] = kept
             kept.client.log_in()
-            return kept.hands
+            return kept
 
     def close(self) -> None:
         """Let go of everybody."""

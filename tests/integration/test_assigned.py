@@ -109,6 +109,20 @@ def test_without_the_right_to_see_tasks_an_operator_hears_of_it_and_with_it_peop
     assert 'kdsync_tasks_waiting{form="ER_ExpReimbursement"} 1.0' in office.page("/metrics")[1]
 
 
+def test_while_tasks_cannot_be_read_approvers_are_told_and_nobody_twice_when_they_can(company: Company) -> None:
+    company.configure({**ASSIGNED, "approvers": ["role:cashier"]})
+    company.kingdee.fault("permission", form="WF_AssignmentBill_ProcManage", times=3)
+    company.start()
+    company.until(lambda: company.shown("user5", "无法读取待办任务"))
+    company.kingdee.start_workflow(EXPENSE, expense(company, "EXP1"), "kd2")
+    company.until(lambda: company.shown("user1", "EXP1 waits for"))
+    company.until(lambda: company.shown("user5", "待办任务已可读取"))
+    company.kingdee.start_workflow(EXPENSE, expense(company, "EXP2"), "kd2")
+    company.until(lambda: company.shown("user2", "EXP2 waits for Person 2"))
+    assert len(company.shown("user2", "EXP1")) == 1, "as a cashier, not again as the assignee"
+    assert not company.shown("user1", "EXP2")
+
+
 def test_the_doctor_and_the_live_check_say_that_tasks_cannot_be_read(
     office: Company, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -94,6 +94,7 @@ class TroubledDesk(FakeDesk):
         return found
 
     def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
+        assert sender
         self._reachable()
         request = self.request(bill, do, user_id, opinion)
         fault = self.faults.pop(0) if self.faults else ""

@@ -14,9 +14,9 @@ from kdsync.simulator.kingdee import SimulatedKingdee
 from tests.unit.doctor.conftest import Configure
 
 
-def person(configure: Configure, folder: Path, users: dict[str, str], act_as: str = "person") -> Finding | None:
+def person(configure: Configure, folder: Path, users: dict[str, str], **kingdee: str) -> Finding | None:
     (folder / "directory.yaml").write_text(yaml.safe_dump({"users": users}))
-    loaded = configure(kd={"act_as": act_as, "timeout": "5s"}, directory="directory.yaml")
+    loaded = configure(kd={"act_as": "person", "timeout": "5s", **kingdee}, directory="directory.yaml")
     found = of_kingdee.examine(loaded, SystemClock(), None)
     return next((one for one in found if one.what == "kingdee person"), None)
 
@@ -28,18 +28,20 @@ def account(kingdee: SimulatedKingdee) -> str:
     return "asked"
 
 
-def test_a_person_who_may_be_logged_in(configure: Configure, tmp_path: Path, account: str) -> None:
-    found = person(configure, tmp_path, {account: "user1"})
+@pytest.mark.parametrize("auth", ["sign", "secret", "headers"])
+def test_a_person_who_may_be_logged_in(configure: Configure, tmp_path: Path, account: str, auth: str) -> None:
+    found = person(configure, tmp_path, {account: "user1"}, auth=auth)
     assert found is not None
     assert (found.result, account in found.detail) == (OK, True)
 
 
+@pytest.mark.parametrize("auth", ["sign", "secret", "headers"])
 def test_a_person_whom_the_authorisation_leaves_out(
-    configure: Configure, tmp_path: Path, kingdee: SimulatedKingdee, account: str
+    configure: Configure, tmp_path: Path, kingdee: SimulatedKingdee, account: str, auth: str
 ) -> None:
     kingdee.authorised = set()
     try:
-        found = person(configure, tmp_path, {account: "user1"})
+        found = person(configure, tmp_path, {account: "user1"}, auth=auth)
     finally:
         kingdee.authorised = None
     assert found is not None
