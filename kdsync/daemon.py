@@ -80,7 +80,8 @@ class Daemon:
             if self._reload.is_set():
                 self._reload.clear()
                 self.reload()
-        self.close()
+        if not self.close():
+            os._exit(0)  # a request that hangs must not hold the service; what it was about is in the store
         return 0
 
     def stop(self) -> None:
@@ -93,8 +94,11 @@ class Daemon:
         self._reload.set()
         self._poke.set()
 
-    def close(self) -> None:
-        """End in order: no new looks, what is due is sent, what runs may finish, the store is closed."""
+    def close(self) -> bool:
+        """End in order: no new looks, what is due is sent, what runs may finish, the store is closed.
+
+        Returns whether everything that ran has finished.
+        """
         log.info("stopping")
         notify("STOPPING=1")
         self.stopping.set()
@@ -111,8 +115,7 @@ class Daemon:
         unfinished = finished.is_alive() or self._dispatcher.is_alive() or not listened
         self.wired.close()
         log.info("stopped", unfinished=unfinished)
-        if unfinished and threading.current_thread() is threading.main_thread():
-            os._exit(0)  # a request that hangs must not hold the service; what it was about is in the store
+        return not unfinished
 
     def reload(self) -> bool:
         """Take over a changed configuration, or keep the one in use and say why."""
