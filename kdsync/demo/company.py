@@ -40,6 +40,7 @@ PEOPLE = (
     Person("zhoujie", "user8", "周杰", "13800000008", "A008"),
     Person("", "ops1", "运维值班", "13800000009"),
 )
+USERIDS = {person.account: person.userid for person in PEOPLE if person.account}
 MANAGER = "zhoujie"  # approves; no rule tells him anything
 GROUP = "finance"  # of the shipped kdsync.yaml
 GROUP_NAMES = {GROUP: "财务群"}

@@ -1,4 +1,4 @@
-"""Plays a script in the simulated Kingdee while it listens to the phones in the simulated DingTalk."""
+"""Plays a script in the simulated Kingdee and DingTalk while it listens to the phones."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from kdsync.demo.company import dated, file
-from kdsync.demo.script import Filed, Paper, Step
+from kdsync.demo.company import USERIDS, dated, file
+from kdsync.demo.script import Filed, Paper, Said, Step
 from kdsync.demo.stage import Stage
 from kdsync.demo.tally import Arrival, Expected, Tally, Verdict
 from kdsync.simulator.dingtalk_phones import Seen
@@ -22,11 +22,18 @@ LATE = 0.05  # seconds behind after which the rest of the script is put off as w
 
 @dataclass(frozen=True, slots=True)
 class Rung:
-    """A message on some phones at once: what it was to each, and how long after the change it came."""
+    """A message on some phones at once: what it was to each, and how long after its cause it came.
+
+    With the reply to an answer comes what Kingdee then has: the document, its status ("" where it has none), and
+    whether that is right.
+    """
 
     seen: tuple[Seen, ...]
     verdicts: tuple[Verdict, ...]
     delay: float
+    paper: Filed | None = None
+    status: str = ""
+    right: bool = True
 
 
 @dataclass
@@ -41,6 +48,13 @@ class Player:
     batch: float = BATCH
     tally: Tally = field(default_factory=Tally)
     played: Counter[str] = field(default_factory=Counter)
+    _asked: dict[str, Step] = field(default_factory=dict)  # by what `_name` says
+    _right: int = 0
+
+    @property
+    def said(self) -> Said:
+        """What was answered so far, and became of it."""
+        return Said(len(self._asked), self._right)
 
     def play(self, steps: Iterable[Step]) -> None:
         """The whole script at its times. When we fall behind, everything after is put off: steps never bunch up."""
@@ -85,19 +99,47 @@ class Player:
             calls.setdefault((one.task_id, one.title), []).append(one)
         for together in calls.values():
             judged = [self.tally.arrive(Arrival(one.who, one.title, one.time)) for one in together]
-            delay = max(seconds for _, seconds in judged)
-            self.on_rung(Rung(tuple(together), tuple(verdict for verdict, _ in judged), delay))
+            delay = max(one.delay for one in judged)
+            rung = Rung(tuple(together), tuple(one.verdict for one in judged), delay)
+            answered = next((self._asked[one.answers] for one in judged if one.answers), None)
+            self.on_rung(self._looked_up(rung, answered) if answered else rung)
+
+    def _looked_up(self, rung: Rung, answered: Step) -> Rung:
+        """With what Kingdee has of the document when the reply is there."""
+        paper = self.papers[answered.paper]
+        document = self.stage.kingdee.document(paper.form, paper.doc_id)
+        status = str(document.get("FDocumentStatus") or "")
+        self._right += (right := status == answered.leaves)
+        return replace(rung, paper=paper, status=status, right=right)
 
     def _take(self, step: Step) -> None:
         since = self.stage.clock.now()
         before = self.papers.get(step.paper)
-        paper = perform(self.stage.kingdee, step, self.ids[step.actor], before, since)
+        paper = self._answer(step, before) or perform(self.stage.kingdee, step, self.ids[step.actor], before, since)
         self.papers[step.paper] = paper
         for tell in step.tells:
             words = (paper.number, *tell.words) if tell.numbered else tell.words
-            self.tally.expect(Expected(tell.who, words, since))
+            self.tally.expect(Expected(tell.who, words, since, _name(step) if tell.reply else ""))
         self.played[step.kind or "unseen"] += 1
         self.on_step(step, paper, since)
+
+    def _answer(self, step: Step, paper: Filed | None) -> Filed | None:
+        """Say it in DingTalk; None for what is done in Kingdee. Where no reply is expected, nothing is held of it."""
+        if step.verb != "answer" or paper is None:
+            return None
+        if any(tell.reply for tell in step.tells):
+            self._asked[_name(step)] = step
+        self.stage.dingtalk.say(USERIDS[step.actor], wording(step, paper))
+        return paper
+
+
+def wording(step: Step, paper: Filed) -> str:
+    """What somebody writes to the robot."""
+    return step.says.format(paper.number)
+
+
+def _name(step: Step) -> str:
+    return f"{step.actor} {step.paper} {step.at:g}"
 
 
 def perform(kingdee: SimulatedKingdee, step: Step, user: int, paper: Filed | None, now: datetime) -> Filed:
@@ -109,6 +151,9 @@ def perform(kingdee: SimulatedKingdee, step: Step, user: int, paper: Filed | Non
         raise KeyError(f"the script has no {step.paper!r} yet")
     if step.verb in ("edit", "write_back"):
         return _write(kingdee, step, user, paper, now)
+    if step.waits_for:
+        kingdee.start_workflow(paper.form, paper.doc_id, step.waits_for)
+        return paper
     getattr(kingdee, step.verb)(paper.form, paper.doc_id, user)
     return paper
 

@@ -11,7 +11,8 @@ from rich.console import Console
 from rich.text import Text
 
 from kdsync.clock import Clock
-from kdsync.demo.player import Rung
+from kdsync.delivery.words import status as status_words
+from kdsync.demo.player import Rung, wording
 from kdsync.demo.script import Filed, Step
 from kdsync.demo.tally import Verdict
 from kdsync.kingdee.catalogue import facts_without_metadata
@@ -54,7 +55,10 @@ class Screen:
         self._console.print(text, style="cyan", soft_wrap=True)
 
     def step(self, step: Step, paper: Filed, at: datetime) -> None:
-        """What somebody did in Kingdee."""
+        """What somebody did in Kingdee, or wrote in DingTalk."""
+        if step.verb == "answer":
+            self._answer(step, paper, at)
+            return
         title = facts_without_metadata(paper.form).title
         verb = step.says or PHRASES[step.verb]
         line = Text.assemble(
@@ -67,10 +71,22 @@ class Screen:
         )
         self._line(line)
 
+    def _answer(self, step: Step, paper: Filed, at: datetime) -> None:
+        self._line(
+            Text.assemble(
+                (f"{at.astimezone():%H:%M:%S}  ", "dim"),
+                (self._actors[step.actor], "bold"),
+                (" writes: ", "magenta"),
+                (wording(step, paper), "bold magenta"),
+            )
+        )
+
     def rung(self, rung: Rung) -> None:
         """What appeared on phones: on whose, how long after the change, and how it begins."""
         bad = next((f" ({verdict.value}!)" for verdict in rung.verdicts if verdict is not Verdict.SEEN), "")
         self._phones_show(rung, f"+{rung.delay:.1f} s", bad)
+        if rung.paper:
+            self._line(_standing(rung, rung.paper))
 
     def seen(self, rung: Rung) -> None:
         """What appeared on phones, and when."""
@@ -126,6 +142,18 @@ def beginning(title: str, text: str) -> Sequence[str]:
     """The first lines of a message, without its title and kdsync's own last line."""
     lines = (line.strip() for line in text.splitlines())
     return [line for line in lines if line and not line.startswith(title) and not FOOTER.search(line)][:LINES]
+
+
+def _standing(rung: Rung, paper: Filed) -> Text:
+    title, wrong = facts_without_metadata(paper.form).title, "" if rung.right else " (wrong!)"
+    status = status_words(rung.status, "en") if rung.status else "-"
+    return Text.assemble(
+        f"{INDENT}= ",
+        ("Kingdee: ", "bold"),
+        (f"{title['zh']} {paper.number} ", "cyan"),
+        (status, "bold green" if rung.right else ""),
+        (wrong, "bold red"),
+    )
 
 
 def _detail(step: Step, paper: Filed) -> str:

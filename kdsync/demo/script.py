@@ -1,4 +1,4 @@
-"""The words of a script: what somebody does to a paper in Kingdee, and who must hear of it by the rules.
+"""The words of a script: what somebody does to a paper in Kingdee or says of it in DingTalk, and who must hear of it.
 
 A script says by itself what the daemon has to tell, so that the two can be held against each other.
 """
@@ -12,7 +12,9 @@ from typing import Any, Literal
 
 from kdsync.model import Transition
 
-Verb = Literal["create", "edit", "write_back", "submit", "audit", "reject", "unaudit", "cancel", "close", "delete"]
+Verb = Literal[
+    "create", "edit", "write_back", "submit", "audit", "reject", "unaudit", "cancel", "close", "delete", "answer"
+]
 
 KINDS: Mapping[Verb, Transition] = {
     "create": Transition.CREATED,
@@ -45,17 +47,22 @@ class Paper:
 class Tell:
     """A message that must arrive: on the phone of a userid or in a group, its title with all these words.
 
-    The bill's number is one of them unless `numbered` is off.
+    The bill's number is one of them unless `numbered` is off. `reply` marks what an answer in DingTalk is told.
     """
 
     who: str
     words: tuple[str, ...] = ()
     numbered: bool = True
+    reply: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`at` is in seconds after the start; `actor` is a Kingdee account; `paper` names the document in the script."""
+    """`at` is in seconds after the start; `actor` is a Kingdee account; `paper` names the document in the script.
+
+    An "answer" is written to the robot: `says` with the bill's number in place of `{}`. `leaves` is the status that the
+    document then has; `brings` the change that kdsync makes for it and sees, if any.
+    """
 
     at: float
     actor: str
@@ -66,11 +73,14 @@ class Step:
     number: str | None = None  # of a created bill; None: Kingdee's next one
     says: str = ""  # what the actor does, in words, where the verb alone would not tell
     noticed: bool = True  # off for what no rule looks at: kdsync has no event of it
+    waits_for: str = ""  # the account that a workflow asks, where submitting starts one
+    brings: Transition | None = None
+    leaves: str = ""
 
     @property
     def kind(self) -> Transition | None:
         """The change that kdsync should notice."""
-        return KINDS[self.verb] if self.noticed else None
+        return KINDS.get(self.verb, self.brings) if self.noticed else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,3 +92,15 @@ class Filed:
     number: str  # "" for a form without numbers
     amount: Decimal | None = None
     about: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """How many answers were given in DingTalk, and after how many of them Kingdee was as it should be."""
+
+    answers: int = 0
+    right: int = 0
+
+    @property
+    def good(self) -> bool:
+        return self.answers == self.right

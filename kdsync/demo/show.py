@@ -60,7 +60,7 @@ def judge(player: Player, daemon: RunningDaemon, plan: int = 0) -> Outcome:
     daemon.check()
     played = {str(kind): count for kind, count in player.played.items()}
     calls = player.stage.dingtalk.metered_calls
-    return Outcome(played, dict(daemon.noticed()), player.tally.result(), daemon.counts(), calls, plan)
+    return Outcome(played, dict(daemon.noticed()), player.tally.result(), daemon.counts(), calls, plan, player.said)
 
 
 def report(screen: Screen, outcome: Outcome, player: Player) -> None:
@@ -78,5 +78,6 @@ def _introduce(screen: Screen, on: Stage) -> None:
     screen.say("kdsync demo: the real daemon between a simulated Kingdee and DingTalk", "bold")
     screen.say(f"Kingdee is {on.kingdee.url}, DingTalk is {on.dingtalk.url}.")
     screen.say(f"The {len(BEFORE) + len(STOCK)} documents in there are old: nobody hears of them.")
-    screen.say("A line with a time: what somebody does in Kingdee.")
-    screen.say("An indented one: on whose phone that appears, and how long after.")
+    screen.say("A line with a time: what somebody does in Kingdee, or writes in DingTalk.")
+    screen.say("An indented one: on whose phone that appears, and how long after;")
+    screen.say("below the reply to somebody who wrote: what Kingdee has of the document.")

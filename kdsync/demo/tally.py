@@ -1,6 +1,7 @@
 """What had to arrive held against what arrived: pure, so that the demo's verdict can be tested.
 
-Counted are messages on phones; one that goes to three people is three.
+Counted are messages on phones; one that goes to three people is three. What an answer in DingTalk is told is a message
+like the others, but its delay is another figure: nobody has to look at Kingdee before it.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from datetime import datetime
 from enum import StrEnum
 from math import ceil
 from statistics import median
+from typing import NamedTuple
 
 
 class Verdict(StrEnum):
@@ -25,11 +27,13 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """A message that must arrive after `since`, its title with all the words."""
+    """A message that must arrive after `since`, its title with all the words. `answers` names the step in the script
+    that a reply is to; "" for what Kingdee is the cause of."""
 
     who: str
     words: tuple[str, ...]
     since: datetime
+    answers: str = ""
 
     def fits(self, title: str, at: datetime) -> bool:
         return at >= self.since and all(_contains(title, word) for word in self.words)
@@ -44,11 +48,20 @@ class Arrival:
     at: datetime
 
 
+class Judged(NamedTuple):
+    """What an arrival is, how many seconds after its cause it came, and which step it answers, if it is a reply."""
+
+    verdict: Verdict
+    delay: float
+    answers: str = ""
+
+
 @dataclass(slots=True)
 class Tally:
     """Takes expectations and arrivals as they happen; an arrival fulfils the oldest expectation that it fits."""
 
     delays: list[float] = field(default_factory=list)
+    waits: list[float] = field(default_factory=list)  # of those who answered, for their replies
     doubled: list[Arrival] = field(default_factory=list)
     unasked: list[Arrival] = field(default_factory=list)
     _open: dict[str, list[Expected]] = field(default_factory=lambda: defaultdict(list))
@@ -57,22 +70,22 @@ class Tally:
     def expect(self, expected: Expected) -> None:
         self._open[expected.who].append(expected)
 
-    def arrive(self, arrival: Arrival) -> tuple[Verdict, float]:
-        """What it is, and how many seconds after the change it came."""
+    def arrive(self, arrival: Arrival) -> Judged:
+        """What it is; an arrival counts once."""
         waiting = self._open[arrival.who]
         found = _first(waiting, arrival)
         if found:
             waiting.remove(found)
             self._met[arrival.who].append(found)
             delay = (arrival.at - found.since).total_seconds()
-            self.delays.append(delay)
-            return Verdict.SEEN, delay
+            (self.waits if found.answers else self.delays).append(delay)
+            return Judged(Verdict.SEEN, delay, found.answers)
         before = _first(self._met[arrival.who], arrival)
         if before:
             self.doubled.append(arrival)
-            return Verdict.DOUBLED, (arrival.at - before.since).total_seconds()
+            return Judged(Verdict.DOUBLED, (arrival.at - before.since).total_seconds())
         self.unasked.append(arrival)
-        return Verdict.UNASKED, 0.0
+        return Judged(Verdict.UNASKED, 0.0)
 
     @property
     def missing(self) -> list[Expected]:
@@ -86,13 +99,14 @@ class Tally:
 
     def result(self) -> Result:
         """The figures so far."""
-        seen, missed = len(self.delays), len(self.missing)
-        return Result(seen + missed, seen, missed, len(self.doubled), len(self.unasked), Delays.of(self.delays))
+        seen, missed = len(self.delays) + len(self.waits), len(self.missing)
+        surplus = len(self.doubled), len(self.unasked)
+        return Result(seen + missed, seen, missed, *surplus, Delays.of(self.delays), Delays.of(self.waits))
 
 
 @dataclass(frozen=True, slots=True)
 class Delays:
-    """In seconds, from the change in Kingdee to DingTalk's acceptance."""
+    """In seconds, from the change in Kingdee, or from the answer, to DingTalk's acceptance."""
 
     median: float
     p99: float
@@ -117,6 +131,7 @@ class Result:
     doubled: int
     unasked: int
     delays: Delays | None
+    waits: Delays | None = None
 
     @property
     def good(self) -> bool:

@@ -6,7 +6,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from kdsync.demo.process import Counts
+from kdsync.demo.script import Said
 from kdsync.demo.tally import Delays, Expected, Result
+
+NOTHING = Said()
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,11 +22,12 @@ class Outcome:
     counts: Counts
     calls: int  # metered ones, as DingTalk counts them
     plan: int = 0  # how many the plan has a month, where that means anything
+    said: Said = NOTHING
 
     @property
     def good(self) -> bool:
         """What the exit code says."""
-        return self.told.good and not self.counts.loop_failures and not self.counts.missed_changes
+        return self.told.good and self.said.good and not self.counts.loop_failures and not self.counts.missed_changes
 
     @property
     def visible(self) -> int:
@@ -35,13 +39,18 @@ class Outcome:
         told, noticed = self.told, sum(self.noticed.values())
         yield "changes made in Kingdee", f"{self.visible:,}", True
         yield "changes noticed by kdsync", f"{noticed:,}{self._difference()}", noticed == self.visible
-        yield "notifications expected", f"{told.expected:,}", True
+        if self.said.answers:
+            yield "answers given in DingTalk", f"{self.said.answers:,}", True
+            yield "  with the right effect in Kingdee", f"{self.said.right:,}", self.said.good
+        yield "messages expected", f"{told.expected:,}", True
         yield "  seen on the right phone", f"{told.seen:,}", told.seen == told.expected
         yield "  missed", f"{told.missed:,}", not told.missed
         yield "  doubled", f"{told.doubled:,}", not told.doubled
         yield "  that nobody asked for", f"{told.unasked:,}", not told.unasked
         if told.delays:
             yield "delay, change to DingTalk", delays(told.delays), True
+        if told.waits:
+            yield "delay, answer to reply", delays(told.waits), True
         yield "DingTalk calls used", f"{self.calls:,}" + (f" of {self.plan:,} a month" if self.plan else ""), True
         if self.counts.loop_failures:
             yield "errors in the daemon's loops", f"{self.counts.loop_failures:,}", False
@@ -64,6 +73,7 @@ def delays(found: Delays) -> str:
 def missing(expected: list[Expected], most: int = 10) -> Iterator[str]:
     """What did not arrive, a line each."""
     for one in expected[:most]:
-        yield f"missed: {one.who}, {' '.join(one.words)}, changed at {one.since.astimezone():%H:%M:%S}"
+        cause = "said" if one.answers else "changed"
+        yield f"missed: {one.who}, {' '.join(one.words)}, {cause} at {one.since.astimezone():%H:%M:%S}"
     if len(expected) > most:
         yield f"… and {len(expected) - most} more"

@@ -74,8 +74,13 @@ def test_the_day_is_told_once_to_everybody(tmp_path: Path) -> None:
     demo = Typed(tmp_path, "demo", "--seconds", "12")
     printed = demo.rest()
     assert demo.process.returncode == 0, printed
-    assert figure(printed, "changes made in Kingdee") == figure(printed, "changes noticed by kdsync") == "39"
-    assert figure(printed, "notifications expected") == figure(printed, "seen on the right phone") == "36"
+    assert figure(printed, "changes made in Kingdee") == figure(printed, "changes noticed by kdsync") == "48"
+    assert figure(printed, "messages expected") == figure(printed, "seen on the right phone") == "49"
+    assert figure(printed, "answers given in DingTalk") == figure(printed, "with the right effect in Kingdee") == "5"
+    assert "王五 writes: 确认付款 FKD000006" in printed
+    assert "王五: FKD000006：确认付款 已完成" in printed
+    assert "= Kingdee: 付款单 FKD000006 Approved" in printed
+    assert "陈七: FKD000006：您无权执行 确认付款" in printed
     assert "财务群: 付款单 FKD000005 被修改" in printed
     assert "Nguyễn Văn An: Đề nghị thanh toán FYBX000006 của bạn bị trả lại" in printed
     assert max(cell_len(line) for line in printed.splitlines()) <= WIDTH
@@ -87,7 +92,7 @@ def test_a_log_is_replayed_and_every_decision_seen_once(tmp_path: Path) -> None:
     printed = demo.rest()
     assert demo.process.returncode == 0, printed
     made = replay.plan(replay.read(SAMPLE, 12), ["somebody"], "zhoujie")
-    assert figure(printed, "notifications expected") == figure(printed, "seen on the right phone") == str(made.tells)
+    assert figure(printed, "messages expected") == figure(printed, "seen on the right phone") == str(made.tells)
     assert figure(printed, "rows") == str(made.rows)
     assert demo.leaves_nothing()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import UTC, datetime
 from itertools import pairwise
+from typing import Any
 
 from kdsync.clock import FakeClock
-from kdsync.demo.company import BOLTS, GROUP_NAMES, PEOPLE, Company, populate
+from kdsync.demo.company import BOLTS, GROUP_NAMES, PEOPLE, USERIDS, Company, populate
 from kdsync.demo.day import DAY, LENGTH, day
 from kdsync.demo.player import perform
+from kdsync.demo.script import Step
 from kdsync.demo.setting import Poll
 from kdsync.demo.show import SHORTEST
 from kdsync.simulator.dingtalk import SimulatedDingTalk
@@ -24,17 +26,35 @@ def moved_in() -> tuple[SimulatedKingdee, Company]:
     return kingdee, populate(kingdee, SimulatedDingTalk(clock), START.date())
 
 
+def said(step: Step) -> bool:
+    return step.verb == "answer"
+
+
 def test_kingdee_allows_the_whole_day() -> None:
     kingdee, company = moved_in()
-    papers = dict(company.papers)
+    papers: dict[str, Any] = dict(company.papers)
     for step in DAY:
-        papers[step.paper] = perform(kingdee, step, company.ids[step.actor], papers.get(step.paper), START)
+        paper = papers.get(step.paper)
+        papers[step.paper] = perform(kingdee, step, company.ids[step.actor], paper, START) if not said(step) else paper
     shown = {name: kingdee.document(papers[name].form, papers[name].doc_id) for name in ("fair", "bolts", "owed")}
     assert shown["fair"]["FDocumentStatus"] == "C"
     assert shown["bolts"]["FBaseQty"] == 0
     assert shown["owed"]["FWRITTENOFFSTATUS"] == "C"
     order = kingdee.document("PUR_PurchaseOrder", papers["running order"].doc_id)
     assert [(row["FQty"], row["FMaterialId"]["FName"]) for row in order["entries"]] == [(55, "冷轧钢板")]
+
+
+def test_every_answer_has_one_reply_to_the_one_who_wrote_it() -> None:
+    for step in filter(said, DAY):
+        assert [tell.who for tell in step.tells if tell.reply] == [USERIDS[step.actor]]
+        assert "{}" in step.says
+    assert {step.leaves for step in DAY if said(step)} == {"B", "C"}
+    assert not [tell for step in DAY if not said(step) for tell in step.tells if tell.reply]
+
+
+def test_the_task_has_been_told_before_it_is_answered_even_on_the_shortest_day() -> None:
+    asked, answered = (step.at for step in day(SHORTEST) if step.paper == "training trip" and step.verb != "create")
+    assert answered - asked > Poll().sweep + Poll().interval
 
 
 def test_a_look_fits_between_two_steps_of_one_paper_even_on_the_shortest_day() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime
 from queue import SimpleQueue
 
@@ -11,7 +12,7 @@ import pytest
 from kdsync.clock import FakeClock, SystemClock
 from kdsync.demo.company import expense, populate
 from kdsync.demo.player import Player, Rung, perform
-from kdsync.demo.script import Step, Tell
+from kdsync.demo.script import Said, Step, Tell
 from kdsync.demo.stage import Stage
 from kdsync.demo.tally import Verdict
 from kdsync.simulator.dingtalk import SimulatedDingTalk
@@ -71,6 +72,46 @@ def test_a_double_that_comes_after_everything_was_seen_is_still_heard(player: Pl
         ring(player, who, "报销单 X-1 待审核", task=2)
     player.finish(patience=1.0, settle=0.1)
     assert player.tally.result().doubled == 1
+
+
+def answer(leaves: str) -> Step:
+    reply = Tell("user2", ("已完成",), reply=True)
+    return Step(0.1, "lisi", "answer", "claim", tells=(reply,), says="同意 {} 好", leaves=leaves)
+
+
+def test_an_answer_is_written_in_dingtalk_and_judged_by_what_kingdee_then_has(
+    player: Player, rungs: list[Rung]
+) -> None:
+    player.play([CREATE, replace(SUBMIT, tells=()), answer("B")])
+    (push,) = player.stage.dingtalk._stream.pushed
+    assert push.data["text"] == {"content": "同意 X-1 好"}
+    assert push.data["senderStaffId"] == "user2"
+    assert player.played == {"created": 1, "submitted": 1, "unseen": 1}
+    ring(player, "user2", "X-1：同意 已完成")
+    player.finish(patience=1.0, settle=0.0)
+    assert (rungs[0].paper, rungs[0].status, rungs[0].right) == (player.papers["claim"], "B", True)
+    assert player.said == Said(1, 1)
+
+
+def test_a_reply_that_says_what_kingdee_does_not_have_is_no_good(player: Player, rungs: list[Rung]) -> None:
+    player.play([CREATE, replace(SUBMIT, tells=()), answer("C")])
+    ring(player, "user2", "X-1：同意 已完成")
+    player.finish(patience=1.0, settle=0.0)
+    assert not rungs[0].right
+    assert not player.said.good
+
+
+def test_an_answer_whose_reply_never_comes_is_no_good_either(player: Player) -> None:
+    player.play([CREATE, replace(SUBMIT, tells=()), answer("B")])
+    player.finish(patience=0.05, settle=0.0)
+    assert player.said == Said(1, 0)
+    assert player.tally.result().missed == 1
+
+
+def test_submitting_can_start_a_workflow_that_asks_somebody(player: Player) -> None:
+    player.play([CREATE, replace(SUBMIT, tells=(), waits_for="lisi")])
+    player.stage.kingdee.answer_task("ER_ExpReimbursement", player.papers["claim"].doc_id, "lisi", True)
+    assert player.stage.kingdee.document("ER_ExpReimbursement", player.papers["claim"].doc_id)["FDocumentStatus"] == "C"
 
 
 def test_when_it_falls_behind_the_later_steps_do_not_bunch_up(player: Player) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from kdsync.demo.day import DAY
 from kdsync.demo.player import Rung
 from kdsync.demo.process import Counts
 from kdsync.demo.screen import Screen, beginning
-from kdsync.demo.script import Filed
+from kdsync.demo.script import Filed, Said
 from kdsync.demo.tally import Delays, Result, Verdict
 from kdsync.demo.verdict import Outcome
 from kdsync.simulator.dingtalk_phones import Seen
@@ -64,6 +65,22 @@ def test_a_message_says_on_whose_phone_and_how_it_begins(screen: Screen, capsys:
     ]
 
 
+def test_an_answer_is_shown_as_it_is_written(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+    screen.step(next(step for step in DAY if step.verb == "answer"), Filed("AP_PAYBILL", 1, "FKD000006"), AT)
+    assert "Nguyễn Văn An writes: 确认付款 FKD000006" in capsys.readouterr().out
+
+
+def test_below_a_reply_stands_what_kingdee_has(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
+    paper = Filed("AP_PAYBILL", 1, "FKD000006")
+    screen.rung(replace(rung(Verdict.SEEN), paper=paper, status="C"))
+    screen.rung(replace(rung(Verdict.SEEN), paper=paper, status="B", right=False))
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Kingdee" in line]
+    assert lines == [
+        "          = Kingdee: 付款单 FKD000006 Approved",
+        "          = Kingdee: 付款单 FKD000006 In approval (wrong!)",
+    ]
+
+
 def test_a_double_is_pointed_at(screen: Screen, capsys: pytest.CaptureFixture[str]) -> None:
     screen.rung(rung(Verdict.SEEN, Verdict.DOUBLED))
     assert "(doubled!)" in capsys.readouterr().out
@@ -99,11 +116,23 @@ def test_the_summary_of_a_good_run() -> None:
 
 
 @pytest.mark.parametrize(
-    "bad", [outcome(missed=1), outcome(counts=Counts(loop_failures=1)), outcome(counts=Counts(missed_changes=1))]
+    "bad",
+    [
+        outcome(missed=1),
+        outcome(counts=Counts(loop_failures=1)),
+        outcome(counts=Counts(missed_changes=1)),
+        replace(outcome(), said=Said(2, 1)),
+    ],
 )
 def test_whatever_went_wrong_is_marked_and_spoils_the_exit_code(bad: Outcome) -> None:
     assert not bad.good
     assert any(not good for _label, _figure, good in bad.rows())
+
+
+def test_answers_have_figures_of_their_own_where_there_were_any() -> None:
+    rows = {label.strip(): figure for label, figure, _ in replace(outcome(), said=Said(5, 5)).rows()}
+    assert rows["answers given in DingTalk"] == rows["with the right effect in Kingdee"] == "5"
+    assert "answers given in DingTalk" not in {label for label, _figure, _good in outcome().rows()}
 
 
 def test_changes_that_were_not_noticed_are_named() -> None:

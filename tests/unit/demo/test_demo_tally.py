@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -24,7 +25,7 @@ def arrival(number: str = "BX-1", who: str = "user1", at: float = 1.0) -> Arriva
 def test_a_message_that_arrives_once_is_seen_with_its_delay() -> None:
     tally = Tally()
     tally.expect(expected())
-    assert tally.arrive(arrival(at=1.5)) == (Verdict.SEEN, 1.5)
+    assert tally.arrive(arrival(at=1.5))[:2] == (Verdict.SEEN, 1.5)
     assert tally.complete
     assert tally.result().good
 
@@ -41,7 +42,20 @@ def test_the_same_bill_may_be_told_twice_when_it_happened_twice() -> None:
     tally = Tally()
     for at in (0.0, 10.0):
         tally.expect(expected(at=at))
-    assert [tally.arrive(arrival(at=at)) for at in (1.0, 12.0)] == [(Verdict.SEEN, 1.0), (Verdict.SEEN, 2.0)]
+    assert [tally.arrive(arrival(at=at))[:2] for at in (1.0, 12.0)] == [(Verdict.SEEN, 1.0), (Verdict.SEEN, 2.0)]
+
+
+def test_a_reply_is_a_message_like_the_others_with_a_delay_of_its_own() -> None:
+    tally = Tally()
+    tally.expect(expected())
+    tally.expect(replace(expected(), words=("BX-1", "已完成"), answers="somebody"))
+    reply = Arrival("user1", "BX-1：同意 已完成", START + timedelta(seconds=0.5))
+    assert tally.arrive(reply) == (Verdict.SEEN, 0.5, "somebody")
+    assert tally.arrive(arrival()) == (Verdict.SEEN, 1.0, "")
+    assert tally.arrive(reply) == (Verdict.DOUBLED, 0.5, "")
+    result = tally.result()
+    assert (result.expected, result.seen, result.doubled) == (2, 2, 1)
+    assert (result.delays, result.waits) == (Delays(1.0, 1.0, 1.0), Delays(0.5, 0.5, 0.5))
 
 
 def test_a_double_does_not_pass_for_what_happens_later() -> None:
