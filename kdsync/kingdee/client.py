@@ -15,7 +15,7 @@ from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.account import AccountBook, MemoryBook
 from kdsync.kingdee.auth import AUTH, KingdeeSession
-from kdsync.kingdee.errors import for_an_operator
+from kdsync.kingdee.errors import answered, for_an_operator
 from kdsync.kingdee.limits import LoginLedger, MemoryLedger
 from kdsync.kingdee.session import SERVICE, Sessions
 from kdsync.kingdee.transport import Call, Reply, Transport
@@ -104,14 +104,19 @@ class KingdeeClient:
         """Whether somebody is logged in."""
         return self._sessions.is_open
 
-    def log_out(self) -> None:
-        """End the session, if there is one, so that it holds no memory or licence; a failure does not matter."""
+    def log_out(self) -> bool:
+        """End the session, if there is one, so that it holds no memory or licence; False where Kingdee did not answer.
+
+        Then it ends by itself, 20 minutes after the last call.
+        """
         session = self._sessions.leave()
         if session is not None:
             try:
                 self._transport.post(LOG_OUT, b"{}", session.headers, read=True)
             except EdgeError as error:
                 logs.get("kingdee").info("kingdee.not_logged_out", reason=str(error))
+                return answered(error)
+        return True
 
     def close(self) -> None:
         """Close all connections. The session ends by itself, 20 minutes after the last call."""

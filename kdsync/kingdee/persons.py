@@ -8,7 +8,7 @@ and perhaps a licence, so few are kept, and only as long as they are used.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from kdsync import logs
@@ -22,7 +22,7 @@ from kdsync.settings.schema import KingdeeSection
 
 log = logs.get("kingdee")
 MOST = 20  # persons at once
-IDLE = 1200.0  # seconds: after so long Kingdee has closed the session by itself
+IDLE = 600.0  # seconds; Kingdee itself ends a session after twice that
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,24 +82,25 @@ class Persons:
     def close(self) -> None:
         """Let go of everybody."""
         with self._lock:
-            for account in list(self._kept):
-                self._end(account)
+            self._end(list(self._kept))
 
     def _new(self, account: str) -> _Kept:
-        """Another one; the one used longest ago goes where there would be too many."""
-        while len(self._kept) >= MOST:
-            self._end(next(iter(self._kept)))
+        """Another one; the one used longest ago goes where that would be too many."""
+        if len(self._kept) >= MOST:
+            self._end([next(iter(self._kept))])
         own = self._settings.model_copy(update={"username": account})
         client = KingdeeClient(own, self._clock, book=self._book, on_call=self._on_call)
         return _Kept(client, Hands.of(client, account), 0.0)
 
     def _end_idle(self) -> None:
         oldest = self._clock.monotonic() - IDLE
-        for account in [name for name, kept in self._kept.items() if kept.used < oldest]:
-            self._end(account)
+        self._end([account for account, kept in self._kept.items() if kept.used < oldest])
 
-    def _end(self, account: str) -> None:
-        kept = self._kept.pop(account)
-        kept.client.log_out()
-        kept.client.close()
-        log.info("person.session_ended", account=account)
+    def _end(self, accounts: Sequence[str]) -> None:
+        """Let go of some; a Kingdee that does not answer is not asked once more for each."""
+        is_there = True
+        for account in accounts:
+            client = self._kept.pop(account).client
+            is_there = is_there and client.log_out()
+            client.close()
+            log.info("person.session_ended", account=account)

@@ -74,6 +74,26 @@ def test_a_logout_that_fails_keeps_nobody(persons: Persons, erp: SimulatedKingde
     assert erp.logins == 2
 
 
+def test_a_kingdee_that_is_down_does_not_hold_up_the_end(persons: Persons, erp: SimulatedKingdee) -> None:
+    for account in ("kd1", "kd2", "kd3"):
+        erp.add_user(account, account)
+        submit(persons, erp, account)
+    erp.fault("reset", op="Logout")
+    persons.close()
+    assert [one.op for one in erp.requests].count("Logout") == 1
+
+
+def test_with_signed_headers_each_call_names_the_person(
+    erp: SimulatedKingdee, make_settings: Callable[..., KingdeeSection], clock: FakeClock
+) -> None:
+    user, ours = erp.add_user("kd1", "kd1"), erp.credentials
+    login = {"acct_id": ours.acct_id, "app_id": ours.app_id, "app_secret": ours.app_secret}
+    signed = Persons(make_settings(url=erp.url, auth="headers", **login), clock, MemoryBook())
+    assert submit(signed, erp, "kd1") == user
+    assert erp.logins == 0
+    signed.close()
+
+
 def test_a_refused_login_is_not_tried_again_at_once(persons: Persons, erp: SimulatedKingdee, clock: FakeClock) -> None:
     erp.add_user("kd1", "kd1")
     erp.authorised = set()
