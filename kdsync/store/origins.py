@@ -60,19 +60,16 @@ def meet(tx: Connection, ident: int, place: Place) -> None:
         _disown(tx, {ident}, place)
 
 
-def refused(tx: Connection, ident: int) -> bool:
-    """That write was not done. Where a change was taken for its effect, it is somebody else's: what rules tell of it
-    is sent now, and the answer is True."""
+def refused(tx: Connection, ident: int) -> None:
+    """That write was not done. Where a change was taken for its effect, it is somebody else's, and is told now."""
     row = tx.execute(select(writes).where(writes.c.id == ident)).mappings().one()
     tx.execute(update(writes).where(writes.c.id == ident).values(met=NEVER))
     step = select(writes.c.id, writes.c.outcome).where(
         writes.c.inbox_id == row["inbox_id"], writes.c.step == row["step"]
     )
     tries = tx.execute(step).all()
-    if row["met"] in ("", NEVER) or any(outcome in (*MAYBE, VERIFIED) for _, outcome in tries):
-        return False
-    _disown(tx, {other for other, _ in tries}, _place(row["met"]))
-    return True
+    if row["met"] not in ("", NEVER) and not any(outcome in (*MAYBE, VERIFIED) for _, outcome in tries):
+        _disown(tx, {other for other, _ in tries}, _place(row["met"]))
 
 
 def settled(tx: Connection, form: str, now: datetime) -> list[int]:
@@ -105,6 +102,8 @@ def _disown(tx: Connection, idents: set[int], place: Place) -> None:
     mine = (events.c.form_id == form_id, events.c.doc_id == doc_id, events.c.version == version)
     ours = ours_of(tx.execute(select(events.c.ours).where(*mine)).scalar())
     lost = [kind for kind, ident in ours.items() if ident in idents]
+    if not lost:
+        return
     left = {kind: ident for kind, ident in ours.items() if kind not in lost}
     tx.execute(update(events).where(*mine).values(ours=text_of(left)))
     form = tx.execute(select(forms.c.account_set, forms.c.form).where(forms.c.id == form_id)).one()

@@ -65,7 +65,9 @@ def told(office: Company, needle: str) -> list[str]:
     return sorted(text.splitlines()[0].strip("# ") for text in office.shown("user4", needle))
 
 
-def test_an_answer_fires_no_rule_but_those_that_ask_for_any(office: Company) -> None:
+def test_an_answer_fires_no_rule_but_those_that_ask_for_any(
+    office: Company, capsys: pytest.CaptureFixture[str]
+) -> None:
     bill = office.pay("FKD1")
     office.dingtalk.say("user1", "确认付款 FKD1")
     office.until(lambda: "FKD1 all approved dingtalk" in told(office, "FKD1"))
@@ -76,6 +78,8 @@ def test_an_answer_fires_no_rule_but_those_that_ask_for_any(office: Company) -> 
     story = list(trace.gather(office.wired.db, office.wired.seal, office.kingdee.credentials.acct_id, "FKD1"))
     ours = [line["ours"] for line in story if line["what"] == "noticed" and line["ours"]]
     assert {kind: user for one in ours for kind, user in one.items()} == {"submitted": "user1", "approved": "user1"}
+    assert trace.trace(office.config, "FKD1", json_output=False) == 0
+    assert "approved by user1 through kdsync" in capsys.readouterr().out
     unsent = [line for line in story if line["what"] == "matched" and line["state"] == "own"]
     assert {(line["rule"], line["kind"]) for line in unsent} == {("theirs", "submitted"), ("theirs", "approved")}
 

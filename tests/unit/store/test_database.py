@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 
 from kdsync.errors import StoreError
-from kdsync.store import schema
+from kdsync.store import origins, schema
 from kdsync.store.database import HEAD, MIGRATIONS, Database, hold_lock
 from kdsync.store.sealing import MARK, Seal
 from kdsync.store.seen import Seen
@@ -61,6 +61,24 @@ def test_a_store_of_the_first_version_keeps_what_it_holds(tmp_path: Path) -> Non
     database.migrate()
     with database.read() as tx:
         assert tx.execute(text("SELECT id, state, thread FROM outbox")).all() == [("x", "waiting", None)]
+    database.close()
+
+
+def test_what_was_written_before_origins_were_known_explains_no_later_change(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path}/kdsync.db")
+    config = Config()
+    config.set_main_option("script_location", str(MIGRATIONS))
+    with database.engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0005")
+        connection.exec_driver_sql(
+            "INSERT INTO writes VALUES (1, 'said', 0, 'F', '1', 'K1', 'audit', '', 'u1', 'now', 'verified', '')"
+        )
+        connection.commit()
+    database.migrate()
+    with database.read() as tx:
+        assert tx.execute(text("SELECT met, wanted, showed FROM writes")).all() == [("never", None, None)]
+        assert origins.unmet(tx, Seal(), "F") == []
     database.close()
 
 
