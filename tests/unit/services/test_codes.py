@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import Connection, select
 
 from kdsync.commands.onetime import STEP, code_at
 from kdsync.errors import StoreUnusableError
@@ -150,6 +152,51 @@ def test_a_store_that_fails_then_burns_no_code(bank: Bank, monkeypatch: pytest.M
     assert (bank.enrolled().last_step, bank.desk.sent) == (0, [])
     bank.inbound.step()
     assert bank.row(key).state == inbox.DONE
+
+
+class KilledError(BaseException):
+    """The process ends here."""
+
+
+@pytest.mark.parametrize("committed", [False, True])
+@pytest.mark.parametrize("own_message", [False, True])
+def test_killed_at_any_commit_a_code_is_used_once_and_answered_once(
+    bank: Bank, monkeypatch: pytest.MonkeyPatch, *, own_message: bool, committed: bool
+) -> None:
+    """Each bill is killed one commit later than the one before, until one is not killed any more."""
+    real, left = bank.world.db.write, [0]
+
+    @contextmanager
+    def write() -> Iterator[Connection]:
+        left[0] -= 1
+        with real() as tx:
+            yield tx
+            if left[0] == 0 and not committed:
+                raise KilledError
+        if left[0] == 0:
+            raise KilledError
+
+    monkeypatch.setattr(bank.world.db, "write", write)
+    kill_at = 0
+    while left[0] <= 0:
+        kill_at += 1
+        bill, steps = str(100 + kill_at), bank.enrolled().last_step
+        bank.desk.create(bill, f"FKD{bill}", FAmount=80)
+        asked = bank.say("u1", f"确认付款 FKD{bill}") if own_message else None
+        key = bank.hear("u1", bank.code() if asked else f"确认付款 FKD{bill} {bank.code()}")
+        left[0] = kill_at
+        with suppress(KilledError):
+            bank.inbound.step()
+        bank.restart()
+        killed, left[0] = left[0] <= 0, 0
+        bank.wait(120)
+        assert (bank.row(key).state, bank.desk.status(bill)) == (inbox.DONE, "C")
+        assert [kind for kind, ident, _ in bank.desk.sent if ident == bill] == ["submit", "audit"]
+        assert sum(f"FKD{bill}: 确认付款 is done" in one for one in bank.answers("u1")) == 1
+        assert bank.enrolled().last_step > steps
+        assert asked is None or bank.row(asked.id).state == inbox.CODED
+        left[0] = 0 if killed else 1
+    assert kill_at > 5
 
 
 def test_five_wrong_codes_lock_for_an_hour_and_are_told_once(bank: Bank) -> None:
