@@ -20,6 +20,8 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
     "dingtalk_calls": ("Requests to DingTalk.", ("api", "metered")),
     "received": ("What people said in DingTalk; new: no is the same thing pushed again.", ("source", "new")),
     "answers": ("What people said and what became of it.", ("outcome",)),
+    "intakes": ("Approvals of DingTalk and what became of them in Kingdee.", ("outcome",)),
+    "card_updates": ("Cards that were changed once it was decided what they ask for.", ()),
     "loop_failures": ("Errors of kdsync's own in its loops: please report them.", ("loop",)),
 }
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {

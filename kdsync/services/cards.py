@@ -27,7 +27,7 @@ from kdsync.services.replies import Ending
 from kdsync.store import cards, moments, notifications, writes
 from kdsync.store.cards import OPEN, OVER, Card, Line
 from kdsync.store.database import Database
-from kdsync.store.inbox import CLICK, DONE, HALF, Received
+from kdsync.store.inbox import CLICK, DONE, HALF, Received, is_again
 from kdsync.store.sealing import Seal
 
 log = logs.get("cards")
@@ -125,8 +125,8 @@ class Cards:
         if error.kind in HOPELESS or card.attempts + 1 >= MOST_TRIES:
             with self.db.write() as tx:
                 cards.give_up(tx, card.track, str(error))
-                if card.answers:  # who clicked is to hear of it all the same
-                    notifications.settle(tx, card.answers, notifications.MATCHED, "the card could not be changed")
+                for reply in card.answers.split():  # who clicked is to hear of it all the same
+                    notifications.settle(tx, reply, notifications.MATCHED, "the card could not be changed")
             log.error("card.lost", track=card.track, bill_no=card.number, error=str(error), cure=error.cure)
             return
         pause = max(PAUSES[min(card.attempts, len(PAUSES) - 1)], error.retry_after or 0.0)
@@ -169,14 +169,15 @@ def on_cards(
         return False
     done = _Done(item, ending, actions, writes.tasks_of(tx, item.id), now)
     mine = _of_click(tx, seal, item)
+    on_card = mine is not None and item.source == CLICK and (done.is_done or is_again(item))
     if mine:
-        shown = replace(done.on(mine), answers=reply_id if done.is_done and item.source == CLICK else "")
-        cards.show(tx, seal, shown, now + AFTER_CLICK)
+        answers = f"{mine.answers} {reply_id}".strip() if on_card else mine.answers
+        cards.show(tx, seal, replace(done.on(mine), answers=answers), now + AFTER_CLICK)
     if done.is_done:
         for other in cards.of_document(tx, seal, item.form, item.doc_id):
             if (mine is None or other.track != mine.track) and done.concerns(other):
                 cards.show(tx, seal, done.on(other), now)
-    return mine is not None and done.is_done and item.source == CLICK
+    return on_card
 
 
 def _of_click(tx: Connection, seal: Seal, item: Received) -> Card | None:

@@ -61,18 +61,24 @@ def add(tx: Connection, seal: Seal, item: Received) -> bool:
 
 
 def add_click(tx: Connection, seal: Seal, item: Received) -> bool:
-    """Keep a click, unless it is one that is kept: pushed again, pressed twice, or not worked on yet.
+    """Keep a click, unless it is one that is kept: pushed again, pressed twice, not worked on yet, or done.
 
-    Who presses a button again later means it again; `item.id` stands for the first time.
+    Nothing tells a click that is pushed again later from a second one: a button that was refused may be pressed again
+    (see `is_again`), and one that did its work may not. `item.id` stands for the first time.
     """
     query = select(inbox).where(inbox.c.id.startswith(item.id, autoescape=True)).order_by(inbox.c.received_at)
     known = [_opened(row, seal) for row in tx.execute(query).mappings()]
     pushed = item.content.get("message_id")
     if any(pushed and one.content.get("message_id") == pushed for one in known):
         return False
-    if known and (known[-1].state == WAITING or item.received_at - known[-1].received_at < PRESSED_TWICE):
+    if known and (known[-1].state in (WAITING, DONE) or item.received_at - known[-1].received_at < PRESSED_TWICE):
         return False
     return add(tx, seal, replace(item, id=f"{item.id}-{len(known)}") if known else item)
+
+
+def is_again(item: Received) -> bool:
+    """Whether somebody pressed a button before that was refused then."""
+    return item.source == CLICK and "-" in item.id
 
 
 def due(tx: Connection, seal: Seal, now: datetime, limit: int = 20) -> list[Received]:

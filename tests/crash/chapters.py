@@ -296,6 +296,7 @@ def action(ident: str, phrase: str, *do: Any, form: str = BILL, allow: str = "ro
 
 
 PAY = action("pay", "确认付款", "submit", "audit")
+PAID = rule("paid", origin="any")  # tells also of what people did by answering
 
 
 def _read(house: House, userid: str, messages: int) -> None:
@@ -305,7 +306,7 @@ def _read(house: House, userid: str, messages: int) -> None:
 
 def confirmed(house: House) -> None:
     """Two bills are paid by a word in the chat: each is submitted and audited once, and each sender is answered."""
-    house.configure(rule("paid"), actions=[PAY])
+    house.configure(PAID, actions=[PAY])
     bills = [house.kingdee.create(BILL, f"PAY{n}", **AMOUNT) for n in range(2)]
     house.start()
     for n, bill in enumerate(bills):
@@ -320,7 +321,7 @@ def confirmed(house: House) -> None:
 def held(house: House) -> None:
     """What was confirmed is held for a while: one bill is taken back in time, the other is paid when it is over."""
     later = action("later", "稍后付款", "submit") | {"undo": "10m"}
-    house.configure(rule("paid"), actions=[later, PAY | {"undo": "2s"}])
+    house.configure(PAID, actions=[later, PAY | {"undo": "2s"}])
     bills = [house.kingdee.create(BILL, f"PAY{n}", **AMOUNT) for n in range(2)]
     house.start()
     house.say("user1", "稍后付款 PAY0")
@@ -340,7 +341,7 @@ def held(house: House) -> None:
 
 def said_by_others(house: House) -> None:
     """A stranger may not, somebody from outside is nobody, and what is not understood is asked about; nothing moves."""
-    house.configure(rule("paid"), actions=[PAY])
+    house.configure(PAID, actions=[PAY])
     bill = house.kingdee.create(BILL, "PAY0", **AMOUNT)
     house.start()
     house.say("user4", "确认付款 PAY0")
@@ -354,7 +355,7 @@ def said_by_others(house: House) -> None:
 
 def put_off(house: House) -> None:
     """Somebody has the bill open, then an answer of Kingdee's is lost: it is done later, and once."""
-    house.configure(rule("paid"), actions=[PAY])
+    house.configure(PAID, actions=[PAY])
     bill = house.kingdee.create(BILL, "PAY0", **AMOUNT)
     house.start()
     house.kingdee.fault("edit_lock", times=2, op="Submit")
@@ -369,7 +370,7 @@ def put_off(house: House) -> None:
 
 def refused_by_kingdee(house: House) -> None:
     """The first bill may not be submitted, as long as somebody does not mend it; the second is not concerned."""
-    house.configure(rule("paid"), actions=[PAY, action("note", "备注", {"save": {"FREMARK": "OK"}})])
+    house.configure(PAID, actions=[PAY, action("note", "备注", {"save": {"FREMARK": "OK"}})])
     bills = [house.kingdee.create(BILL, f"PAY{n}", **AMOUNT) for n in range(2)]
     house.start()
     house.kingdee.fault("not_operable", probability=1.0, op="Submit")
@@ -458,6 +459,65 @@ def no_state_shows_it(house: House) -> None:
             _read(house, CASHIERS[n], nth)
 
 
+TEMPLATE = "kdsync.schema"
+CARDS = {"card_template": TEMPLATE}
+OFFERED = rule("asked", on="submitted", actions=["pay"])
+
+
+def carded(house: House) -> None:
+    """One card is decided by a click, one in Kingdee; who may not is told. DingTalk cannot change the first at once."""
+    house.dingtalk.cards.add_template(TEMPLATE)
+    house.configure({**OFFERED, "to": [*OFFERED["to"], "user:user4"]}, actions=[PAY], dingtalk=CARDS)
+    house.start()
+    bills = [house.kingdee.create(BILL, f"PAY{n}", "B", **AMOUNT) for n in range(2)]
+    for n in range(2):
+        house.expect(f"asked PAY{n}.", *CASHIERS, "user4")
+    for n in range(2):
+        house.card("user1", f"asked PAY{n}.")
+    house.dingtalk.fault("system_busy", times=1, api="card/instances")
+    first = house.click("user1", "asked PAY0.", "pay")
+    house.expect_write("Audit", bills[0])
+    second = house.click("user4", "asked PAY1.", "pay")
+    house.expect("PAY1：您无权执行 确认付款", "user4")
+    _read(house, "user4", 3)
+    house.kingdee.audit(BILL, bills[1])
+    house.until(lambda: _decided(house, first))
+    house.until(lambda: _decided(house, second))
+    assert "正在处理" not in house.dingtalk.cards.card_view(second, "user4")["status"]
+
+
+def _decided(house: House, track: str) -> bool:
+    return house.dingtalk.cards.card_view(track, "user2")["decided"] == "true"
+
+
+def cards_refused(house: House) -> None:
+    """Nobody published the template: what two cards should have said goes out as text, and operators hear why."""
+    house.configure(OFFERED, actions=[PAY], dingtalk=CARDS)
+    house.start()
+    for n in range(2):
+        house.kingdee.create(BILL, f"PAY{n}", "B", **AMOUNT)
+        house.expect(f"asked PAY{n}.", *CASHIERS)
+        _read(house, "user1", n + 1)
+    house.expect("钉钉不接受卡片", "user5")
+
+
+def cards_given_up(house: House) -> None:
+    """DingTalk will not change a card any more: who clicked is answered in words."""
+    house.dingtalk.cards.add_template(TEMPLATE)
+    house.configure(OFFERED, actions=[PAY], dingtalk=CARDS)
+    house.start()
+    for n in range(2):
+        bill = house.kingdee.create(BILL, f"PAY{n}", "B", **AMOUNT)
+        house.expect(f"asked PAY{n}.", *CASHIERS)
+        house.card(CASHIERS[n], f"asked PAY{n}.")
+        house.dingtalk.fault("ip_not_listed", api="card/instances")
+        house.click(CASHIERS[n], f"asked PAY{n}.", "pay")
+        house.expect_write("Audit", bill)
+        house.expect(f"PAY{n}：确认付款 已完成", CASHIERS[n])
+        _read(house, CASHIERS[n], n + 2)
+        house.dingtalk.clear_faults()
+
+
 Chapter = Callable[[House], None]
 CHAPTERS: tuple[Chapter, ...] = (
     first_look,
@@ -485,4 +545,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     decided,
     asked_twice,
     no_state_shows_it,
+    carded,
+    cards_refused,
+    cards_given_up,
 )

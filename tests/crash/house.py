@@ -122,7 +122,7 @@ class House:
         }
         main = {
             "kingdee": {**kingdee, **sections.pop("kingdee", {})},
-            "dingtalk": dingtalk,
+            "dingtalk": {**dingtalk, **sections.pop("dingtalk", {})},
             "store": {"url": f"sqlite:///{self.folder}/kdsync.db"},
             "poll": {"interval": "2s", "sweep": "3s", "lookback": f"{LOOKBACK:.0f}s", "reconcile": "10s"},
             "listen": "",
@@ -190,6 +190,20 @@ class House:
         self.until(lambda: self.dingtalk.connections)
         self._push_again()
         self.said.append(self.dingtalk.say(userid, text))
+
+    def click(self, userid: str, title: str, button: str) -> str:
+        """Somebody presses a button of the card with that title while the daemon listens; returns the card's id."""
+        track = self.card(userid, title)
+        self.until(lambda: self.dingtalk.connections)
+        self._push_again()
+        self.said.append(self.dingtalk.click(userid, track, button))
+        return track
+
+    def card(self, userid: str, title: str) -> str:
+        """The id of the card with that title, once somebody has it."""
+        return str(
+            self.until(lambda: [one.out_track_id for one in self.dingtalk.seen(userid) if title in one.title])[0]
+        )
 
     def _push_again(self) -> None:
         """As the platform does: over a new connection all that was said, answered or not, and what was not kept."""

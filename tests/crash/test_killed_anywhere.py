@@ -27,6 +27,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "address.Address._give_up": ((chapters.damaged, 1),),
     "address.Address._hold_back": ((chapters.nobody_to_ask, 1),),
     "address.Address._postpone": ((chapters.busy, 1),),
+    "answering.Answering._at_once": ((chapters.carded, 1),),
     "bridges.CallLedger._write": ((chapters.first_look, 1),),
     "bridges.KnownAccount.remember": ((chapters.far_recipients, 1),),
     "bridges.RefusedLogins.record": ((chapters.refused_login, 1),),
@@ -46,8 +47,12 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
         (chapters.decided, 1),
         (chapters.no_state_shows_it, 2),
     ),
+    "cards.Cards._failed": ((chapters.carded, 1), (chapters.cards_given_up, 1), (chapters.cards_given_up, 2)),
+    "cards.Cards._look": ((chapters.carded, 1),),
+    "cards.Cards._update": ((chapters.carded, 1), (chapters.carded, 2)),
     "dispatch.Dispatch._accepted": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 4)),
     "dispatch.Dispatch._again": ((chapters.busy, 1),),
+    "dispatch.Dispatch._as_text": ((chapters.cards_refused, 1), (chapters.cards_refused, 2)),
     "dispatch.Dispatch._bury": ((chapters.refused, 1), (chapters.refused, 2)),
     "dispatch.Dispatch._failed": ((chapters.refused, 1),),
     "dispatch.Dispatch._wait": ((chapters.throttled, 1),),
@@ -130,6 +135,8 @@ CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "dingtalk topapi/v2/user/get": ((chapters.a_page_of_bills, 1), (chapters.far_recipients, 1)),
     "dingtalk topapi/v2/user/getbymobile": ((chapters.a_page_of_bills, 1),),
     "dingtalk topapi/v2/user/list": ((chapters.far_recipients, 1),),
+    "dingtalk v1.0/card/instances": ((chapters.carded, 1), (chapters.carded, 2)),
+    "dingtalk v1.0/card/instances/createAndDeliver": ((chapters.carded, 1), (chapters.carded, 2)),
     "dingtalk v1.0/gateway/connections/open": ((chapters.confirmed, 1),),
     "dingtalk v1.0/oauth2/accessToken": ((chapters.open_documents, 1), (chapters.busy, 2)),
 }
@@ -139,8 +146,6 @@ NOT_CALLED = {
     "kingdee SwitchOrg",  # part of a login, and the simulated Kingdee has one organisation
     "dingtalk topapi/message/corpconversation/getsendresult",  # only the doctor asks for it
     "dingtalk robot/sendBySession",  # answers go through the outbox, as work notices
-    "dingtalk v1.0/card/instances",  # the daemon sends no cards, and changes none
-    "dingtalk v1.0/card/instances/createAndDeliver",
     "kingdee Draft",  # no step of an action makes a document from nothing
 }
 POINTS = COMMITS | CALLS

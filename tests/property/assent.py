@@ -14,6 +14,7 @@ from kdsync.clock import Clock
 from kdsync.model import Do
 from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
 from kdsync.services.desk import Bill
+from kdsync.store.cards import Card
 from kdsync.sync import identity
 from tests.property.desk import EXPENSE, PAYMENT, Effect, Key, Request, TroubledDesk
 
@@ -71,12 +72,16 @@ RULES = (NORMAL, NORMAL, NORMAL[1:], (SUBMIT, *NORMAL[1:]), (HELD, *NORMAL[1:]),
 
 @dataclass(frozen=True)
 class Said:
-    """What somebody said. `phrase` is "" where it is no command."""
+    """What somebody said. `phrase` is "" where it is no command.
+
+    A click is about one document as its card showed it, and about one task of a workflow.
+    """
 
     sender: str
     phrase: str
     number: str
     at: datetime
+    card: Card | None = None
 
 
 @dataclass(frozen=True)
@@ -153,6 +158,10 @@ class Judge:
         self.expect(not denied, f"{effect} after {row}: {text}")
         noted = self._ask("SELECT target FROM writes WHERE inbox_id = ? AND step = ?", effect.message, effect.step)
         self.expect({target for (target,) in noted} == {effect.target}, f"{effect}, but it was about {noted}")
+        card = self.said[effect.message].card
+        self.expect(
+            not card or not effect.target or effect.target == card.item_id, f"{effect}: another task than {card}"
+        )
 
     def _known(self, effect: Effect) -> bool:
         """Whether kdsync knew that it was done."""
@@ -185,8 +194,12 @@ class Judge:
             return
         self.allowed[row.id] = rule
         self.expect(said.phrase in rule.phrases, f"{said} does not ask for {rule.id}")
+        card = said.card
+        if card:
+            self.expect(key == (card.form, card.doc_id), f"{card} is about another document than {row}")
+            self.expect(values["FAMOUNT"] == card.seen["FAMOUNT"], f"{said} saw another amount than {values}")
         alike = [one for (form, _), one in self.desk.bills.items() if (form, one["FBillNo"]) == (row.form, said.number)]
-        self.expect(len(alike) <= 1, f"{said} may mean {alike}")
+        self.expect(card or len(alike) <= 1, f"{said} may mean {alike}")
         self.expect(self._granted(rule, said.sender, key, values), f"{said} may not {rule.id}")
         if rule.most and values["FAMOUNT"] > rule.most:
             now, amount = self.clock.now(), values["FAMOUNT"]
@@ -252,6 +265,18 @@ class Judge:
         answers = self._ask("SELECT count(*) FROM notifications WHERE rule = 'answer' AND kind <> 'waiting'")[0][0]
         finals = sum(self._row(ident).state not in ("ignored", "undone") for ident in self.said)
         self.expect(answers == finals, f"{answers} answers to {finals} messages")
+
+    def cards_are_true(self, phones: dict[str, dict[str, Any]]) -> None:
+        """Whoever looks at a card sees what became of it, and nobody is left with words that no longer hold."""
+        for track, state, dirty in self._ask("SELECT track, state, dirty FROM cards"):
+            phone = phones[track]
+            self.expect(not dirty, f"{track} is not shown as it is")
+            self.expect(phone["open"] == (state == "open"), f"{track} is {state}, and shows {phone}")
+            self.expect(all("正在处理" not in own for own in phone["private"].values()), f"{track} shows {phone}")
+        for row in map(self._row, self.said):
+            card = self.said[row.id].card
+            if card and row.state == "done":
+                self.expect(phones[card.track]["line"], f"{row} shows nothing: {phones[card.track]}")
 
     def _told(self, ident: str) -> tuple[bool, str]:
         found = self._ask("SELECT contents FROM notifications WHERE event_id = ?", identity.digest("answer", ident))

@@ -26,7 +26,20 @@ JUDGES = (
     ("machine C", ("tests/property/test_answers.py",)),
     ("unit tests", ("tests/unit/services", "tests/unit/store", "tests/unit/sync", "tests/unit/delivery")),
 )
-WAY_BACK = ("inbound", "carry", "permit", "replies", "endings", "inbox", "writes", "plan", "authorize", "parse")
+WAY_BACK = (
+    "inbound",
+    "carry",
+    "permit",
+    "replies",
+    "endings",
+    "inbox",
+    "writes",
+    "plan",
+    "authorize",
+    "parse",
+    "clicks",
+    "cards",
+)
 PATIENCE = 300.0  # seconds for one judge
 
 
@@ -474,6 +487,48 @@ MUTANTS = (
         "services/inbound.py",
         'not in ("", fingerprint(action))',
         'not in ("", item.content.get("do"), fingerprint(action))',
+    ),
+    Mutant(
+        "a click counts for what its card did not show",
+        "services/clicks.py",
+        "if not same(bill.raw(key), value)]",
+        "if bill is None]",
+    ),
+    Mutant(
+        "a click on a card about one task decides the next one, too",
+        "services/carry.py",
+        "or ({str(asked)} if asked else set())",
+        "or set()",
+    ),
+    Mutant(
+        "a card about a task that is decided still counts",
+        "services/clicks.py",
+        "return any(task.item_id == card.item_id for task in self.desk.tasks(card.form, card.number))",
+        "return True",
+    ),
+    Mutant(
+        "a click that is pushed again is a second one",
+        "store/inbox.py",
+        '    if any(pushed and one.content.get("message_id") == pushed for one in known):\n        return False\n',
+        "",
+    ),
+    Mutant(
+        "a card does not show what was decided on it",
+        "services/cards.py",
+        "        cards.show(tx, seal, shown, now + AFTER_CLICK)\n",
+        "        del shown\n",
+    ),
+    Mutant(
+        "who clicked goes on seeing that it is being worked on",
+        "services/cards.py",
+        "return replace(card, state=state, line=self._line(card), private=dict.fromkeys(card.private))",
+        "return replace(card, state=state, line=self._line(card), private={})",
+    ),
+    Mutant(
+        "a change that comes while DingTalk is told of another is forgotten",
+        "store/cards.py",
+        "mine = (cards.c.track == card.track, cards.c.dirty == card.dirty)",
+        "mine = (cards.c.track == card.track,)",
     ),
     Mutant(
         "a word about one task answers the next",

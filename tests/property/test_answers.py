@@ -10,17 +10,21 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 from sqlite3 import connect
+from typing import Any
 
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from sqlalchemy import Connection
 
 from kdsync.rules.actions import CompiledAction
+from kdsync.services.cards import Cards, on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.permit import Permit
 from kdsync.services.ports import KingdeeIdentity
-from kdsync.services.replies import Replies
-from kdsync.store import inbox
+from kdsync.services.replies import Ending, Replies
+from kdsync.store import cards, inbox
+from kdsync.store.cards import Card
 from kdsync.store.inbox import Received
 from tests.property.assent import HELD, RULES, Allowance, Judge, Said
 from tests.property.desk import DEEDS, EXPENSE, FAULTS, PAYMENT, Deed, TroubledDesk
@@ -89,6 +93,7 @@ class Answers(RuleBasedStateMachine):
         self.db, self.fate = empty_store(), Fate()
         self.path = Path(self.db.path)
         self.world = World(self.path, db=self.db)
+        self.phones: dict[str, dict[str, Any]] = {}  # what cards show
         self.desk = TroubledDesk(clock=self.world.clock, advance=self.world.clock.advance, point=self.fate.point)
         self.in_force: tuple[Allowance, ...] = RULES[0]
         self.actions: list[CompiledAction] = []
@@ -97,6 +102,7 @@ class Answers(RuleBasedStateMachine):
         self.fate.watch(self.db)
         self.fate.on_commit = self.judge.committed
         self.received: list[Received] = []
+        self.cards: list[Card] = []
         self._begin_process()
 
     def teardown(self) -> None:
@@ -133,6 +139,56 @@ class Answers(RuleBasedStateMachine):
     @rule(sender=PEOPLE, text=st.sampled_from(["撤销", "undo FKD100001"]))
     def take_back(self, sender: str, text: str) -> None:
         self._hear(sender, text, "", "")
+
+    @rule(document=st.sampled_from([*DOCUMENTS]), receiver=PICK)
+    def deal(self, document: tuple[str, str, str], receiver: int) -> None:
+        """A card about a document is sent, as it is now; about a task, where one waits."""
+        form, ident, number = document
+        values = self.desk.bills.get((form, ident))
+        tasks = [task for task in self.desk.waiting if task.number == number]
+        if values is None or (form == EXPENSE and not tasks):
+            return
+        card = Card(
+            track=f"c{len(self.cards)}",
+            notification_id=f"n{len(self.cards)}",
+            content_id="",
+            locale="zh",
+            form=form,
+            doc_id=ident,
+            number=number,
+            version=1,
+            face=b"[]",
+            created_at=self.world.clock.now(),
+            item_id=tasks[receiver % len(tasks)].item_id if form == EXPENSE else "",
+            actions=("confirm", "note", "close") if form == PAYMENT else ("approve", "reject"),
+            seen={"FAMOUNT": values["FAMOUNT"]},
+        )
+        with self.db.write() as tx:
+            cards.add(tx, self.world.seal, [card])
+        self.world.dingtalk.cards[card.track] = {"open": True, "line": "", "private": {}}
+        self.cards.append(card)
+
+    @rule(
+        pick=st.integers(0, 20),
+        sender=st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u9"]),
+        button=st.integers(0, 2),
+        fault=st.sampled_from(["", "", *FAULTS]),
+        then=MOMENTS,
+    )
+    def click(self, pick: int, sender: str, button: int, fault: str, then: float) -> None:
+        if not self.cards:
+            return
+        card = self.cards[-1 - pick % min(len(self.cards), 4)]
+        self._click(card, sender, card.actions[button % len(card.actions)])
+        self.go_on([fault] if fault else [], {}, None, 4.0, 0.0)
+        self.wait(min(then, 31.0))
+        self.show()
+
+    @rule()
+    def show(self) -> None:
+        """DingTalk is told what cards show by now."""
+        while self.shows.step():
+            pass
 
     @rule(pick=st.integers(0, 20), crash=st.sampled_from([None, None, 1, 2]))
     def push_again(self, pick: int, crash: int | None) -> None:
@@ -249,8 +305,24 @@ class Answers(RuleBasedStateMachine):
         self.world = world = World(self.path, clock=self.world.clock, db=self.db)
         world.configure(users={"kd2": "u2", "kd3": "u3"})
         world.kingdee.people |= {"102": KingdeeIdentity("kd2"), "103": KingdeeIdentity("kd3")}
+        world.dingtalk.has_cards, world.dingtalk.cards = True, self.phones
+
+        def show(tx: Connection, item: Received, ending: Ending, reply: str) -> bool:
+            return on_cards(tx, world.seal, item, ending, reply, self.actions, world.clock.now())
+
         replies = Replies(
-            world.db, world.seal, world.clock, lambda: world.settings, lambda: ("zh", "en"), world.notices
+            world.db, world.seal, world.clock, lambda: world.settings, lambda: ("zh", "en"), world.notices, show
+        )
+        self.shows = Cards(
+            world.db,
+            world.seal,
+            world.clock,
+            world.dingtalk,
+            str,
+            self.desk,
+            world.meter,
+            lambda: self.actions,
+            lambda: ZONE,
         )
         permit = Permit(world.people, lambda: ZONE)
         self.inbound = Inbound(
@@ -275,6 +347,20 @@ class Answers(RuleBasedStateMachine):
         self.judge.committed()
         self.world.clock.advance(0.01)
 
+    def _click(self, card: Card, sender: str, button: str) -> None:
+        phrase = next((rule.phrases[0] for rule in self.in_force if rule.id == button), "")
+        said = {"track": card.track, "action": button, "message_id": f"p{len(self.received)}"}
+        base = f"click {card.track} {sender} {button}"
+        item = Received(base, inbox.CLICK, sender, said, self.world.clock.now())
+        if self.inbound.take(item):
+            self.received.append(item)
+            with self.db.read() as tx:
+                known = tx.exec_driver_sql("SELECT count(*) FROM inbox WHERE id LIKE ?", (f"{base}%",)).scalar_one()
+            ident = base if known == 1 else f"{base}-{known - 1}"
+            self.judge.said[ident] = Said(sender, phrase, card.number, item.received_at, card)
+        self.judge.committed()
+        self.world.clock.advance(0.01)
+
     def _calm(self) -> None:
         self.desk.down = self.desk.secret = False
         for seconds in (*[3.0] * 12, *[30.0] * 15, *[600.0] * 8):
@@ -283,7 +369,9 @@ class Answers(RuleBasedStateMachine):
             if not self.db_waits():
                 break
         self.wait(60.0)
+        self.show()
         self.judge.everything_is_answered()
+        self.judge.cards_are_true(self.phones)
         assert not self.judge.wrong, self.judge.wrong
         event(f"effects {min(len(self.desk.effects), 6)}")
 
