@@ -9,9 +9,9 @@ import orjson
 
 from kdsync.dingtalk.cards import Cards, Face
 from kdsync.dingtalk.groups import GroupRobots
-from kdsync.dingtalk.messages import group_message, work_message
+from kdsync.dingtalk.messages import BAR_OVER, BARS, group_message, shows_bar, work_message
 from kdsync.dingtalk.work import WorkNotices
-from kdsync.model import Content, Offered, Priority
+from kdsync.model import Content, Offered, Priority, Status
 from kdsync.store.outbox import WORK
 
 
@@ -28,10 +28,12 @@ class DingTalkCourier:
         """Whether the organisation has a template."""
         return self.cards is not None
 
-    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+    def compose(
+        self, channel: str, content: Content, footer: str, *, priority: Priority, button: str, bar: str = ""
+    ) -> bytes:
         """The bytes of a message."""
         if channel == WORK:
-            return work_message(content, footer, priority=priority, button=button)
+            return work_message(content, footer, priority=priority, button=button, bar=bar)
         return group_message(content, footer, priority=priority)
 
     def compose_card(self, content: Content, actions: Sequence[Offered], locale: str) -> bytes:
@@ -50,6 +52,15 @@ class DingTalkCourier:
     def send_work(self, userids: Sequence[str], message: bytes) -> str:
         """A work notification."""
         return self.notices.send_work(userids, (), message).task_id
+
+    def shows_bar(self, message: bytes) -> bool:
+        """Whether it has a status bar."""
+        return shows_bar(message)
+
+    def change_bar(self, task: str, text: str, status: str) -> None:
+        """Another status bar."""
+        known = status in set(Status)
+        self.notices.change_status_bar(task, text, BARS.get(Status(status), BAR_OVER) if known else BAR_OVER)
 
     def send_card(self, track: str, userids: Sequence[str], face: bytes) -> Mapping[str, str]:
         """A card with buttons."""

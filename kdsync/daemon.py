@@ -14,6 +14,7 @@ from kdsync.errors import ConfigurationError, StoreUnusableError
 from kdsync.health import HealthServer
 from kdsync.listener import Listener
 from kdsync.schedule import Schedule
+from kdsync.services.bars import Bars
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.store import holds
@@ -39,6 +40,8 @@ class Daemon:
         self._reload = threading.Event()
         self._poke = threading.Event()
         self._jobs = Schedule(LOOK_THREADS)
+        desk = wired.answering.cards.desk
+        self._bars = Bars(wired.db, wired.seal, wired.clock, wired.courier, desk, lambda: wired.settings)
         self._listener = Listener(wired.answering, self._surely)
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatch", daemon=True)
         self._health: HealthServer | None = None
@@ -185,7 +188,8 @@ class Daemon:
         jump = self.wired.timekeeper.step()
         if jump:
             self._jobs.move(jump)
-        return self.wired.address.step() + self.wired.dispatch.step() + self.wired.answering.cards.step()
+        messages = self.wired.address.step() + self.wired.dispatch.step()
+        return messages + self.wired.answering.cards.step() + self._bars.step()
 
     def _surely_drain(self) -> None:
         end = self.wired.clock.monotonic() + DRAIN / 2

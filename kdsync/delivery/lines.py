@@ -1,4 +1,5 @@
-"""What cards say below what they show, and what is answered to clicks; in the order of words.LOCALES."""
+"""What cards say below what they show, what status bars say and what is answered to clicks; in the order of
+words.LOCALES."""
 
 from __future__ import annotations
 
@@ -21,6 +22,9 @@ LINES: dict[str, tuple[str, str, str]] = {
         "Đã xử lý trong Kingdee · {status} · {at}",
     ),
     "card_gone": ("单据已不存在 · {at}", "The document is gone · {at}", "Chứng từ không còn · {at}"),
+    "bar_waiting": ("待审批", "Waiting", "Chờ duyệt"),
+    "bar_decided": ("已处理 · {status}", "Decided · {status}", "Đã xử lý · {status}"),
+    "bar_over": ("已处理", "Decided", "Đã xử lý"),
     "reply_card_unknown_title": ("这张卡片已失效", "This card is not valid any more", "Thẻ này không còn hiệu lực"),
     "reply_card_unknown_body": (
         "kdsync 不认识这张卡片，没有做任何修改。请回复文字，或在金蝶中处理。",

@@ -1,7 +1,8 @@
 """Content as DingTalk's messages: the same content and footer always give the same bytes, and always bytes that fit.
 
 The bytes are stored and sent as they are; that DingTalk drops what a person already got today makes a repeat harmless.
-Sources: "Message types and data formats" and "Custom robot" on open.dingtalk.com.
+Sources: "Message types and data formats", "Update the status bar of a work notification" and "Custom robot" on
+open.dingtalk.com.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Any
 import orjson
 
 from kdsync.dingtalk.shortening import largest, shortened, shortened_markdown
-from kdsync.model import Content, Priority
+from kdsync.model import Content, Priority, Status
 
 WORK_BYTES = 2048  # of the whole msg
 GROUP_BYTES = 19_000  # of 20,000 for the body, which also takes the uuid
@@ -37,6 +38,9 @@ COLOURS = {  # alpha, red, green, blue
     Priority.HIGH: "FFFF9D46",
     Priority.URGENT: "FFF65E5E",
 }
+MOST_WITH_BAR = 5  # people of one call whose message has a status bar
+BAR_WAITING, BAR_OVER = "0xFFFF9D46", "0xFF858E99"
+BARS = {Status.APPROVED: "0xFF78C06E", Status.SENT_BACK: "0xFFF65E5E"}
 MARKS = {Priority.LOW: "", Priority.NORMAL: "", Priority.HIGH: " ❗", Priority.URGENT: " ‼️"}
 
 NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
@@ -50,15 +54,16 @@ ESCAPE = re.compile(r"\\([!-/:-@\[-`{-~])")
 MARKDOWN_LINK = re.compile(r"(?<!\\)!?\[((?:[^\[\]\\]|\\.)*)\]\([^()\s]*\)")
 
 
-def work_message(content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+def work_message(content: Content, footer: str, *, priority: Priority, button: str, bar: str = "") -> bytes:
     """The JSON of `msg` for a work notification, at most 2048 bytes.
 
     A form (`oa`) for content with fields, else a card with one button for content with a link, else markdown. A link
-    that DingTalk would not take is left out.
+    that DingTalk would not take is left out. Only a form shows `bar`, its status while somebody has to decide; DingTalk
+    takes that for MOST_WITH_BAR people by userid.
     """
     content, footer = _tidy(content), _footer(footer)
     if content.fields:
-        return _form(content, footer, priority)
+        return _form(content, footer, priority, bar)
     title = shortened(content.title, TITLE)
     if not content.link:
         return _fitted(content, footer, priority, WORK_BYTES, lambda text: _markdown(title, text))
@@ -70,6 +75,15 @@ def work_message(content: Content, footer: str, *, priority: Priority, button: s
         WORK_BYTES,
         lambda text: {"msgtype": "action_card", "action_card": {**card, "markdown": text}},
     )
+
+
+def shows_bar(message: bytes) -> bool:
+    """Whether a message has a status bar."""
+    try:
+        decoded = orjson.loads(message)
+    except orjson.JSONDecodeError:
+        return False
+    return isinstance(decoded, dict) and "status_bar" in decoded.get("oa", ())
 
 
 def group_message(content: Content, footer: str, *, priority: Priority) -> bytes:
@@ -99,11 +113,12 @@ def _fitted(
     return largest(build, min(len(content.body), limit), limit)
 
 
-def _form(content: Content, footer: str, priority: Priority) -> bytes:
+def _form(content: Content, footer: str, priority: Priority, bar: str) -> bytes:
     title = shortened(content.title, FORM_TITLE)
     rows = [(plain(name), plain(value)) for name, value in content.fields]
     lines = [f"{name}: {value}" for name, value in rows[ROWS:]]
     text = "\n".join([*lines, *filter(None, [plain(content.body)])])
+    status = {"status_bar": {"status_value": bar, "status_bg": BAR_WAITING}} if bar else {}
 
     def build(most_of_rows: int, most_of_text: int) -> bytes:
         body = {
@@ -119,6 +134,7 @@ def _form(content: Content, footer: str, priority: Priority) -> bytes:
                     "message_url": content.link or HOME,
                     "head": {"bgcolor": COLOURS[priority], "text": title},
                     "body": {name: value for name, value in body.items() if value},
+                    **status,
                 },
             }
         )

@@ -19,6 +19,7 @@ MOST_USERS = 100
 MOST_DEPARTMENTS = 20
 SEND = "topapi/message/corpconversation/asyncsend_v2"
 RESULT = "topapi/message/corpconversation/getsendresult"
+BAR = "topapi/message/corpconversation/status_bar/update"
 
 REASONS = {
     "143103": "too many messages a minute",
@@ -123,6 +124,20 @@ class WorkNotices:
         answer = shaped(_ResultAnswer, self._client.ask(RESULT, question), RESULT, now=self._client.now())
         result = answer.send_result
         return SendResult((*result.read_user_id_list, *result.unread_user_id_list), tuple(_undelivered(result)))
+
+    def change_status_bar(self, task_id: str, text: str, colour: str) -> None:
+        """Let the form (`oa`) that was sent as `task_id` say something else in its status bar; `colour` is 0xAARRGGBB.
+
+        One metered call, up to 7 days after the send ("Update the status bar of a work notification"). Raises
+        EdgeError: of kind TRANSIENT also while the send is not finished, which takes a moment.
+        """
+        body = {
+            "agent_id": self._client.settings.agent_id,
+            "task_id": int(task_id) if task_id.isdecimal() else task_id,
+            "status_value": text,
+            "status_bg": colour,
+        }
+        self._client.call(Call(BAR, orjson.dumps(body), writes=True))
 
 
 def _joined(ids: Sequence[str], most: int) -> str:

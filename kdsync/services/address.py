@@ -22,7 +22,7 @@ from kdsync.services.offers import on_cards
 from kdsync.services.people import People, Resolution
 from kdsync.services.ports import Courier
 from kdsync.settings.schema import Settings
-from kdsync.store import cards, notifications, outbox
+from kdsync.store import bars, cards, notifications, outbox
 from kdsync.store.cards import Card
 from kdsync.store.database import Database
 from kdsync.store.notifications import ADDRESSED, BROKEN, Notification
@@ -35,6 +35,7 @@ URGENCY = {Priority.URGENT: 0, Priority.HIGH: 1, Priority.NORMAL: 2, Priority.LO
 MOST_REASONS = 5  # that one message names
 HELD_BACK = 60.0
 PAUSES = (5.0, 15.0, 60.0, 300.0)
+MOST_WITH_BAR = 5  # people who get one message with a status bar: DingTalk takes no more in a call
 MOST_MISTAKES = 5  # tries of a notification that kdsync itself stumbles over
 FOR_AN_OPERATOR = (FailureKind.REFUSED, FailureKind.CONFIGURATION)
 PERSISTENT = 3  # lookups refused in a row: a server that restarts says strange things for a moment
@@ -119,8 +120,14 @@ class Address:
         reason = _reason(whole.missing)
         # The fallback first: who belongs to both learns who else could not be reached.
         letters = list(self._letters(notification, self._fallback(), reason)) if reason else []
-        mine, faces = self._offered(notification, list(self._letters(notification, whole, "")))
-        self._commit(notification, letters + mine, faces, reason)
+        item_id = self._task(notification) if len(whole.userids) <= MOST_WITH_BAR else ""
+        mine, faces = self._offered(notification, list(self._letters(notification, whole, "", bar=bool(item_id))))
+        self._commit(notification, letters + mine, faces, reason, item_id)
+
+    def _task(self, notification: Notification) -> str:
+        """The task that waits and is told about, by its item id; "" for other notifications."""
+        with self.db.read() as tx:
+            return bars.task_of(tx, self.settings().main.kingdee.acct_id, notification)
 
     def _resolve(self, recipient: Recipient, value: str = "", lookup: str = "", *, last: bool = True) -> Resolution:
         """Whom a recipient stands for; on the `last` try also nobody, for a reason that only an operator can mend."""
@@ -149,14 +156,16 @@ class Address:
             lambda locale: self.courier.compose_card(_in_locale(notification.contents, locale), offered, locale),
         )
 
-    def _letters(self, notification: Notification, people: Resolution, reason: str) -> Iterable[Letter]:
+    def _letters(
+        self, notification: Notification, people: Resolution, reason: str, *, bar: bool = False
+    ) -> Iterable[Letter]:
         settings = self.settings()
         made: dict[tuple[str, str], bytes] = {}
         targets = [(WORK, userid) for userid in people.userids] + [(f"{GROUP}:{name}", name) for name in people.groups]
         for channel, target in targets:
             locale = settings.directory.locales.get(target, "zh")
             if (channel, locale) not in made:
-                made[channel, locale] = self._compose(notification, channel, locale, reason)
+                made[channel, locale] = self._compose(notification, channel, locale, reason, bar=bar)
             content = made[channel, locale]
             yield Letter(
                 id=identity.outbox_id(notification.id, channel, target),
@@ -171,7 +180,7 @@ class Address:
                 thread=f"{notification.form} {notification.doc_id}" if notification.doc_id else None,
             )
 
-    def _compose(self, notification: Notification, channel: str, locale: str, reason: str) -> bytes:
+    def _compose(self, notification: Notification, channel: str, locale: str, reason: str, *, bar: bool) -> bytes:
         content = _in_locale(notification.contents, locale)
         if notification.offer:
             said = how_to_reply(notification.offer.actions, notification.number, locale)
@@ -181,19 +190,24 @@ class Address:
             content = replace(content, body=f"{told}\n\n{content.body}")
         zone = self.settings().main.kingdee.timezone
         last = footer(notification.event_id, notification.created_at, locale, zone)
+        status = words("bar_waiting", locale) if bar else ""
         button = words("open", locale)
-        return self.courier.compose(channel, content, last, priority=notification.priority, button=button)
+        return self.courier.compose(channel, content, last, priority=notification.priority, button=button, bar=status)
 
     def _when(self, notification: Notification) -> datetime:
         main = self.settings().main
         zone: ZoneInfo = main.kingdee.timezone
         return not_before(self.clock.now(), notification.priority, main.calendar.quiet, zone)
 
-    def _commit(self, notification: Notification, letters: list[Letter], faces: list[Card], reason: str) -> None:
+    def _commit(
+        self, notification: Notification, letters: list[Letter], faces: list[Card], reason: str, item_id: str
+    ) -> None:
         ids = {"notification_id": notification.id, "rule": notification.rule, "bill_no": notification.number}
         with self.db.write() as tx:
             outbox.add(tx, self.seal, letters)
             cards.add(tx, self.seal, faces)
+            if item_id and any(self.courier.shows_bar(letter.content) for letter in letters):
+                bars.owe(tx, item_id, self.clock.now())
             notifications.settle(tx, notification.id, ADDRESSED if letters else BROKEN, reason or notification.reason)
         if reason:
             log.warning("notification.undeliverable", reason=reason, fallback=bool(letters), **ids)

@@ -88,7 +88,7 @@ def _event(
     if new is None and old is None:
         new = Document(watch.form, "", item.number, {watch.facts.number or "FBillNo": item.number})
     return Event(
-        event_id=identity.digest("task", account_set, item.item_id),
+        event_id=identity.task_event_id(account_set, item.item_id),
         kind=Transition.ASSIGNED,
         form=watch.form,
         doc_id=(new or old).doc_id,  # type: ignore[union-attr]  # one of them stands

@@ -104,8 +104,16 @@ class Courier(Protocol):
     def has_cards(self) -> bool:
         """Whether there is a template for cards."""
 
-    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
-        """The message as it is stored and sent, byte by byte."""
+    def compose(
+        self, channel: str, content: Content, footer: str, *, priority: Priority, button: str, bar: str = ""
+    ) -> bytes:
+        """The message as it is stored and sent, byte by byte; `bar` is the status that a form with fields shows."""
+
+    def shows_bar(self, message: bytes) -> bool:
+        """Whether a message has a status bar, which can be changed once it is sent."""
+
+    def change_bar(self, task: str, text: str, status: str) -> None:
+        """Another text in the status bar of what was sent as `task`, coloured by a document's status ("": none)."""
 
     def compose_card(self, content: Content, actions: Sequence[Offered], locale: str) -> bytes:
         """The same as a card with buttons."""

@@ -17,8 +17,9 @@ Channel = Literal["work", "group", "robot", "session", "card"]
 class Seen:
     """One message on one phone, or in one group.
 
-    `who` is a userid or the name of a group; `message` is what was sent, decoded; `task_id` and `status` (of the
-    status bar) belong to work notifications. A card changes where it is: `message` is what it now shows.
+    `who` is a userid or the name of a group; `message` is what was sent, decoded; `task_id`, `status` and
+    `status_bg` (of the status bar) belong to work notifications. A card changes where it is: `message` is what it now
+    shows.
     """
 
     who: str
@@ -29,6 +30,7 @@ class Seen:
     message: Mapping[str, Any]
     task_id: int = 0
     status: str = ""
+    status_bg: str = ""
     recalled: bool = False
     out_track_id: str = ""
 
@@ -49,11 +51,12 @@ class Phones:
         message: Mapping[str, Any],
         *,
         task_id: int = 0,
-        status: str = "",
+        bar: tuple[str, str] = ("", ""),
         out_track_id: str = "",
     ) -> None:
         now = self._clock.now()
-        seen = Seen(who, channel, reading.title, reading.text, now, message, task_id, status, out_track_id=out_track_id)
+        shown = (who, channel, reading.title, reading.text, now, message)
+        seen = Seen(*shown, task_id, *bar, out_track_id=out_track_id)
         self._seen.append(seen)
         if self.on_seen:
             self.on_seen(seen)

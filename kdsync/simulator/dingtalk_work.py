@@ -100,10 +100,10 @@ class WorkNotifications:
         if call.fault in SILENT:
             task.forbidden = dict.fromkeys((user.userid for user in addressed.users), SILENT[call.fault][0])
         else:
-            self._deliver(task, addressed.users, (status_bar or {}).get("status_value", ""))
+            self._deliver(task, addressed.users, _bar(status_bar or {}))
         return {"task_id": task.task_id}
 
-    def _deliver(self, task: Task, users: list[User], status: str) -> None:
+    def _deliver(self, task: Task, users: list[User], bar: tuple[str, str]) -> None:
         self._begin_day()
         reading = read(task.message)
         content = orjson.dumps(task.message, option=orjson.OPT_SORT_KEYS)
@@ -113,7 +113,7 @@ class WorkNotifications:
                 task.forbidden[user.userid] = code
                 continue
             task.delivered.append(user.userid)
-            self._phones.show(user.userid, "work", reading, task.message, task_id=task.task_id, status=status)
+            self._phones.show(user.userid, "work", reading, task.message, task_id=task.task_id, bar=bar)
 
     def _obstacle(self, got: set[bytes], content: bytes) -> int:
         """Why `content` silently does not reach who `got` other messages today; 0 where it does and is counted."""
@@ -202,7 +202,8 @@ class WorkNotifications:
         status = call.fields.get("status_value")
         if task.message["msgtype"] != "oa" or not status:
             raise RefusedError(40035, "不合法的参数: status_value, or no OA message")
-        self._phones.change(task.task_id, status=str(status))
+        text, colour = _bar(call.fields)
+        self._phones.change(task.task_id, status=text, status_bg=colour)
         return {}
 
     def _task(self, call: Call, key: str, age: timedelta, *, agent: int = 52019, unknown: int = 40035) -> Task:
@@ -228,6 +229,11 @@ class WorkNotifications:
 
 def _in_scope(users: list[User]) -> list[User]:
     return [user for user in users if user.in_scope]
+
+
+def _bar(fields: Json) -> tuple[str, str]:
+    """Text and colour."""
+    return str(fields.get("status_value") or ""), str(fields.get("status_bg") or "")
 
 
 def _is_true(value: object) -> bool:

@@ -251,14 +251,14 @@ def test_a_recall(ding: SimulatedDingTalk, old: Call, send: Call) -> None:
 
 def test_a_status_bar_and_its_update(ding: SimulatedDingTalk, clock: FakeClock, old: Call, send: Call) -> None:
     task_id = send("user1", oa(status_bar={"status_value": "待审批", "status_bg": "0xFFFF9D46"}))["task_id"]
-    assert ding.seen("user1")[0].status == "待审批"
+    assert (ding.seen("user1")[0].status, ding.seen("user1")[0].status_bg) == ("待审批", "0xFFFF9D46")
     change = {"agent_id": AGENT, "task_id": task_id, "status_value": "已同意", "status_bg": "0xFF78C06E"}
     assert old(f"{BASE}status_bar/update", **change)["errcode"] == 41052
     clock.advance(1)
     assert old(f"{BASE}status_bar/update", **change | {"agent_id": 1})["errcode"] == 40056
     assert old(f"{BASE}status_bar/update", **change | {"task_id": 1})["errcode"] == 40035
     assert old(f"{BASE}status_bar/update", **change)["errcode"] == 0
-    assert ding.seen("user1")[0].status == "已同意"
+    assert (ding.seen("user1")[0].status, ding.seen("user1")[0].status_bg) == ("已同意", "0xFF78C06E")
 
 
 def test_a_status_bar_needs_few_recipients_by_name(ding: SimulatedDingTalk, send: Call) -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from kdsync.dingtalk.messages import group_message, with_line_breaks, work_message
+from kdsync.dingtalk.messages import group_message, shows_bar, with_line_breaks, work_message
 from kdsync.model import Content, Priority
 
 FOOTER = "#1a2b3c4d 2026-11-23 09:30:05"
@@ -64,6 +64,30 @@ def test_content_with_fields_is_a_form_coloured_by_priority() -> None:
             },
         },
     }
+
+
+@pytest.mark.parametrize(("fields", "has_bar"), [((("k", "v"),), True), ((), False)])
+def test_only_a_form_shows_its_status(fields: tuple[tuple[str, str], ...], has_bar: bool) -> None:
+    content = Content("t", "字" * 3000, fields=fields)
+    message = work_message(content, FOOTER, priority=Priority.NORMAL, button="", bar="待审批")
+    assert shows_bar(message) == has_bar
+    assert len(message) <= 2048
+    bar = json.loads(message).get("oa", {}).get("status_bar")
+    assert bar == ({"status_value": "待审批", "status_bg": "0xFFFF9D46"} if has_bar else None)
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"",
+        b"{",
+        b"[1]",
+        b'{"oa": {}}',
+        work_message(Content("t", "", fields=(("k", "v"),)), FOOTER, priority=Priority.LOW, button=""),
+    ],
+)
+def test_what_has_no_status_bar(message: bytes) -> None:
+    assert not shows_bar(message)
 
 
 def test_a_form_without_a_link_leads_to_a_harmless_page() -> None:

@@ -14,6 +14,7 @@ from kdsync.errors import EdgeError, FailureKind
 
 SEND = "https://oapi.dingtalk.com/topapi/message/corpconversation/asyncsend_v2"
 RESULT = "https://oapi.dingtalk.com/topapi/message/corpconversation/getsendresult"
+BAR = "https://oapi.dingtalk.com/topapi/message/corpconversation/status_bar/update"
 MESSAGE = '{"markdown":{"text":"### 甲\\n\\n乙/\\u4e00","title":"甲"},"msgtype":"markdown"}'.encode()
 
 
@@ -134,6 +135,30 @@ def test_who_did_not_get_it_and_why(notices: WorkNotices, dingtalk: responses.Re
         ("u8", "DingTalk failed to deliver it"),
         ("99", "there is no such department in the app's scope"),
     }
+
+
+@pytest.mark.parametrize(("task", "told"), [("256271667526", 256271667526), ("", "")])
+def test_a_status_bar_is_changed_by_one_metered_call(
+    notices: WorkNotices, dingtalk: responses.RequestsMock, calls: list[tuple[str, bool]], task: str, told: object
+) -> None:
+    dingtalk.post(BAR, json={"errcode": 0})
+    notices.change_status_bar(task, "已处理", "0xFF78C06E")
+    expected = {"agent_id": 4711, "task_id": told, "status_value": "已处理", "status_bg": "0xFF78C06E"}
+    assert orjson.loads(sent(dingtalk)) == expected
+    assert calls[-1] == ("topapi/message/corpconversation/status_bar/update", True)
+
+
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [(41052, FailureKind.TRANSIENT), (40035, FailureKind.REFUSED), (40056, FailureKind.CONFIGURATION)],
+)
+def test_why_a_status_bar_is_not_changed(
+    notices: WorkNotices, dingtalk: responses.RequestsMock, code: int, kind: FailureKind
+) -> None:
+    dingtalk.post(BAR, json={"errcode": code})
+    with pytest.raises(EdgeError) as caught:
+        notices.change_status_bar("5", "已处理", "0xFF78C06E")
+    assert caught.value.kind is kind
 
 
 def test_an_unknown_reason_is_still_told() -> None:

@@ -12,7 +12,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from kdsync.clock import Clock, FakeClock, KeptClock
-from kdsync.dingtalk.messages import group_message, work_message
+from kdsync.dingtalk.messages import group_message, shows_bar, work_message
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
 from kdsync.model import Content, Facts, Layout, Offered, Page, Priority, Row
 from kdsync.rules.compile import compile_rule
@@ -222,6 +222,7 @@ class FakeDingTalk:
     cards: dict[str, dict[str, Any]] = field(default_factory=dict)  # by track: to, face, line, open, private
     unseen: dict[str, str] = field(default_factory=dict)  # who gets no card, and why
     updates: int = 0
+    bars: list[tuple[str, str, str]] = field(default_factory=list)  # changed ones: task, text, status
 
     def compose_card(self, content: Content, actions: Sequence[Offered], locale: str) -> bytes:
         return json.dumps([content.title, content.body, [action.title(locale) for action in actions]]).encode()
@@ -244,10 +245,23 @@ class FakeDingTalk:
         if outcome != "ok":
             raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
 
-    def compose(self, channel: str, content: Content, footer: str, *, priority: Priority, button: str) -> bytes:
+    def compose(
+        self, channel: str, content: Content, footer: str, *, priority: Priority, button: str, bar: str = ""
+    ) -> bytes:
         if channel == "work":
-            return work_message(content, footer, priority=priority, button=button)
+            return work_message(content, footer, priority=priority, button=button, bar=bar)
         return group_message(content, footer, priority=priority)
+
+    def shows_bar(self, message: bytes) -> bool:
+        return shows_bar(message)
+
+    def change_bar(self, task: str, text: str, status: str) -> None:
+        self.updates += 1
+        outcome = self.outcomes.pop(0) if self.outcomes else "ok"
+        if outcome in ("ok", "lost"):
+            self.bars.append((task, text, status))
+        if outcome != "ok":
+            raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
 
     def send_work(self, userids: Sequence[str], message: bytes) -> str:
         self._turn()
