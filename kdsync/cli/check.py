@@ -102,7 +102,7 @@ def _advice(loaded: Loaded) -> Iterator[str]:
     if without:
         rules = ", ".join(without)
         yield f"{rules}: no approvers, so nobody is told of new documents while Kingdee's tasks cannot be read"
-    yield from of_origins(loaded.settings.rules, loaded.ruleset.rules, loaded.actions)
+    yield from of_origins(loaded.settings.rules, loaded.ruleset.rules, loaded.actions, loaded.intakes)
 
 
 def _ask(loaded: Loaded, probes: Sequence[Probe]) -> Iterator[Finding]:

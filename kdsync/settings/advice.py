@@ -7,11 +7,13 @@ from collections.abc import Iterator, Sequence
 from kdsync.model import Do, Transition
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.compile import CompiledRule
+from kdsync.rules.intake import CompiledIntake
 from kdsync.rules.schema import RuleSection
-from kdsync.sync.origin import MAKES
+from kdsync.sync.origin import CREATE, MAKES
 
 T = Transition
 SPOKEN = {
+    T.CREATED: "documents created",
     T.SUBMITTED: "documents submitted",
     T.APPROVED: "approvals given",
     T.REJECTED: "rejections given",
@@ -20,21 +22,26 @@ SPOKEN = {
 
 
 def of_origins(
-    specs: Sequence[RuleSection], rules: Sequence[CompiledRule], actions: Sequence[CompiledAction]
+    specs: Sequence[RuleSection],
+    rules: Sequence[CompiledRule],
+    actions: Sequence[CompiledAction],
+    intakes: Sequence[CompiledIntake],
 ) -> Iterator[str]:
-    """Rules that do not hear of what an action on the same form does, and that do not say whether this is meant."""
+    """Rules that do not hear of what kdsync itself does on their form, and do not say whether this is meant."""
     unsaid = {spec.id for spec in specs if spec.origin is None}
+    makers = [(f"action {one.id} in DingTalk", one.form, one.do) for one in actions]
+    makers += [(f"intake {one.id}", one.form, (Do(CREATE), *one.do)) for one in intakes]
     for rule in rules:
-        for action in actions if rule.id in unsaid else ():
-            if rule.form.lower() == action.form.lower():
-                yield from _unheard(rule, action)
+        for maker, form, do in makers if rule.id in unsaid else ():
+            if rule.form.lower() == form.lower():
+                yield from _unheard(rule, maker, do)
 
 
-def _unheard(rule: CompiledRule, action: CompiledAction) -> Iterator[str]:
-    kinds = dict.fromkeys(MAKES[do.kind] for do in action.do if do.kind in MAKES and _is_heard(rule, do))
+def _unheard(rule: CompiledRule, maker: str, steps: Sequence[Do]) -> Iterator[str]:
+    kinds = dict.fromkeys(MAKES[do.kind] for do in steps if do.kind in MAKES and _is_heard(rule, do))
     for kind in kinds:
         yield (
-            f"rule {rule.id} does not tell of {SPOKEN[kind]} by action {action.id} in DingTalk; "
+            f"rule {rule.id} does not tell of {SPOKEN[kind]} by {maker}; "
             "write origin: any to tell of them, or origin: kingdee to say that this is meant"
         )
 
@@ -43,6 +50,6 @@ def _is_heard(rule: CompiledRule, do: Do) -> bool:
     """Whether a rule listens to what a step makes; to a save only if it looks at one of its fields."""
     kind = MAKES[do.kind]
     if kind is not T.CHANGED:
-        return rule.listens(kind)
+        return any(kind in trigger.kinds for trigger in rule.triggers if trigger.expression is None)
     saved = {key.casefold() for key in do.fields}
     return any(key.partition(".")[0].casefold() in saved for key in rule.needs.watched)

@@ -51,7 +51,8 @@ def test_the_example_rules_show_every_priority_every_transition_and_every_langua
 
 
 def test_every_example_rule_that_an_action_can_concern_says_what_it_means(examples: Loaded) -> None:
-    assert list(of_origins(examples.settings.rules, examples.ruleset.rules, examples.actions)) == []
+    rules, actions, intakes = examples.ruleset.rules, examples.actions, examples.intakes
+    assert list(of_origins(examples.settings.rules, rules, actions, intakes)) == []
     assert {rule.origin for rule in examples.settings.rules} == {None, "any", "kingdee"}
 
 

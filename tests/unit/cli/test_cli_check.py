@@ -26,6 +26,13 @@ actions:
 """
 
 
+INTAKE = """
+intake:
+  - {id: pay, process: PROC-PAY, form: AP_PAYBILL, as: submit, fields: {FREMARK: x}}
+actions:
+"""
+
+
 @pytest.fixture
 def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "rules").mkdir()
@@ -84,6 +91,17 @@ def test_a_rule_that_says_what_it_means_or_that_no_action_concerns_needs_no_advi
     spoil("rules/rules.yaml", old, new)
     assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
     assert json.loads(capsys.readouterr().out)["advice"] == []
+
+
+def test_a_rule_that_misses_what_an_intake_makes_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("rules/rules.yaml", "on: approved, to: [creator", "on: [created, submitted], to: [creator")
+    spoil("rules/rules.yaml", "actions:\n", INTAKE)
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    found = json.loads(capsys.readouterr().out)["advice"]
+    assert [one.partition(";")[0] for one in found] == [
+        "rule one does not tell of documents created by intake pay",
+        "rule one does not tell of documents submitted by intake pay",
+    ]
 
 
 def test_a_rule_that_watches_what_an_action_saves_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
