@@ -8,7 +8,16 @@ from typing import Any
 
 from kdsync.commands.spelling import plain
 from kdsync.errors import Problem
-from kdsync.settings.crosscheck import entries, known_names, names_of, place, recipients, repeated_ids, unknown_names
+from kdsync.settings.crosscheck import (
+    OFF,
+    entries,
+    known_names,
+    names_of,
+    place,
+    recipients,
+    repeated_ids,
+    unknown_names,
+)
 from kdsync.settings.places import Where, YamlFile
 from kdsync.settings.sources import Sources
 
@@ -37,6 +46,14 @@ def crosscheck_actions(sources: Sources) -> Iterator[Problem]:
     yield from repeated_ids(sources.rules, "action")
     yield from _phrases(sources)
     yield from _offered(sources)
+    yield from _cards(sources)
+
+
+def _cards(sources: Sources) -> Iterator[Problem]:
+    """Buttons that nobody would hear of."""
+    where = ("dingtalk", "card_template")
+    if sources.main.value(where) and sources.main.value(("dingtalk", "stream")) in OFF:
+        yield sources.main.at(where, "buttons need DingTalk's Stream, which is off", "remove dingtalk.stream: off")
 
 
 def _written(sources: Sources, section: str) -> Iterator[tuple[YamlFile, Where, Mapping[str, Any]]]:

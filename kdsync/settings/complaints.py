@@ -37,6 +37,7 @@ PATTERNS = {
     "form": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
     "field": "the key of a field is made of letters, digits and '_', such as FREALPAYAMOUNTFOR",
     "process": "a process code has no blanks, such as PROC-3B2E7A52-6F1C-4D7E-9F0A-1C5D8E2B7A90",
+    "card_template": "the id of a template ends in .schema, as the card platform shows it",
     "operation": "the number of an operation is made of letters, digits and '_', such as BillClose",
     "to": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",
     "forms": "a form's id is made of letters, digits and '_', such as AP_PAYBILL",

@@ -19,6 +19,7 @@ NEEDED = {
     "headers": ("app_id", "app_secret"),
     "password": ("password",),
 }
+OFF = ("off", "no", "false", False)  # as a flag is written
 OF_A_DOCUMENT = frozenset({"creator", "modifier", "approver", "assignee", "field"})
 
 

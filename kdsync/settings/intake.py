@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kdsync.errors import Problem
-from kdsync.settings.crosscheck import entries, repeated, repeated_ids
+from kdsync.settings.crosscheck import OFF, entries, repeated, repeated_ids
 from kdsync.settings.sources import Sources
-
-OFF = ("off", "no", "false", False)
 
 
 def crosscheck_intake(sources: Sources) -> Iterator[Problem]:
