@@ -7,7 +7,7 @@ cannot be changed is given up with a line in the log, and nobody is alarmed.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -55,7 +55,7 @@ class Bars:
     _expire_at: float = 0.0
 
     def step(self) -> int:
-        """Change the bars of the messages about one task; returns how many calls that took."""
+        """Change the bars of the messages about one task; returns how many tasks were looked at."""
         if self.clock.monotonic() < self._look_at:
             return 0
         now = self.clock.now()
@@ -63,10 +63,15 @@ class Bars:
             held = holds.every(tx).get(WORK)
             owed = None if held and held.is_open else bars.due(tx, now, LONGEST)
         if owed is None:
-            self._look_at = self.clock.monotonic() + OFTEN
+            self._rest(OFTEN)
             self._expire(now)
             return 0
-        return self._change(owed, now)
+        self._change(owed, now)
+        return 1
+
+    def _rest(self, seconds: float) -> None:
+        """Messages come first: they do not wait for one bar after the other to fail."""
+        self._look_at = self.clock.monotonic() + seconds
 
     def _expire(self, now: datetime) -> None:
         """Those that waited for so long that DingTalk changes their bar no more."""
@@ -78,49 +83,42 @@ class Bars:
         if count:
             log.info("bars.expired", tasks=count)
 
-    def _change(self, owed: Owed, now: datetime) -> int:
+    def _change(self, owed: Owed, now: datetime) -> None:
         with self.db.read() as tx:
             found = bars.unsettled(tx, self.seal, self.settings().main.kingdee.acct_id, owed)
-            is_scarce = self._is_scarce(ledger.metered_calls(tx, month_of(now)))
+            used = ledger.metered_calls(tx, month_of(now))
         mine = [(letter, doc_id) for letter, doc_id in found if self.courier.shows_bar(letter.content)]
-        sent = defaultdict(list)
-        for letter, _doc_id in mine:
-            if letter.state == ACCEPTED and letter.channel == WORK:
-                sent[letter.task_id].append(letter)
         unsent = any(letter.state not in (ACCEPTED, DROPPED) for letter, _doc_id in mine)
-        if is_scarce:
+        sent = _by_call(letter for letter, _doc_id in mine)
+        failed: list[EdgeError] = []
+        if sent and used >= NEARLY * self.settings().main.dingtalk.monthly_calls:
             for letters in sent.values():
                 self._lost(letters, owed, "the calls of this month are nearly used up")
-            sent.clear()
-        status = self._status(owed, mine[0][1], now) if sent else ""
-        if status is None:
-            return 0
-        failed = [error for task, letters in sent.items() if (error := self._told(task, letters, owed, status))]
+        elif sent:
+            status = self._status(owed, mine[0][1], now)
+            if status is None:
+                return
+            failed = [error for letters in sent.values() if (error := self._told(letters, owed, status))]
         self._conclude(owed, now, failed, unsent=unsent)
-        return len(sent)
-
-    def _is_scarce(self, used: int) -> bool:
-        return used >= NEARLY * self.settings().main.dingtalk.monthly_calls
 
     def _status(self, owed: Owed, doc_id: str, now: datetime) -> str | None:
         """The letter of the document's status, "" where it has none or cannot be read; None: it is asked for later."""
-        if not doc_id:
-            return ""
         try:
-            bill = self.desk.read(owed.form, doc_id, ())
+            bill = self.desk.read(owed.form, doc_id, ()) if doc_id else None
         except EdgeError as error:
-            if not isinstance(error, HeldBackError) and owed.tries >= MOST_READS:
+            is_held = isinstance(error, HeldBackError)
+            if owed.tries >= MOST_READS and not is_held:
                 return ""
-            tries = owed.tries + (not isinstance(error, HeldBackError))
             with self.db.write() as tx:
-                bars.later(tx, owed, tries, now + LATER)
+                bars.later(tx, owed, owed.tries + (not is_held), now + LATER)
+            self._rest(LATER.total_seconds())
             log.info("bar.not_looked_at", form=owed.form, bill_no=owed.number, error=str(error))
             return None
         return bill.status if bill else ""
 
-    def _told(self, task: str, letters: list[Letter], owed: Owed, status: str) -> EdgeError | None:
+    def _told(self, letters: list[Letter], owed: Owed, status: str) -> EdgeError | None:
         """Tell DingTalk of one message; the error if that is to be tried again."""
-        locale = self.settings().directory.locales.get(letters[0].target, "zh")
+        task, locale = letters[0].task_id, self.settings().directory.locales.get(letters[0].target, "zh")
         said = {"status": status_words(status, locale)} if status in set(Status) else {}
         text = words("bar_decided" if said else "bar_over", locale, **said)
         try:
@@ -141,15 +139,28 @@ class Bars:
         log.warning("bar.lost", form=owed.form, bill_no=owed.number, task_id=letters[0].task_id, error=reason)
 
     def _conclude(self, owed: Owed, now: datetime, failed: list[EdgeError], *, unsent: bool) -> None:
+        if failed:
+            self._put_off(owed, now, failed)
+            return
         with self.db.write() as tx:
-            if failed:
-                told = max((error.retry_after or 0.0 for error in failed), default=0.0)
-                pause = max(PAUSES[min(owed.tries, len(PAUSES) - 1)], told)
-                until = now + min(timedelta(seconds=pause), LONGEST)
-                bars.later(tx, owed, owed.tries + 1, until)
-            elif unsent:
+            if unsent:
                 bars.later(tx, owed, 0, now + UNSENT)
             else:
                 bars.settle(tx, owed)
-        if failed:
-            log.info("bar.put_off", form=owed.form, bill_no=owed.number, seconds=pause, error=str(failed[0]))
+
+    def _put_off(self, owed: Owed, now: datetime, failed: list[EdgeError]) -> None:
+        told = max(error.retry_after or 0.0 for error in failed)
+        pause = max(PAUSES[min(owed.tries, len(PAUSES) - 1)], told)
+        with self.db.write() as tx:
+            bars.later(tx, owed, owed.tries + 1, now + min(timedelta(seconds=pause), LONGEST))
+        self._rest(PAUSES[0])
+        log.info("bar.put_off", form=owed.form, bill_no=owed.number, seconds=pause, error=str(failed[0]))
+
+
+def _by_call(letters: Iterable[Letter]) -> dict[str, list[Letter]]:
+    """Those that were sent, by the id of the send: each has one bar."""
+    sent: defaultdict[str, list[Letter]] = defaultdict(list)
+    for letter in letters:
+        if letter.state == ACCEPTED and letter.channel == WORK:
+            sent[letter.task_id].append(letter)
+    return sent
