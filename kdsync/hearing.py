@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from kdsync.dingtalk.frames import Clicked, Happened, Said, twin_key
+from kdsync.services import heard
 from kdsync.store.inbox import CLICK, MESSAGE, Received
 from kdsync.sync import identity
 
@@ -15,7 +17,7 @@ def received(message: Said | Clicked | Happened, now: datetime) -> Received | No
         return _clicked(message, now)
     if not isinstance(message, Said):
         return None
-    content = {
+    content: dict[str, Any] = {
         "text": message.text,
         "kind": message.kind,
         "group": message.group,
@@ -24,6 +26,8 @@ def received(message: Said | Clicked | Happened, now: datetime) -> Received | No
         "nick": message.sender_nick,
         "said_at": message.created_at.isoformat(),
     }
+    if not message.sender and message.mentioned:
+        content[heard.SESSION] = message.session_webhook  # a secret, kept for nobody who can be reached without it
     ident = identity.digest("said", twin_key(message))
     return Received(id=ident, source=MESSAGE, sender=message.sender, content=content, received_at=now)
 

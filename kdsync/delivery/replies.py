@@ -8,6 +8,18 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "{action}: reply “{phrase}”, and your opinion after it if you like.",
         "{action}: trả lời “{phrase}”, có thể viết thêm ý kiến phía sau.",
     ),
+    "reply_outsider_title": ("kdsync 不认识您", "kdsync does not know you", "kdsync không biết bạn"),
+    "reply_outsider_body": (
+        "您不是本组织在钉钉中的成员，没有做任何修改。请联系您在该公司的联系人，或由公司的钉钉管理员将您加入组织。",
+        (
+            "You are no member of this organisation in DingTalk, so nothing was changed. "
+            "Please ask the person you deal with there, or its DingTalk administrator to add you."
+        ),
+        (
+            "Bạn không phải thành viên của tổ chức này trong DingTalk nên không có gì bị thay đổi. "
+            "Hãy hỏi người liên hệ của bạn ở đó, hoặc nhờ quản trị viên DingTalk thêm bạn."
+        ),
+    ),
     "reply_done_title": ("{number}：{action} 已完成", "{number}: {action} is done", "{number}: {action} đã xong"),
     "reply_done_body": (
         "金蝶中的单据 {number} 已处理，当前状态：{status}。",
@@ -247,6 +259,22 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         (
             "Đến ngày đầu tháng sau kdsync không nghe được trả lời và không thực hiện. "
             "Hãy mua thêm lượt đẩy Webhook và Stream, hoặc để mọi người xử lý trong Kingdee."
+        ),
+    ),
+    "unanswered_title": (
+        "外部人员的消息未能答复",
+        "Somebody from outside got no answer",
+        "Không trả lời được người ngoài tổ chức",
+    ),
+    "unanswered_body": (
+        "有外部人员在钉钉中给 kdsync 发了消息，未能答复：{error}。没有做任何修改；今天的其他此类情况只记入日志。",
+        (
+            "Somebody outside the organisation wrote to kdsync in DingTalk and could not be answered: {error}. "
+            "Nothing was changed; more of this today is only in the log."
+        ),
+        (
+            "Có người ngoài tổ chức nhắn cho kdsync trong DingTalk và không thể trả lời: {error}. "
+            "Không có gì bị thay đổi; hôm nay những lần sau chỉ ghi vào nhật ký."
         ),
     ),
     "answer_failed_title": (

@@ -8,6 +8,8 @@ from kdsync.commands.onetime import digits, split
 from kdsync.store.inbox import Received
 
 CODE = "code"
+SESSION = "session"  # the address of the conversation, for those whom nothing else reaches
+POSTING = "posting"  # whether an answer may be on its way there
 
 
 def apart(item: Received) -> Received:
@@ -26,8 +28,9 @@ def whole(item: Received) -> Received:
 
 
 def forgotten(item: Received) -> Received:
-    """Without the digits."""
-    return replace(item, content={**item.content, CODE: ""}) if item.content.get(CODE) else item
+    """Without the digits, and without the address of the conversation."""
+    content = {key: value for key, value in item.content.items() if key != SESSION}
+    return replace(item, content=content | ({CODE: ""} if content.get(CODE) else {}))
 
 
 def text(item: Received) -> str:

@@ -24,6 +24,7 @@ from kdsync.services.carry import Carry, NotYetError, Stopped, fingerprint, is_u
 from kdsync.services.clicks import Clicks
 from kdsync.services.codes import Codes, Note, is_coded
 from kdsync.services.desk import Bill, Desk
+from kdsync.services.outsiders import STRANGER, Outsiders
 from kdsync.services.permit import Permit
 from kdsync.services.ports import Meter
 from kdsync.services.replies import Ending, Replies
@@ -53,6 +54,7 @@ class Inbound:
     replies: Replies
     meter: Meter
     actions: Callable[[], Sequence[CompiledAction]]
+    outsiders: Outsiders | None = None  # None: they are not answered
 
     def take(self, item: Received) -> bool:
         """Keep it; False where it came before. Whoever pushed it may be told that it arrived."""
@@ -94,10 +96,10 @@ class Inbound:
         """How it ends; None where it is held for a while, so that it can be taken back."""
         if item.damaged:
             return endings.failed(item.damaged, alarm=item.damaged)
-        if not item.sender:
-            return Ending(inbox.IGNORED, "", "somebody from outside the organisation", {}, {})
         if item.content.get("group") and not item.content.get("mentioned"):
             return Ending(inbox.IGNORED, "", "said in a group without a mention", {}, {})
+        if not item.sender:
+            return self.outsiders.answer(item) if self.outsiders else Ending(inbox.IGNORED, "", STRANGER, {}, {})
         if item.action:
             return self._known(item)
         return self._taken_back(item, heard.text(heard.whole(item))) or self._new(item)
@@ -233,7 +235,10 @@ class Inbound:
     def _give_up(self, item: Received, reason: str, reply: str = "reply_failed") -> None:
         with self.db.read() as tx:
             latest = inbox.find(tx, self.seal, item.id) or item
-        self._end(latest, self._over(latest, reason, alarm=reason, reply=reply))
+        if self.outsiders and not latest.sender:
+            self._end(latest, self.outsiders.unanswered(latest, reason))
+        else:
+            self._end(latest, self._over(latest, reason, alarm=reason, reply=reply))
 
     def _over(self, item: Received, reason: str, alarm: str = "", reply: str = "reply_failed") -> Ending:
         """It goes no further; what may have been done all the same is not called impossible."""

@@ -83,8 +83,8 @@ class Replies:
     def end_within(self, tx: Connection, item: Received, ending: Ending) -> None:
         """The same in the caller's transaction."""
         now = self.clock.now()
-        if ending.state in (inbox.HALF, inbox.ASKED) or heard.CODE in item.content:
-            # a second person, or a code, is measured by what it says
+        if ending.state in (inbox.HALF, inbox.ASKED) or not {heard.CODE, heard.SESSION}.isdisjoint(item.content):
+            # a second person, or a code, is measured by what it says; secrets are not needed any more
             inbox.understood(tx, self.seal, heard.forgotten(item))
         inbox.finish(tx, item, ending.state, ending.reason, now)
         ending.within(tx)
