@@ -18,16 +18,21 @@ from kdsync.dingtalk.cards import callback_response
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.dingtalk.frames import Clicked, Happened, Said
-from kdsync.dingtalk.stream import StreamClient
+from kdsync.dingtalk.line import Topics
+from kdsync.dingtalk.session import SessionReplies
+from kdsync.dingtalk.stream import ALL_TOPICS, TOPICS, StreamClient
 from kdsync.hearing import received
+from kdsync.intaking import Intaking
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.people import People as KingdeePeople
 from kdsync.kingdee.persons import Hands, Persons
 from kdsync.kingdee.workflow import Workflow
 from kdsync.rules.actions import CompiledAction
+from kdsync.rules.intake import CompiledIntake
 from kdsync.services.cards import Cards, on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.notices import Notices
+from kdsync.services.outsiders import Outsiders
 from kdsync.services.people import People
 from kdsync.services.permit import Permit
 from kdsync.services.ports import Courier, Meter, Source
@@ -58,7 +63,7 @@ class Answering:
         notices: Notices,
         courier: Courier,
         name: Callable[[str], str],
-        loaded: Callable[[], tuple[Settings, Sequence[CompiledAction]]],
+        loaded: Callable[[], tuple[Settings, Sequence[CompiledAction], Sequence[CompiledIntake]]],
         locales: Callable[[], tuple[str, ...]],
     ) -> None:
         self.on_heard: Callable[[], None] = lambda: None
@@ -80,20 +85,45 @@ class Answering:
         replies = Replies(db, seal, clock, lambda: loaded()[0], locales, notices, self._show)
         permit = Permit(people, zone)
         self.cards = Cards(db, seal, clock, courier, name, desk, meter, self.actions, zone)
-        self.inbound = Inbound(db, seal, clock, desk, permit, replies, meter, self.actions)
-        self.stream = StreamClient(dingtalk, clock, random, self.hear, on_state=self._connected, on_quota=self._unheard)
+        outsiders = Outsiders(db, seal, clock, notices, SessionReplies(dingtalk).reply)
+        self.inbound = Inbound(db, seal, clock, desk, permit, replies, meter, self.actions, outsiders)
+        self.intaking = Intaking(
+            db,
+            seal,
+            clock,
+            meter=meter,
+            kingdee=kingdee,
+            source=source,
+            dingtalk=dingtalk,
+            desk=desk,
+            notices=notices,
+            name=name,
+            settings=lambda: loaded()[0],
+            intakes=lambda: loaded()[2],
+            locales=locales,
+        )
+        self.stream = StreamClient(
+            dingtalk, clock, random, self.hear, topics=self._topics(), on_state=self._connected, on_quota=self._unheard
+        )
 
     @property
     def wanted(self) -> bool:
-        """Whether there is anything that people could answer with."""
-        return self._loaded()[0].main.dingtalk.stream and bool(self.actions())
+        """Whether there is anything that people could answer with, or approvals that become documents."""
+        return self._loaded()[0].main.dingtalk.stream and (bool(self.actions()) or self.intaking.wanted)
 
     def actions(self) -> Sequence[CompiledAction]:
         """What people may answer now."""
         return self._loaded()[1]
 
+    def _topics(self) -> Topics:
+        return ALL_TOPICS if self.intaking.wanted else TOPICS
+
     def hear(self, message: Said | Clicked | Happened) -> Mapping[str, Any]:
         """Keep what was pushed; it is acknowledged with what this returns."""
+        if isinstance(message, Happened):
+            if self.intaking.hear(message):
+                self.on_heard()
+            return {}
         item = received(message, self._clock.now())
         response = self._at_once(message) if isinstance(message, Clicked) else {}
         if item is None or not self.inbound.take(item):
@@ -119,16 +149,19 @@ class Answering:
 
     def step(self) -> None:
         """Work on what is due."""
+        self.stream.subscribe(self._topics())
         while self.inbound.step():
+            self.on_told()
+        if self.intaking.step():
             self.on_told()
 
     def pause(self, longest: float) -> float:
         """Seconds until there is something to work on again."""
         with self._db.read() as tx:
-            due = inbox.next_due(tx)
-        if due is None:
-            return longest
-        return min(max((moments.parse(due) - self._clock.now()).total_seconds(), 0.05), longest)
+            said = inbox.next_due(tx)
+        due = (moments.parse(said) if said else None, self.intaking.next_due())
+        left = ((moment - self._clock.now()).total_seconds() for moment in due if moment)
+        return min(max(seconds, 0.05) for seconds in (*left, longest))
 
     def _unheard(self) -> None:
         """The month's pushes are used up: what people say does not arrive, and somebody should know."""
@@ -137,3 +170,6 @@ class Answering:
 
     def _connected(self, connected: bool) -> None:
         self._meter.gauge("stream_connected", int(connected))
+        if connected:
+            self.intaking.missed.gap()
+            self.on_heard()

@@ -73,7 +73,7 @@ class Wired:
     def __init__(self, loaded: Loaded, clock: Clock, random: Random) -> None:
         self.settings: Settings = loaded.settings
         self.ruleset: Ruleset = loaded.ruleset
-        self.actions = loaded.actions
+        self.actions, self.intakes = loaded.actions, loaded.intakes
         self.meter = Metrics()
         self.on_told: Callable[[], None] = lambda: None
         self._random = random
@@ -92,7 +92,8 @@ class Wired:
         for section in RESTART_FOR:
             if getattr(loaded.settings.main, section) != getattr(self.settings.main, section):
                 log.warning("reload.needs_restart", section=section)
-        self.settings, self.ruleset, self.actions = loaded.settings, loaded.ruleset, loaded.actions
+        self.settings, self.ruleset = loaded.settings, loaded.ruleset
+        self.actions, self.intakes = loaded.actions, loaded.intakes
         self.source.forget()
         self._watch_forms()
 
@@ -205,7 +206,7 @@ class Wired:
             notices=self.notices,
             courier=self.courier,
             name=self.book.name,
-            loaded=lambda: (self.settings, self.actions),
+            loaded=lambda: (self.settings, self.actions, self.intakes),
             locales=self.locales,
         )
 

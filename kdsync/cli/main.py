@@ -8,7 +8,9 @@ from typing import Annotated
 
 import typer
 
-DEFAULT = Path("/etc/kdsync/kdsync.yaml")
+from kdsync.cli.inbox_app import inbox_app
+from kdsync.cli.options import DEFAULT, Config, Faults, Ids, Json, Seed, Userid
+
 CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
 
 app = typer.Typer(
@@ -22,20 +24,9 @@ app = typer.Typer(
 )
 outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, or was given up.")
 app.add_typer(outbox_app, name="outbox")
+app.add_typer(inbox_app, name="inbox")
 totp_app = typer.Typer(no_args_is_help=True, help="Who has one-time codes, for `limit: {above: totp}`.")
 app.add_typer(totp_app, name="totp")
-
-Config = Annotated[Path, typer.Option("-c", "--config", envvar="KDSYNC_CONFIG", help="kdsync.yaml", show_default=True)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Faults = Annotated[
-    str | None,
-    typer.Option(
-        metavar="PROFILE", help="Let things go wrong: bad-day, or http500=0.05,session_lost=3; `list` prints them all."
-    ),
-]
-Seed = Annotated[int | None, typer.Option(help="Makes what goes wrong repeatable.")]
-Userid = Annotated[str, typer.Argument(metavar="USERID", help="The person's userid in DingTalk.")]
-Ids = Annotated[list[str], typer.Argument(help="Ids as `outbox list` prints them; the first characters are enough.")]
 
 
 def _version(wanted: bool) -> None:

@@ -13,7 +13,7 @@ from kdsync.cli.opened import SHORT, ago, clock_time, now_of, opened, print_json
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
-from kdsync.store import cards, forms, holds, inbox, ledger, moments, notifications, outbox, tasks
+from kdsync.store import cards, forms, holds, inbox, intake, ledger, moments, notifications, outbox, tasks
 from kdsync.store.database import Database
 from kdsync.store.holds import Hold
 from kdsync.store.notifications import HELD, STORM
@@ -45,6 +45,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         oldest = outbox.oldest_waiting(tx)
         counts, told, said = outbox.counts(tx), notifications.counts(tx), inbox.counts(tx)
         used = ledger.metered_calls(tx, month)
+        taken = intake.counts(tx)
         together, waiting, shown = storm.listed(tx, now, limit=10), tasks.counts(tx), cards.counts(tx)
     watched = set(loaded.ruleset.forms)
     return {
@@ -52,7 +53,8 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         "heartbeat": heartbeat,
         "forms": [_form(cursor, watched, now) for cursor in cursors],
         "outbox": {**counts, "oldest_waiting": oldest},
-        "inbox": said,
+        "inbox": {state: count - taken.get(state, 0) for state, count in said.items() if count > taken.get(state, 0)},
+        "intake": taken,
         "tasks": waiting,
         "cards": shown,
         "notifications": told,
@@ -108,6 +110,8 @@ def _print(found: dict[str, Any], now: datetime) -> None:
         print_table("\nTasks", ("form", "waiting"), list(found["tasks"].items()))
     if found["inbox"]:
         print_table("\nInbox", ("state", "answers"), list(found["inbox"].items()))
+    if found["intake"]:
+        print_table("\nIntake", ("state", "approvals"), list(found["intake"].items()))
     if found["cards"]:
         print_table("\nCards", ("state", "cards"), list(found["cards"].items()))
     quota = found["quota"]

@@ -19,6 +19,7 @@ from kdsync.store.database import Database
 from kdsync.store.documents import StoredEvent
 from kdsync.store.forms import FormCursor
 from kdsync.store.inbox import CLICK, Received
+from kdsync.store.intake import APPROVAL
 from kdsync.store.notifications import Notification
 from kdsync.store.sealing import Seal
 from kdsync.store.tasks import Waiting
@@ -79,10 +80,10 @@ def _assigned(task: Waiting) -> Iterator[Line]:
 def _answered(item: Received) -> Line:
     return {
         "at": moments.text(item.received_at),
-        "what": "answered",
+        "what": "approval" if item.source == APPROVAL else "answered",
         "inbox_id": item.id,
         "from": item.sender,
-        "said": str(item.content.get("text") or _pressed(item)),
+        "said": str(item.content.get("text") or item.content.get("title") or _pressed(item)),
         "action": item.action,
         "state": item.state,
         "reason": item.reason,
@@ -244,6 +245,7 @@ _TOLD: dict[str, Callable[[Line], str]] = {
     "assigned": _of_task,
     "decided": _of_task,
     "answered": _of_answer,
+    "approval": _of_answer,
     "written": _of_write,
     "shown": _of_card,
 }

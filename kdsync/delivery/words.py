@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from kdsync.delivery import escaping
 from kdsync.delivery.code_replies import CODE_REPLIES
+from kdsync.delivery.intakes import INTAKES
 from kdsync.delivery.lines import LINES
 from kdsync.delivery.replies import REPLIES
 from kdsync.delivery.unusual import UNUSUAL
@@ -224,7 +225,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "The clock of {system} is {seconds} seconds off this machine's. Set the clocks right.",
         "Đồng hồ của {system} lệch {seconds} giây so với máy này. Hãy chỉnh lại giờ.",
     ),
-} | {**UNUSUAL, **REPLIES, **CODE_REPLIES, **LINES}
+} | {**UNUSUAL, **REPLIES, **CODE_REPLIES, **INTAKES, **LINES}
 """The words by key, in the order of LOCALES."""
 
 

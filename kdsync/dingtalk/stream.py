@@ -92,6 +92,7 @@ class StreamClient:
         on_quota: Callable[[], None] = lambda: None,
     ) -> None:
         self._clock, self._take, self._on_state, self._on_quota = clock, take, on_state, on_quota
+        self._client, self._topics, self._opened_for = client, topics, topics
         self._door = Door(client, topics).open
         self._pauses = Pauses(random)
         self._closed, self._changed, self._taking = threading.Event(), threading.Event(), threading.Lock()
@@ -122,6 +123,13 @@ class StreamClient:
         finally:
             self._end()
 
+    def subscribe(self, topics: Topics) -> None:
+        """Listen to these topics from now on; a connection that listens to others is replaced, the next one first."""
+        if topics != self._topics:
+            self._door = Door(self._client, topics).open
+            self._topics = topics
+            self._changed.set()
+
     def close(self) -> None:
         """Have `run` close its connections and return, within a second or so."""
         self._closed.set()
@@ -137,6 +145,7 @@ class StreamClient:
         self._let_go(now)
         if self._line is None and now >= self._due:
             self._known = False
+            self._opened_for = self._topics
             self._line = Line(self._door, self._clock, self._hear, self._changed.set)
             self._line.start()
         if self.connected or self._line is None:  # while one is being opened, what was told last is good enough
@@ -147,6 +156,8 @@ class StreamClient:
         lived = now - line.ready_at if line.ready_at is not None else 0.0
         if line.ready_at is not None and not self._known:
             self._welcome(now)
+        if line.ready_at is not None and self._opened_for != self._topics and not line.asked_to_go:
+            line.go()
         if line.over:
             self._lost(line, now, lived)
         elif line.asked_to_go or (line.delivers and now - line.heard > SILENCE):

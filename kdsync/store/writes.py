@@ -54,6 +54,12 @@ def note(tx: Connection, row: int, outcome: str, detail: str = "") -> None:
         tx.execute(update(writes).where(writes.c.id == row, writes.c.met == "").values(met=NEVER))
 
 
+def made(tx: Connection, row: int, doc_id: str, number: str) -> None:
+    """Kingdee took one that makes a document, and says which."""
+    values = {"outcome": ACCEPTED, "doc_id": doc_id, "number": number}
+    tx.execute(update(writes).where(writes.c.id == row).values(**values))
+
+
 def verified(tx: Connection, inbox_id: str, step: int, showed: bytes | None = None) -> None:
     """Kingdee shows that what may have happened in this step did.
 

@@ -37,7 +37,15 @@ def examples(tmp_path: Path) -> Loaded:
 def test_the_example_configuration_loads_with_the_credentials_of_its_unit(examples: Loaded) -> None:
     assert sorted(examples.secrets) == sorted(f"stand-in-{name}" for name in CREDENTIALS)
     assert {path.name for path in examples.files} == {
-        *("kdsync.yaml", "directory.yaml", "expenses.yaml", "payments.yaml", "purchasing.yaml", "stock.yaml")
+        *(
+            "kdsync.yaml",
+            "directory.yaml",
+            "expenses.yaml",
+            "intake.yaml",
+            "payments.yaml",
+            "purchasing.yaml",
+            "stock.yaml",
+        )
     }
 
 

@@ -18,6 +18,7 @@ LAYERS = (
     ("kingdee", "dingtalk", "store", "simulator"),
     ("services", "metrics", "health", "schedule"),
     ("bridges", "courier", "desk", "hearing", "acting"),
+    ("intaking",),
     ("answering",),
     ("wiring", "probes"),
     ("doctor", "listener"),

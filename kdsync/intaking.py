@@ -1,0 +1,224 @@
+"""Joins the edges of intake: approvals that DingTalk pushes are kept in the inbox, and become documents in Kingdee."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.dingtalk.approvals import Approvals
+from kdsync.dingtalk.client import DingTalkClient
+from kdsync.dingtalk.contacts import Contacts
+from kdsync.dingtalk.frames import Happened
+from kdsync.kingdee.attachments import Attachments, stored_name
+from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.operations import Operations
+from kdsync.kingdee.query import literal
+from kdsync.kingdee.register import Register
+from kdsync.model import Do, Document, Layout, Task
+from kdsync.rules.intake import CompiledIntake
+from kdsync.services.cabinet import Made, Staff
+from kdsync.services.carry import Carry
+from kdsync.services.desk import Bill, Desk, Ruling
+from kdsync.services.filing import Filing
+from kdsync.services.intake import Intake
+from kdsync.services.intake_words import IntakeWords
+from kdsync.services.missed import Missed
+from kdsync.services.notices import Notices
+from kdsync.services.numbers import Numbers
+from kdsync.services.ports import Meter, Source
+from kdsync.settings.schema import Settings
+from kdsync.store import intake as store
+from kdsync.store import moments
+from kdsync.store.database import Database
+from kdsync.store.inbox import Received
+from kdsync.store.sealing import Seal
+from kdsync.sync.layout import full_layout
+
+log = logs.get("intake")
+CHANGED, STARTED, FINISHED, AGREED = "bpms_instance_change", "start", "finish", "agree"
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class KingdeeCabinet:
+    """`services.cabinet.Cabinet`. Looks go through `source`, so a Kingdee that is down is left alone."""
+
+    source: Source
+    operations: Operations
+    attachments: Attachments
+
+    def find(self, form: str, key: str | None, value: str) -> list[Bill]:
+        """By the key, whatever the status."""
+        layout = self._layout(form, key)
+        field = key or layout.facts.number
+        return list(self._bills(layout, f"{field}={literal(value)}")) if field else []
+
+    def read(self, form: str, doc_id: str) -> Bill | None:
+        """By its id."""
+        layout = self._layout(form, None)
+        pages = self.source.by_ids(layout, [doc_id])
+        return next((_bill(layout, row) for page in pages for row in page.rows), None)
+
+    def create(self, form: str, key: str | None, value: str, model: Mapping[str, Any], *, draft: bool) -> Made:
+        """The key goes first: Kingdee fills in what depends on a field in the order in which fields come."""
+        facts = self.source.facts(form, ()).facts
+        outcome = self.operations.create(form, {key or facts.number or "FBillNo": value, **model}, draft=draft)
+        return Made(Ruling(outcome.done, outcome.text), outcome.doc_id, outcome.number)
+
+    def attached(self, form: str, doc_id: str) -> frozenset[str]:
+        """What hangs on it."""
+        return self.attachments.names(form, doc_id)
+
+    def attach(self, form: str, doc_id: str, number: str, name: str, content: bytes) -> None:
+        """One more file."""
+        self.attachments.upload(form, doc_id, number, name, content)
+
+    def stored_name(self, name: str) -> str:
+        """What a file is called there."""
+        return stored_name(name)
+
+    def _layout(self, form: str, key: str | None) -> Layout:
+        known = self.source.facts(form, ())
+        return full_layout(known.facts, [key] if key else [], (), (), known.entry_of)
+
+    def _bills(self, layout: Layout, where: str) -> Iterable[Bill]:
+        return (_bill(layout, row) for page in self.source.pages(layout, where) for row in page.rows)
+
+
+def _bill(layout: Layout, row: list[Any]) -> Bill:
+    values = dict(zip(layout.heads, row, strict=False))
+    number = str(row[layout.number_place] or "").strip() if layout.number_place is not None else ""
+    return Bill(Document(layout.form, str(row[0]), number, values), layout.facts)
+
+
+@dataclass(frozen=True, slots=True)
+class OwnHands:
+    """`services.desk.Desk` that writes as kdsync's own user: who agreed to an approval need not be one of Kingdee's."""
+
+    desk: Desk
+    operations: Operations
+
+    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
+        """As the desk does."""
+        return self.desk.find(form, number, fields)
+
+    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
+        """As the desk does."""
+        return self.desk.read(form, doc_id, fields)
+
+    def tasks(self, form: str, number: str) -> list[Task]:
+        """As the desk does."""
+        return self.desk.tasks(form, number)
+
+    def write(self, bill: Bill, do: Do, *, user_id: str = "", opinion: str = "", sender: str = "") -> Ruling:
+        """Submit or audit."""
+        del user_id, opinion, sender
+        step = {"submit": self.operations.submit, "audit": self.operations.audit}[do.kind]
+        outcome = step(bill.document.form, bill.document.doc_id)
+        return Ruling(outcome.done, outcome.text)
+
+
+class Intaking:
+    """The intake at rest."""
+
+    def __init__(
+        self,
+        db: Database,
+        seal: Seal,
+        clock: Clock,
+        *,
+        meter: Meter,
+        kingdee: KingdeeClient,
+        source: Source,
+        dingtalk: DingTalkClient,
+        desk: Desk,
+        notices: Notices,
+        name: Callable[[str], str],
+        settings: Callable[[], Settings],
+        intakes: Callable[[], Sequence[CompiledIntake]],
+        locales: Callable[[], tuple[str, ...]],
+    ) -> None:
+        self._db, self._clock, self._intakes = db, clock, intakes
+        approvals, operations = Approvals(dingtalk), Operations(kingdee)
+        words = IntakeWords(db, seal, clock, approvals, notices, settings, locales, name)
+        register = Register(kingdee, Staff)
+        self.intake = Intake(
+            db=db,
+            seal=seal,
+            clock=clock,
+            approvals=approvals,
+            numbers=Numbers(register, Contacts(dingtalk), lambda: settings().directory),
+            filing=Filing(db, seal, clock, KingdeeCabinet(source, operations, Attachments(kingdee)), approvals),
+            carry=Carry(db, OwnHands(desk, operations), clock, lambda _task, _userid: False, seal),
+            words=words,
+            meter=meter,
+            intakes=intakes,
+            zone=lambda: _zone(settings()),
+        )
+        self.missed = Missed(db, seal, clock, approvals, meter, intakes, lambda: settings().main.poll.reconcile)
+
+    @property
+    def wanted(self) -> bool:
+        """Whether approvals become anything."""
+        return bool(self._intakes())
+
+    def hear(self, event: Happened) -> bool:
+        """Keep an approval that was agreed to and becomes something; whether there is something new to work on."""
+        told = {key: str(value) for key, value in event.data.items() if isinstance(value, str | int)}
+        intake = self.intake.of_process(told.get("processCode", ""))
+        if event.kind != CHANGED or intake is None or not told.get("processInstanceId"):
+            return False
+        kind, result = told.get("type", ""), told.get("result", "")
+        if (kind, result.lower()) != (FINISHED, AGREED):
+            if kind != STARTED:
+                number = told.get("businessId")
+                log.info("intake.not_agreed", intake=intake.id, type=kind, result=result, approval=number)
+            return False
+        return self.intake.take(_received(intake, told, self._clock.now()))
+
+    def step(self) -> int:
+        """Look for what was missed, and work on what is due; how many approvals were worked on."""
+        self.missed.step()
+        count = 0
+        while done := self.intake.step():
+            count += done
+        return count
+
+    def next_due(self) -> datetime | None:
+        """When there is something to work on."""
+        with self._db.read() as tx:
+            due = store.next_due(tx)
+        return moments.parse(due) if due else None
+
+
+def _zone(settings: Settings) -> ZoneInfo:
+    return settings.main.kingdee.timezone
+
+
+def _received(intake: CompiledIntake, told: Mapping[str, str], now: datetime) -> Received:
+    finished = told.get("finishTime", "")
+    at = datetime.fromtimestamp(int(finished[:13]) / 1000, UTC) if finished.isdigit() else None
+    content = {
+        "instance": told["processInstanceId"],
+        "process": intake.process,
+        "business_id": told.get("businessId", ""),
+        "title": told.get("title", ""),
+        "finished_at": moments.text(at) if at else "",
+        "event": True,
+    }
+    return Received(
+        id=store.row_id(told["processInstanceId"]),
+        source=store.APPROVAL,
+        sender=told.get("staffId", ""),
+        content=content,
+        received_at=now,
+        state=store.TAKEN,
+        action=intake.id,
+        form=intake.form,
+        number=told.get("businessId", ""),
+    )

@@ -1,0 +1,125 @@
+"""Approvals that were finished while nobody listened: looked for at the start, after a gap, and now and then.
+
+What was finished before an intake was first seen becomes no document: the first look only takes note of it. When an
+approval ended cannot be asked for, only when it began; so a look reaches far back where something may have been missed,
+and a short way otherwise, for every 20 approvals in it cost a call of the month's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from itertools import islice
+
+from kdsync import logs
+from kdsync.clock import Clock
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.rules.intake import CompiledIntake
+from kdsync.services.cabinet import Approvals
+from kdsync.services.intake import SINCE
+from kdsync.services.ports import Meter
+from kdsync.store import inbox, ledger, moments
+from kdsync.store import intake as store
+from kdsync.store.database import Database
+from kdsync.store.inbox import IGNORED, Received
+from kdsync.store.sealing import Seal
+
+log = logs.get("intake")
+FAR, NEAR = timedelta(days=30), timedelta(days=3)
+AT_ONCE = timedelta(minutes=1)  # a first look within it shows what was finished before, later ones have to ask
+AFTER_TROUBLE = 60.0  # seconds
+PASSES = (FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.SESSION_LOST, FailureKind.UNKNOWN_OUTCOME)
+DAY = 86_400.0
+CHUNK = 200
+
+
+@dataclass
+class Missed:
+    """Looks when it is time; `gap` says that something may have been missed. Times are the monotonic clock's."""
+
+    db: Database
+    seal: Seal
+    clock: Clock
+    approvals: Approvals
+    meter: Meter
+    intakes: Callable[[], Sequence[CompiledIntake]]
+    interval: Callable[[], float]
+    _due: float = 0.0
+    _far_due: float = 0.0
+    _known: set[str] = field(default_factory=set)
+
+    def gap(self) -> None:
+        """Look at once, and far."""
+        self._due = self._far_due = 0.0
+
+    def step(self) -> int:
+        """Look where it is time; how many approvals were found that nobody had told of."""
+        now, fresh = self.clock.monotonic(), {one.process for one in self.intakes()} - self._known
+        if not self.intakes() or (now < self._due and not fresh):
+            return 0
+        far = now >= self._far_due or bool(fresh)
+        pause = self.interval()
+        found = 0
+        for intake in self.intakes():
+            try:
+                found += self._look(intake, FAR if far else NEAR)
+            except EdgeError as error:
+                log.warning("intake.look_failed", intake=intake.id, error=str(error), cure=error.cure)
+                if error.kind in PASSES:
+                    pause = min(pause, AFTER_TROUBLE)
+        self._known = {one.process for one in self.intakes()}
+        self._due = now + pause
+        if far and pause > AFTER_TROUBLE:
+            self._far_due = now + DAY
+        return found
+
+    def _look(self, intake: CompiledIntake, back: timedelta) -> int:
+        now = self.clock.now()
+        since, listed = self._began(intake.process, now)
+        before = not listed and now - since < AT_ONCE
+        ids, found = self.approvals.finished(intake.process, now - back, now), 0
+        while chunk := list(islice(ids, CHUNK)):
+            found += self._keep(intake, chunk, now, before=before)
+        if not listed:
+            with self.db.write() as tx:
+                ledger.put_fact(tx, f"{SINCE}{intake.process} listed", moments.text(now), now)
+        log.info("intake.looked", intake=intake.id, days=back.days, found=0 if before else found)
+        return 0 if before else found
+
+    def _began(self, process: str, now: datetime) -> tuple[datetime, bool]:
+        """Since when its approvals become documents, and whether it is known what was finished before."""
+        with self.db.read() as tx:
+            began, listed = ledger.fact(tx, SINCE + process), ledger.fact(tx, f"{SINCE}{process} listed")
+        if began is None:
+            with self.db.write() as tx:
+                ledger.put_fact(tx, SINCE + process, moments.text(now), now)
+            log.info("intake.first_seen", process=process)
+        return datetime.fromisoformat(began) if began else now, listed is not None
+
+    def _keep(self, intake: CompiledIntake, ids: list[str], now: datetime, *, before: bool) -> int:
+        with self.db.read() as tx:
+            unknown = [one for one in ids if one not in store.known(tx, ids)]
+        if not unknown:
+            return 0
+        state, reason = (IGNORED, store.BEFORE) if before else (store.TAKEN, "")
+        with self.db.write() as tx:
+            for instance in unknown:
+                content = {"instance": instance, "process": intake.process}
+                inbox.add(
+                    tx,
+                    self.seal,
+                    Received(
+                        id=store.row_id(instance),
+                        source=store.APPROVAL,
+                        sender="",
+                        content=content,
+                        received_at=now,
+                        state=state,
+                        reason=reason,
+                        action=intake.id,
+                        form=intake.form,
+                    ),
+                )
+        self.meter.count("received", len(unknown), labels={"source": store.APPROVAL, "new": "yes"})
+        return len(unknown)
