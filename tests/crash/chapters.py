@@ -340,16 +340,24 @@ def held(house: House) -> None:
 
 
 def said_by_others(house: House) -> None:
-    """A stranger may not, somebody from outside is nobody, and what is not understood is asked about; nothing moves."""
+    """Somebody may not, strangers are told that nobody knows them, and what is not understood is asked about.
+
+    Strangers are told once, or the operators are that it could not be made sure; nothing moves.
+    """
     house.configure(PAID, actions=[PAY])
     bill = house.kingdee.create(BILL, "PAY0", **AMOUNT)
     house.start()
     house.say("user4", "确认付款 PAY0")
     house.expect("PAY0：您无权执行", "user4")
-    house.say("outsider", "确认付款 PAY0")
+    strangers = "kdsync 不认识您", "外部人员的消息未能答复"
+    house.possible |= {*strangers}
+    for others in ("outsider", "another outsider"):
+        house.say(others, "确认付款 PAY0")
     house.say("user1", "什么时候付款")
     house.expect("没有看懂", "user1")
     house.until(lambda: {"user1", "user4"} <= {seen.who for seen in house.dingtalk.seen()})
+    house.until(lambda: any(said in seen.title for seen in house.dingtalk.seen() for said in strangers))
+    assert max(len(house.dingtalk.seen(others)) for others in ("outsider", "another outsider")) <= 1
     assert house.kingdee.document(BILL, bill)["FDocumentStatus"] == "A"
 
 

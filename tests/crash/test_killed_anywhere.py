@@ -81,6 +81,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "notices.Notices.forget": ((chapters.future_date, 1),),
     "notices.Notices.mention": ((chapters.future_date, 1),),
     "notices.Notices.raise_": ((chapters.rows_vanish, 1),),
+    "outsiders.Outsiders._note": ((chapters.said_by_others, 1),),
     "people.People.find": ((chapters.a_page_of_bills, 1),),
     "people.People.refresh": ((chapters.a_page_of_bills, 1),),
     "receipts.Receipts._confirm": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 2)),
@@ -125,6 +126,7 @@ CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "kingdee ValidateUser": ((chapters.refused_login, 1),),
     "kingdee WorkflowAudit": ((chapters.decided, 1), (chapters.decided, 2), (chapters.asked_twice, 1)),
     "dingtalk robot/send": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 2)),
+    "dingtalk robot/sendBySession": ((chapters.said_by_others, 1),),
     "dingtalk topapi/message/corpconversation/asyncsend_v2": (
         (chapters.a_page_of_bills, 1),
         (chapters.a_page_of_bills, 3),
@@ -145,7 +147,6 @@ CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
 NOT_CALLED = {
     "kingdee SwitchOrg",  # part of a login, and the simulated Kingdee has one organisation
     "dingtalk topapi/message/corpconversation/getsendresult",  # only the doctor asks for it
-    "dingtalk robot/sendBySession",  # answers go through the outbox, as work notices
     "kingdee Draft",  # no step of an action makes a document from nothing
 }
 POINTS = COMMITS | CALLS
