@@ -1,13 +1,33 @@
-"""What all tests share: new stores are copies of one that was migrated once."""
+"""What all tests share: new stores are copies of one, files are in memory, and tracebacks in logs are plain."""
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+import structlog
 
 from kdsync.store.database import Database
 from tests import new_store
+
+MEMORY = Path("/dev/shm")  # noqa: S108  # stores of a test need no disk
+ENOUGH = 2 << 30  # bytes
+if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
+    os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+PLAIN = [
+    *structlog.get_config()["processors"][:-1],
+    structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
+]
+
+
+@pytest.fixture(autouse=True)
+def _plain_tracebacks() -> None:
+    """A coloured traceback with all its variables takes a second."""
+    if not structlog.is_configured():
+        structlog.configure(processors=PLAIN)
 
 
 @pytest.fixture(autouse=True, scope="session")
