@@ -5,10 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import orjson
-from sqlalchemy import ColumnElement, Connection, RowMapping, bindparam, exists, func, select, tuple_, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Integer,
+    RowMapping,
+    Select,
+    bindparam,
+    exists,
+    func,
+    literal_column,
+    select,
+    tuple_,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.errors import StoreError
@@ -74,14 +88,8 @@ def due(tx: Connection, seal: Seal, now: datetime, limit: int = 200) -> list[Not
 
     One that comes after a postponed one of the same document waits for it.
     """
-    moment = moments.text(now)
-    query = (
-        select(notifications)
-        .where(notifications.c.state == MATCHED, notifications.c.next_attempt_at <= moment, ~_behind(moment))
-        .order_by(notifications.c.created_at, notifications.c.id)
-        .limit(limit)
-    )
-    return [opened(row, seal) for row in tx.execute(query).mappings()]
+    found = tx.execute(_due(), {"moment": moments.text(now), "most": limit})
+    return [opened(row, seal) for row in found.mappings()]
 
 
 def next_due(tx: Connection, now: datetime) -> str | None:
@@ -133,13 +141,24 @@ def counts(tx: Connection) -> dict[str, int]:
     return {str(state): int(count) for state, count in tx.execute(query)}
 
 
-def _behind(moment: str) -> ColumnElement[bool]:
+@cache
+def _due() -> Select[Any]:
+    """Asked at every turn of the dispatcher: to write it takes longer than to answer it. `:moment`, `:most`."""
+    return (
+        select(notifications)
+        .where(notifications.c.state == MATCHED, notifications.c.next_attempt_at <= bindparam("moment"), ~_behind())
+        .order_by(notifications.c.created_at, notifications.c.id)
+        .limit(bindparam("most", type_=Integer))
+    )
+
+
+def _behind() -> ColumnElement[bool]:
     """Whether an earlier notification of the same document is postponed; notices are of no document."""
     earlier = notifications.alias("earlier")
-    unaddressed = earlier.c.state == bindparam("unaddressed", MATCHED, literal_execute=True)  # as in the index
+    unaddressed = earlier.c.state == literal_column(f"'{MATCHED}'")  # as in the index
     same = [earlier.c[name] == notifications.c[name] for name in ("form", "doc_id")]
     before = tuple_(earlier.c.created_at, earlier.c.id) < tuple_(notifications.c.created_at, notifications.c.id)
-    postponed = earlier.c.next_attempt_at > moment
+    postponed = earlier.c.next_attempt_at > bindparam("moment")
     return (notifications.c.doc_id != "") & exists().where(unaddressed, *same, before, postponed)
 
 
