@@ -47,6 +47,8 @@ class Stays:
 
     def end(self, form: str) -> None:
         """The tasks of the form were read and taken."""
+        if self.unread_since(form) is None:
+            return
         with self.settle.db.write() as tx:
             ledger.forget_fact(tx, UNREAD + form.upper())
 
