@@ -179,6 +179,7 @@ class Intaking:
                 number = told.get("businessId")
                 log.info("intake.not_agreed", intake=intake.id, type=kind, result=result, approval=number)
             return False
+        self.missed.began(intake)
         return self.intake.take(_received(intake, told, self._clock.now()))
 
     def step(self) -> int:

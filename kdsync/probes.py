@@ -8,7 +8,11 @@ from dataclasses import replace
 from kdsync.bridges import KingdeeSource
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.errors import UnknownFieldError
+from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.metadata import learn
 from kdsync.model import Layout
+from kdsync.rules.intake import CompiledIntake
+from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.recipients import Recipient
 from kdsync.services.watch import layout_of
 from kdsync.settings.load import Loaded
@@ -37,6 +41,30 @@ def unknown_fields(source: KingdeeSource, layout: Layout) -> Iterator[UnknownFie
             layout = smaller
         else:
             return
+
+
+def unknown_intake_keys(client: KingdeeClient, intake: CompiledIntake) -> Iterator[tuple[str, str]]:
+    """(field or entry, what is wrong with it) of what an intake fills in and Kingdee's form does not have.
+
+    Nothing where this server tells nobody what its forms have. Raises EdgeError.
+    """
+    _, told = learn(client, intake.form)
+    if told is None or not told.fields:
+        return
+    for key in (*intake.fields, *((intake.key,) if intake.key else ())):
+        found = told.field_of(key)
+        if found is None:
+            yield key, did_you_mean(key, (one.key for one in told.fields.values()))
+        elif found.entry:
+            yield key, f"it belongs to the entry {found.entry}: write it below entries"
+    for rows in intake.entries:
+        mine = [one.key for one in told.fields.values() if one.entry.casefold() == rows.key.casefold()]
+        if not mine:
+            yield rows.key, did_you_mean(rows.key, told.entries) or f"its entries are {', '.join(told.entries)}"
+        known = {key.casefold() for key in mine}
+        for key in rows.fields if mine else ():
+            if key.casefold() not in known:
+                yield f"{rows.key}.{key}", did_you_mean(key, mine)
 
 
 def named_users(loaded: Loaded) -> dict[str, str]:

@@ -80,6 +80,7 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
         "rules": {mode: sum(rule.mode == mode for rule in rules) for mode in ("live", "shadow")},
         "forms": dict(sorted(Counter(rule.form for rule in rules).items())),
         "actions": {action.id: action.form for action in loaded.actions},
+        "intake": {intake.id: intake.form for intake in loaded.intakes},
         "unknown_forms": _unknown_forms(loaded, known_forms),
         "advice": list(_advice(loaded)),
         "recipients": dict(sorted(Counter(one.kind for rule in rules for one in (*rule.to, *rule.approvers)).items())),
@@ -92,7 +93,8 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
 def _unknown_forms(loaded: Loaded, known: Sequence[str]) -> dict[str, str]:
     """Forms that kdsync does not know by heart, and what may have been meant; a form of one's own is no mistake."""
     own = {form.lower() for form in known}
-    forms = {*loaded.ruleset.forms, *loaded.settings.main.forms, *(action.form for action in loaded.actions)}
+    written = {*(action.form for action in loaded.actions), *(intake.form for intake in loaded.intakes)}
+    forms = {*loaded.ruleset.forms, *loaded.settings.main.forms, *written}
     return {form: did_you_mean(form, known) for form in sorted(forms) if known and form.lower() not in own}
 
 
@@ -166,6 +168,8 @@ def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "Files", ", ".join(summary["files"])
     yield "Rules", f"{rules['live']} live, {rules['shadow']} in shadow"
     yield "Actions", ", ".join(f"{action} ({form})" for action, form in summary["actions"].items()) or "none"
+    if summary["intake"]:
+        yield "Intake", ", ".join(f"{intake} ({form})" for intake, form in summary["intake"].items())
     yield "Forms", _counted(summary["forms"])
     for form, hint in summary["unknown_forms"].items():
         yield "", f"{form} is no form that kdsync knows by heart{f'; {hint}' if hint else ''}"

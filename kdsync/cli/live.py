@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import timedelta
 from pathlib import Path
 
 from kdsync import logs, probes
@@ -10,12 +11,14 @@ from kdsync.bridges import KingdeeSource
 from kdsync.cli import check as offline
 from kdsync.cli.check import Finding
 from kdsync.clock import SystemClock
+from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind
 from kdsync.kingdee import catalogue
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.workflow import TASKS
+from kdsync.rules.intake import CompiledIntake
 from kdsync.services.tasks import task_forms
 from kdsync.settings.load import Loaded
 
@@ -27,7 +30,7 @@ def check(config: Path, *, live: bool, json_output: bool) -> int:
             config,
             live,
             json_output,
-            probes=(kingdee_fields, dingtalk_people),
+            probes=(kingdee_fields, dingtalk_people, dingtalk_approvals),
             known_forms=[facts.form for facts in catalogue.KNOWN],
         )
 
@@ -39,6 +42,8 @@ def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:
         source = KingdeeSource(client)
         for form in loaded.ruleset.forms:
             yield from _fields_of(source, loaded, form)
+        for intake in loaded.intakes:
+            yield from _intake_of(client, intake)
         yield from _tasks(source, loaded)
     finally:
         client.close()
@@ -54,6 +59,33 @@ def _fields_of(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Fin
         if error.kind is not FailureKind.REFUSED:
             raise
         yield Finding(form, error.message, error.cure)
+
+
+def _intake_of(client: KingdeeClient, intake: CompiledIntake) -> Iterator[Finding]:
+    try:
+        for key, hint in probes.unknown_intake_keys(client, intake):
+            message = f"Kingdee has no such field or entry; used by intake {intake.id}"
+            yield Finding(f"{intake.form}.{key}", message, hint)
+    except EdgeError as error:
+        if error.kind is not FailureKind.REFUSED:
+            raise
+        yield Finding(f"intake {intake.id}: {intake.form}", error.message, error.cure)
+
+
+def dingtalk_approvals(loaded: Loaded) -> Iterator[Finding]:
+    """Whether the approvals of every intake's process can be read; one call of the month's for each."""
+    client = DingTalkClient(loaded.settings.main.dingtalk, SystemClock())
+    try:
+        for intake in loaded.intakes:
+            now = client.now()
+            try:
+                next(Approvals(client).finished(intake.process, now - timedelta(minutes=10), now), None)
+            except EdgeError as error:
+                if error.kind not in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
+                    raise
+                yield Finding(f"intake {intake.id}: {intake.process}", error.message, error.cure)
+    finally:
+        client.close()
 
 
 def _tasks(source: KingdeeSource, loaded: Loaded) -> Iterator[Finding]:

@@ -26,8 +26,8 @@ __all__ = ["Approval", "Approvals", "Attachment", "Component"]
 
 INSTANCES = "v1.0/workflow/processInstances"
 IDS = "v1.0/workflow/processes/instanceIds/query"
-COMMENTS = f"{INSTANCES}/comments"
-LINKS = f"{INSTANCES}/spaces/files/urls/download"
+COMMENTS = "v1.0/workflow/processInstances/comments"
+LINKS = "v1.0/workflow/processInstances/spaces/files/urls/download"
 FILE = "approval file"
 """What the fetching of a file is called in errors: the address of a file is a secret."""
 COMPLETED, AGREE = "COMPLETED", "agree"

@@ -60,7 +60,6 @@ class Filing:
         self, item: Received, intake: CompiledIntake, value: str, model: Callable[[], Mapping[str, Any]]
     ) -> Filed | Stopped:
         """The document with `value` in its key; `model` is asked for only where it has to be made."""
-        refused = ""
         for _ in range(2):
             before = self._before(item, CREATE)
             found = self._look(item, intake, value)
@@ -71,17 +70,19 @@ class Filing:
             self._wait_for(before, UNDER_WAY if intake.key is None else LATE)
             if gone := self._accepted(before):
                 return gone
-            if refused:
-                return Stopped("kingdee", refused)
-            item, refused = self._create(item, intake, value, model())
+            if before and before[-1].outcome == writes.REFUSED and _is_of_this_try(item, before[-1]):
+                self._wait_for(before, SHOWN_WITHIN)  # it may say no because the first one is there by now
+                return Stopped("kingdee", before[-1].detail)
+            item = self._create(item, intake, value, model())
         raise NotYetError("Kingdee took it but does not show it yet")
 
     def files(self, item: Received, files: Sequence[File]) -> Stopped | None:
-        """Hang each of the files on the document."""
-        for place, (name, file) in enumerate(self._named(files)):
-            if stopped := self._file(item, FIRST_FILE - place, name, file):
+        """Hang each of the files on the document, and see that they hang there."""
+        named = [(FIRST_FILE - place, name, file) for place, (name, file) in enumerate(self._named(files))]
+        for step, name, file in named:
+            if stopped := self._file(item, step, name, file):
                 return stopped
-        return None
+        return self._shown(item, {step: name for step, name, _ in named}) if named else None
 
     def _look(self, item: Received, intake: CompiledIntake, value: str) -> list[Bill]:
         """By its id once that is known: a server that numbers documents itself shows it under another number."""
@@ -107,10 +108,8 @@ class Filing:
             raise NotYetError("Kingdee took it but does not show it yet")
         return None
 
-    def _create(
-        self, item: Received, intake: CompiledIntake, value: str, model: Mapping[str, Any]
-    ) -> tuple[Received, str]:
-        """What is known of it then, and Kingdee's words where it said no, else ''."""
+    def _create(self, item: Received, intake: CompiledIntake, value: str, model: Mapping[str, Any]) -> Received:
+        """What is known of it then; where Kingdee said no its words are noted."""
         row = self._intend(item, CREATE, "create")
         try:
             made = self.cabinet.create(intake.form, intake.key, value, model, draft=intake.draft)
@@ -123,12 +122,12 @@ class Filing:
                 writes.made(tx, row, known.doc_id, known.number)
                 store.keep(tx, self.seal, known)
             else:
-                writes.note(tx, row, writes.REFUSED, made.ruling.text)
+                writes.note(tx, row, writes.REFUSED, made.ruling.text or "no")
         log.info("intake.created", inbox_id=item.id, done=made.ruling.done, bill_no=known.number)
-        return (known, "") if made.ruling.done else (item, made.ruling.text or "no")
+        return known if made.ruling.done else item
 
     def _file(self, item: Received, step: int, name: str, file: File) -> Stopped | None:
-        before = [one for one in self._before(item, step) if one.at >= _since(item) or one.outcome not in UNHEARD]
+        before = [one for one in self._before(item, step) if _is_of_this_try(item, one) or one.outcome not in UNHEARD]
         if any(one.outcome in (writes.ACCEPTED, writes.VERIFIED) for one in before):
             return None
         if any(one.outcome in UNHEARD for one in before):
@@ -144,6 +143,27 @@ class Filing:
                     writes.verified(tx, item.id, step)
                 return None
         return self._attach(item, step, name, file)
+
+    def _shown(self, item: Received, names: Mapping[int, str]) -> Stopped | None:
+        """A server that never tells what hangs on its documents is taken at its word."""
+        before = {step: self._before(item, step) for step in names}
+        taken = {step: found[-1] for step, found in before.items() if found and found[-1].outcome == writes.ACCEPTED}
+        try:
+            hanging = self.cabinet.attached(item.form, item.doc_id) if taken else frozenset()
+        except EdgeError as error:
+            if error.code != UNREADABLE:
+                raise
+            return None
+        with self.db.write() as tx:
+            for step in taken:
+                if names[step] in hanging:
+                    writes.verified(tx, item.id, step)
+        missing = [step for step in taken if names[step] not in hanging]
+        if any(self._age(taken[step]) > SHOWN_WITHIN for step in missing):
+            return Stopped("file", ", ".join(names[step] for step in missing))
+        if missing:
+            raise NotYetError("Kingdee took a file but does not show it yet")
+        return None
 
     def _attach(self, item: Received, step: int, name: str, file: File) -> Stopped | None:
         try:
@@ -211,7 +231,7 @@ class Filing:
             writes.note(tx, row, outcomes.get(error.kind, writes.UNSENT), str(error))
 
 
-def _since(item: Received) -> datetime:
-    """Since when it is tried: an operator who has it tried again has looked at what is there."""
+def _is_of_this_try(item: Received, write: Write) -> bool:
+    """Whether it was written since an operator last had it tried again, having looked at what is there."""
     since = item.content.get("since")
-    return datetime.fromisoformat(str(since)) if since else item.received_at
+    return not since or write.at > datetime.fromisoformat(str(since))

@@ -151,11 +151,18 @@ class Intake:
             raise NotYetError("DingTalk says that it is still running")
         if not approval.is_agreed:
             return f"not agreed to ({approval.status} {approval.result})".replace(" )", ")")
-        began, at = self._since(str(item.content["process"])), approval.finished_at or approval.created_at
-        if item.content.get("event") or not began:
-            return ""
-        too_early = at is None or at < began.replace(second=0, microsecond=0)  # it is told to the minute
-        return store.BEFORE if too_early else ""
+        return store.BEFORE if self._is_too_early(item, approval) else ""
+
+    def _is_too_early(self, item: Received, approval: Approval) -> bool:
+        """Whether it was finished before its intake was there; an event tells when, an approval only the minute."""
+        with self.db.read() as tx:
+            began = ledger.fact(tx, SINCE + str(item.content["process"]))
+        if began is None:
+            return False
+        if item.content.get("finished_at"):
+            return str(item.content["finished_at"]) < began
+        at = approval.finished_at or approval.created_at
+        return at is None or at < datetime.fromisoformat(began).replace(second=0, microsecond=0)
 
     def _known(self, item: Received, intake: CompiledIntake, approval: Approval) -> Received:
         """With all that the approval tells."""
@@ -260,11 +267,6 @@ class Intake:
         with self.db.write() as tx:
             inbox.again(tx, item.id, now + timedelta(seconds=pause), reason)
         log.warning("intake.put_off", inbox_id=item.id, seconds=pause, reason=reason)
-
-    def _since(self, process: str) -> datetime | None:
-        with self.db.read() as tx:
-            began = ledger.fact(tx, SINCE + process)
-        return datetime.fromisoformat(began) if began else None
 
 
 def _is_after(tx: Connection, item: Received) -> bool:

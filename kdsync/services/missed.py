@@ -45,13 +45,13 @@ class Missed:
     meter: Meter
     intakes: Callable[[], Sequence[CompiledIntake]]
     interval: Callable[[], float]
-    _due: float = 0.0
-    _far_due: float = 0.0
+    _due: float = float("-inf")
+    _far_due: float = float("-inf")
     _known: set[str] = field(default_factory=set)
 
     def gap(self) -> None:
         """Look at once, and far."""
-        self._due = self._far_due = 0.0
+        self._due = self._far_due = float("-inf")
 
     def step(self) -> int:
         """Look where it is time; how many approvals were found that nobody had told of."""
@@ -76,7 +76,7 @@ class Missed:
 
     def _look(self, intake: CompiledIntake, back: timedelta) -> int:
         now = self.clock.now()
-        since, listed = self._began(intake.process, now)
+        since, listed = self.began(intake), self._is_listed(intake)
         before = not listed and now - since < AT_ONCE
         ids, found = self.approvals.finished(intake.process, now - back, now), 0
         while chunk := list(islice(ids, CHUNK)):
@@ -87,15 +87,21 @@ class Missed:
         log.info("intake.looked", intake=intake.id, days=back.days, found=0 if before else found)
         return 0 if before else found
 
-    def _began(self, process: str, now: datetime) -> tuple[datetime, bool]:
-        """Since when its approvals become documents, and whether it is known what was finished before."""
+    def began(self, intake: CompiledIntake) -> datetime:
+        """Since when its approvals become documents: since it was first seen, which is now if it was not yet."""
+        now = self.clock.now()
         with self.db.read() as tx:
-            began, listed = ledger.fact(tx, SINCE + process), ledger.fact(tx, f"{SINCE}{process} listed")
+            began = ledger.fact(tx, SINCE + intake.process)
         if began is None:
             with self.db.write() as tx:
-                ledger.put_fact(tx, SINCE + process, moments.text(now), now)
-            log.info("intake.first_seen", process=process)
-        return datetime.fromisoformat(began) if began else now, listed is not None
+                ledger.put_fact(tx, SINCE + intake.process, moments.text(now), now)
+            log.info("intake.first_seen", intake=intake.id, process=intake.process)
+        return datetime.fromisoformat(began) if began else now
+
+    def _is_listed(self, intake: CompiledIntake) -> bool:
+        """Whether it is known what was finished before."""
+        with self.db.read() as tx:
+            return ledger.fact(tx, f"{SINCE}{intake.process} listed") is not None
 
     def _keep(self, intake: CompiledIntake, ids: list[str], now: datetime, *, before: bool) -> int:
         with self.db.read() as tx:

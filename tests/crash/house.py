@@ -23,6 +23,7 @@ from kdsync.delivery.limits import SHANGHAI
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 from kdsync.simulator.dingtalk_pushes import Push
 from kdsync.simulator.kingdee import SimulatedKingdee
+from kdsync.simulator.kingdee_attachments import UPLOADS
 from kdsync.simulator.kingdee_requests import Request
 from kdsync.simulator.kingdee_services import WRITES
 from tests.crash.fast_clock import FastClock
@@ -49,7 +50,7 @@ WHOLE = {  # queries, and what they find in a store in which nothing was torn an
     "SELECT doc_id FROM events WHERE found_by = 'keys' AND kinds <> 'deleted'": [],
     "SELECT id FROM outbox WHERE (state = 'accepted') <> (accepted_at IS NOT NULL)": [],
     "SELECT 'replies' WHERE (SELECT count(*) FROM notifications WHERE rule = 'answer' AND kind <> 'waiting')"
-    " <> (SELECT count(*) FROM inbox WHERE state NOT IN ('waiting', 'ignored', 'undone'))": [],
+    " <> (SELECT count(*) FROM inbox WHERE state NOT IN ('waiting', 'ignored', 'undone') AND source <> 'approval')": [],
     "SELECT id FROM writes WHERE inbox_id NOT IN (SELECT id FROM inbox)": [],
     "SELECT w.id FROM writes w JOIN inbox i ON i.id = w.inbox_id WHERE i.state = 'done'"
     " AND w.operation NOT IN ('Cancel', 'push') AND w.outcome IN ('intended', 'accepted', 'unknown')": [],
@@ -57,7 +58,7 @@ WHOLE = {  # queries, and what they find in a store in which nothing was torn an
 ON_ITS_WAY = (
     "SELECT id FROM notifications WHERE state IN ('gathered', 'matched')"
     " UNION ALL SELECT id FROM outbox WHERE state IN ('waiting', 'leased')"
-    " UNION ALL SELECT id FROM inbox WHERE state = 'waiting'"
+    " UNION ALL SELECT id FROM inbox WHERE state IN ('waiting', 'intake')"
 )
 CARRIED_OUT = ("", "slow", "lost_reply")  # faults with which Kingdee does what it is asked to do
 OK = 200
@@ -130,8 +131,8 @@ class House:
             "directory": "directory.yaml",
             "fallback": ["user:user5"],
         }
-        actions = sections.pop("actions", None)
-        self._write("rules.yaml", {"rules": list(rules), **({"actions": actions} if actions else {})})
+        more: dict[str, Any] = {key: sections.pop(key) for key in ("actions", "intake") if key in sections}
+        self._write("rules.yaml", {"rules": list(rules), **more})
         self._write("kdsync.yaml", {**main, **sections})
         self._write("directory.yaml", {"roles": {"cashier": ["user:user1", "user:user2"]}})
 
@@ -190,6 +191,14 @@ class House:
         self.until(lambda: self.dingtalk.connections)
         self._push_again()
         self.said.append(self.dingtalk.say(userid, text))
+
+    def agree(self, process: str, userid: str, values: dict[str, Any]) -> str:
+        """Somebody's approval is agreed to; returns its business id. It is told of, if the daemon listens."""
+        approvals = self.dingtalk.approvals
+        ident = approvals.start(process, userid, values)
+        self._push_again()
+        self.said.append(approvals.finish(ident))
+        return approvals.instance(ident).business_id
 
     def click(self, userid: str, title: str, button: str) -> str:
         """Somebody presses a button of the card with that title while the daemon listens; returns the card's id."""
@@ -337,7 +346,9 @@ def _document(request: Request) -> str:
     data = request.data
     if request.op == "WorkflowAudit":
         return f"{data['Numbers'][0]} {data['UserId']}"
-    return str(data.get("Ids") or data["Model"]["FID"])
+    if request.op in UPLOADS:
+        return f"{data['BillNO']} {data['FileName']}"
+    return str(data.get("Ids") or data["Model"].get("FID") or data["Model"]["FBillNo"])
 
 
 def _local(moment: str | None) -> str:

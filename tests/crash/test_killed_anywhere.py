@@ -15,11 +15,14 @@ from random import Random
 import pytest
 
 import kdsync
+from kdsync.kingdee.attachments import SPELLINGS as UPLOADS
 from kdsync.kingdee.operations import SPELLINGS
-from tests.crash import chapters
+from tests.crash import chapters, intake_chapters, task_chapters
 from tests.crash.chapters import CHAPTERS, Chapter
 from tests.crash.house import House
+from tests.crash.intake_chapters import INTAKE_CHAPTERS
 from tests.crash.points import MIGRATION, PROBES, Blow
+from tests.crash.task_chapters import TASK_CHAPTERS
 
 COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     MIGRATION: ((chapters.refused_login, 1), (chapters.refused_login, 2)),
@@ -28,6 +31,12 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "address.Address._hold_back": ((chapters.nobody_to_ask, 1),),
     "address.Address._postpone": ((chapters.busy, 1),),
     "answering.Answering._at_once": ((chapters.carded, 1),),
+    "bars.Bars._conclude": ((task_chapters.bars_changed, 1), (task_chapters.bars_wait, 1)),
+    "bars.Bars._expire": ((task_chapters.bars_changed, 1),),
+    "bars.Bars._lost": ((task_chapters.bars_changed, 1),),
+    "bars.Bars._put_off": ((task_chapters.bars_changed, 1),),
+    "bars.Bars._status": ((task_chapters.bars_wait, 1),),
+    "bars.Bars._told": ((task_chapters.bars_changed, 1), (task_chapters.bars_wait, 1)),
     "bridges.CallLedger._write": ((chapters.first_look, 1),),
     "bridges.KnownAccount.remember": ((chapters.far_recipients, 1),),
     "bridges.RefusedLogins.record": ((chapters.refused_login, 1),),
@@ -62,6 +71,18 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "inbound.Inbound._later": ((chapters.put_off, 1), (chapters.put_off, 2)),
     "inbound.Inbound._understood": ((chapters.confirmed, 1), (chapters.decided, 2)),
     "inbound.Inbound.take": ((chapters.confirmed, 1), (chapters.confirmed, 2), (chapters.said_by_others, 2)),
+    "filing.Filing._attach": ((intake_chapters.taken_in, 1), (intake_chapters.taken_in, 2)),
+    "filing.Filing._create": ((intake_chapters.taken_in, 1),),
+    "filing.Filing._failed": ((intake_chapters.lost_answers, 1),),
+    "filing.Filing._file": ((intake_chapters.lost_answers, 1),),
+    "filing.Filing._found": ((intake_chapters.taken_in, 1), (intake_chapters.lost_answers, 1)),
+    "filing.Filing._intend": (
+        (intake_chapters.taken_in, 1),
+        (intake_chapters.taken_in, 2),
+        (intake_chapters.taken_in, 3),
+        (intake_chapters.lost_answers, 1),
+    ),
+    "filing.Filing._shown": ((intake_chapters.taken_in, 1),),
     "ingest.Ingest._commit": (
         (chapters.first_look, 1),
         (chapters.first_look, 3),
@@ -73,8 +94,20 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
         (chapters.open_documents, 4),
         (chapters.new_rules, 3),
     ),
+    "intake.Intake._known": ((intake_chapters.finished_meanwhile, 1),),
+    "intake.Intake._later": ((intake_chapters.lost_answers, 1),),
+    "intake.Intake._pass_over": ((intake_chapters.finished_meanwhile, 1),),
+    "intake.Intake._refuse": ((intake_chapters.not_taken_in, 1),),
+    "intake.Intake.take": ((intake_chapters.taken_in, 1), (intake_chapters.taken_in, 2)),
+    "intake_words.IntakeWords._comment": ((intake_chapters.not_taken_in, 1), (intake_chapters.not_taken_in, 2)),
+    "intake_words.IntakeWords._unsaid": ((intake_chapters.not_taken_in, 1),),
+    "intake_words.IntakeWords.done": ((intake_chapters.taken_in, 1), (intake_chapters.taken_in, 2)),
+    "intake_words.IntakeWords.refused": ((intake_chapters.not_taken_in, 1),),
     "looks.Looks._mark": ((chapters.open_documents, 1),),
     "looks.Looks._save": ((chapters.first_look, 1), (chapters.new_rules, 2)),
+    "missed.Missed.began": ((intake_chapters.taken_in, 1),),
+    "missed.Missed._keep": ((intake_chapters.finished_meanwhile, 1),),
+    "missed.Missed._look": ((intake_chapters.taken_in, 1),),
     "missing.Missing._over": ((chapters.rows_given_up, 1),),
     "missing.Missing._save_alarm": ((chapters.rows_vanish, 1), (chapters.rows_given_up, 2)),
     "notices.Notices.clear": ((chapters.rows_vanish, 1),),
@@ -94,12 +127,16 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     ),
     "replies.Replies.hold": ((chapters.held, 1),),
     "settle.Settle.look": ((chapters.rows_vanish, 1),),
+    "stays.Stays.begin": ((task_chapters.tasks_unread, 1),),
+    "stays.Stays.end": ((task_chapters.tasks_unread, 1),),
+    "stays.Stays.tell": ((task_chapters.tasks_unread, 1), (task_chapters.tasks_unread, 2)),
     "tasks.TaskWatch._keep": ((chapters.decided, 1), (chapters.decided, 2)),
     "tasks.TaskWatch._note_gone": ((chapters.decided, 1),),
     "tasks.TaskWatch._take": ((chapters.decided, 1),),
     "timekeeping.Timekeeper._set": ((chapters.wrong_clock, 1),),
     "upkeep.Upkeep._heartbeat": ((chapters.first_look, 1),),
     "watch.prepare": ((chapters.first_look, 1), (chapters.new_rules, 2)),
+    "whole_look.whole_look": ((chapters.confirmed, 1),),
     "wiring.Wired._open_store": ((chapters.first_look, 1),),
     "wiring.Wired._wake": ((chapters.nobody_to_ask, 1),),
 }
@@ -108,6 +145,11 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
 CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     PROBES[0]: ((chapters.first_look, 1),),
     PROBES[1]: ((chapters.wrong_clock, 1),),
+    "kingdee AttachmentUpLoad": (
+        (intake_chapters.taken_in, 1),
+        (intake_chapters.taken_in, 3),
+        (intake_chapters.lost_answers, 1),
+    ),
     "kingdee Audit": ((chapters.confirmed, 1), (chapters.put_off, 1)),
     "kingdee ExcuteOperation": ((chapters.no_state_shows_it, 1),),
     "kingdee ExecuteBillQuery": (
@@ -121,7 +163,12 @@ CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "kingdee LoginBySign": ((chapters.first_look, 1),),
     "kingdee Push": ((chapters.no_state_shows_it, 1),),
     "kingdee QueryBusinessInfo": ((chapters.first_look, 1),),
-    "kingdee Save": ((chapters.refused_by_kingdee, 1),),
+    "kingdee Save": (
+        (chapters.refused_by_kingdee, 1),
+        (intake_chapters.taken_in, 1),
+        (intake_chapters.taken_in, 2),
+        (intake_chapters.lost_answers, 1),
+    ),
     "kingdee Submit": ((chapters.confirmed, 1), (chapters.put_off, 3), (chapters.refused_by_kingdee, 1)),
     "kingdee ValidateUser": ((chapters.refused_login, 1),),
     "kingdee WorkflowAudit": ((chapters.decided, 1), (chapters.decided, 2), (chapters.asked_twice, 1)),
@@ -133,6 +180,10 @@ CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
         (chapters.open_documents, 1),
         (chapters.busy, 2),
     ),
+    "dingtalk topapi/message/corpconversation/status_bar/update": (
+        (task_chapters.bars_changed, 1),
+        (task_chapters.bars_changed, 2),
+    ),
     "dingtalk topapi/v2/department/listsub": ((chapters.far_recipients, 1),),
     "dingtalk topapi/v2/user/get": ((chapters.a_page_of_bills, 1), (chapters.far_recipients, 1)),
     "dingtalk topapi/v2/user/getbymobile": ((chapters.a_page_of_bills, 1),),
@@ -141,13 +192,22 @@ CALLS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "dingtalk v1.0/card/instances/createAndDeliver": ((chapters.carded, 1), (chapters.carded, 2)),
     "dingtalk v1.0/gateway/connections/open": ((chapters.confirmed, 1),),
     "dingtalk v1.0/oauth2/accessToken": ((chapters.open_documents, 1), (chapters.busy, 2)),
+    "dingtalk v1.0/workflow/processInstances": ((intake_chapters.taken_in, 1),),
+    "dingtalk v1.0/workflow/processInstances/comments": (
+        (intake_chapters.not_taken_in, 1),
+        (intake_chapters.not_taken_in, 2),
+    ),
+    "dingtalk v1.0/workflow/processInstances/spaces/files/urls/download": ((intake_chapters.taken_in, 2),),
+    "dingtalk v1.0/workflow/processes/instanceIds/query": ((intake_chapters.finished_meanwhile, 1),),
 }
 """The same for calls."""
 
 NOT_CALLED = {
+    "kingdee Logout",  # the session of a person ends when nobody has answered for ten minutes
     "kingdee SwitchOrg",  # part of a login, and the simulated Kingdee has one organisation
     "dingtalk topapi/message/corpconversation/getsendresult",  # only the doctor asks for it
-    "kingdee Draft",  # no step of an action makes a document from nothing
+    "kingdee Draft",  # like a Save, without its checks
+    "kingdee AttachmentUpload",  # the other spelling of one that the simulated Kingdee has
 }
 POINTS = COMMITS | CALLS
 NOT_REACHED = "timekeeping.Timekeeper._recall"  # what a look wrote down while the clock was set: a matter of chance
@@ -182,7 +242,7 @@ def test_killed_before_and_after(house: House, point: str, chapter: Chapter, nth
     told(house, chapter)
 
 
-@pytest.mark.parametrize("chapter", CHAPTERS)
+@pytest.mark.parametrize("chapter", [*CHAPTERS, *INTAKE_CHAPTERS, *TASK_CHAPTERS])
 def test_left_in_peace(house: House, chapter: Chapter) -> None:
     told(house, chapter)
     assert {line.split(" ", 2)[2] for line in house.points()} <= {*POINTS, NOT_REACHED}
@@ -204,7 +264,7 @@ SEEDS = 4 + int(os.environ.get("KDSYNC_EXPLORE", "0"))
 def test_killed_at_random_instants(house: House, seed: int) -> None:
     random = Random(seed)
     house.lives = [random.uniform(0.02, 0.5) for _ in range(random.randint(2, 5))]
-    told(house, random.choice(CHAPTERS))
+    told(house, random.choice((*CHAPTERS, *INTAKE_CHAPTERS, *TASK_CHAPTERS)))
 
 
 def functions_that(do: Callable[[ast.AST], bool]) -> Iterator[str]:
@@ -240,4 +300,4 @@ def services() -> Iterator[str]:
             r'(?:\.call\(|\.ask\(|AUTH \+ |SERVICE \+ |_one\(|_asked\(|write\(self._client, )"(\w+)"', path.read_text()
         ):
             yield f"kingdee {name}"
-    yield from (f"kingdee {name}" for name in SPELLINGS)
+    yield from (f"kingdee {name}" for name in (*SPELLINGS, *UPLOADS))
