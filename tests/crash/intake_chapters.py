@@ -6,7 +6,7 @@ from threading import Event
 from typing import Any
 
 from tests.crash.chapters import Chapter, down, rule
-from tests.crash.house import EXPENSE, House
+from tests.crash.house import BILL, EXPENSE, House
 
 PROCESS = "PROC-CLAIM"
 FORM: dict[str, Any] = {"事由": "TextField", "明细": {"金额": "MoneyField"}, "发票": "DDAttachment"}
@@ -30,6 +30,13 @@ LISTED = "SELECT key FROM facts WHERE key LIKE 'intake:%listed'"
 def _books(house: House, intake: dict[str, Any] = CLAIM) -> None:
     house.configure(rule("paid"), intake=[intake])
     house.dingtalk.approvals.define(PROCESS, FORM, "报销")
+    house.kingdee.create(BILL, "OLD", "C")
+
+
+def _start(house: House) -> None:
+    """Run the daemon until it knows what was finished before."""
+    house.start()
+    house.until(lambda: house.store(LISTED))
 
 
 def _expect_claim(house: House, number: str, userid: str, files: int = 2) -> None:
@@ -50,7 +57,7 @@ def _expect_claim(house: House, number: str, userid: str, files: int = 2) -> Non
 def taken_in(house: House) -> None:
     """Two approvals become two claims, each with its files, submitted and audited once."""
     _books(house)
-    house.start()
+    _start(house)
     for n in (3, 4):
         house.until(lambda: house.dingtalk.connections)
         _expect_claim(house, house.agree(PROCESS, f"user{n}", TAXI), f"user{n}")
@@ -72,7 +79,7 @@ def finished_meanwhile(house: House) -> None:
 def lost_answers(house: House) -> None:
     """Answers are lost and the document is locked: all of it is done later, and once."""
     _books(house)
-    house.start()
+    _start(house)
     house.kingdee.fault("lost_reply", times=1, op="Save")
     house.kingdee.fault("lost_reply", times=1, op="AttachmentUpLoad")
     house.kingdee.fault("edit_lock", times=1, op="Submit")
@@ -91,7 +98,7 @@ def _expect_word(house: House, instance: str, userid: str, refused: int) -> None
 def not_taken_in(house: House) -> None:
     """Kingdee does not know the currency, and two comments get no answer: each refusal is told once."""
     _books(house, CLAIM | {"fields": {**CLAIM["fields"], "FCurrencyID": {"FNumber": "NONE"}}})
-    house.start()
+    _start(house)
     house.possible.add("审批未能写入金蝶")  # where it cannot be told whether the comment stands there
     house.dingtalk.fault("http500", times=2, api="comments")
     approvals = house.dingtalk.approvals

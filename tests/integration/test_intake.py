@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from kdsync.cli import inbox, trace
+from kdsync.cli import inbox, live, trace
+from kdsync.errors import KdsyncError
 from kdsync.simulator.dingtalk_pushes import Push
 from kdsync.store import intake as store
 from tests.integration.company import APPROVED, Company
@@ -213,3 +215,43 @@ def test_kingdee_is_down_for_a_while(books: Company) -> None:
     books.kingdee.clear_faults()
     books.until(lambda: books.shown("user3", number), 60.0)
     assert len(made(books)) == 1
+
+
+def test_check_live_names_what_kingdee_and_dingtalk_do_not_have(
+    books: Company, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, secret in books.environ.items():
+        monkeypatch.setenv(name, secret)
+    assert live.check(books.config, live=True, json_output=True) == 0
+    assert json.loads(capsys.readouterr().out)["intake"] == {"expense-claim": EXPENSE, "supplier-invoice": PAYABLE}
+    rows = {"from": "费用明细", "fields": {"FExpId": 1, "FAmount": 2}}
+    wrong = {"fields": {"FCausae": "x", "FRemark": "y"}, "entries": {"FEntity": rows, "FNone": rows}}
+    configure(books, CLAIM | wrong | {"key": {"field": "F_KD"}})
+    assert live.check(books.config, live=True, json_output=True) == 78
+    found = {one["about"]: one["hint"] for one in json.loads(capsys.readouterr().out)["findings"]}
+    assert found.keys() == {f"{EXPENSE}.{key}" for key in ("FCausae", "FRemark", "F_KD", "FNone", "FEntity.FAmount")}
+    assert found[f"{EXPENSE}.FCausae"] == "did you mean FCausa?"
+    assert found[f"{EXPENSE}.FRemark"] == "it belongs to the entry FEntity: write it below entries"
+
+
+def test_the_inbox_is_listed_and_what_cannot_be_tried_again_says_so(
+    books: Company, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, secret in books.environ.items():
+        monkeypatch.setenv(name, secret)
+    listening(books)
+    ident, number, _ = agree(books)
+    books.until(lambda: books.shown("user3", number))
+    capsys.readouterr()
+    assert inbox.listing(books.config, [], 10, json_output=False) == 0
+    assert "Nothing waits" in capsys.readouterr().out
+    assert inbox.listing(books.config, ["done"], 10, json_output=True) == 0
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["number"], row["source"], row["state"]) == (number, "approval", "done")
+    assert inbox.listing(books.config, ["done"], 10, json_output=False) == 0
+    assert row["id"][:10] in capsys.readouterr().out
+    with pytest.raises(KdsyncError, match="there is nothing to try again"):
+        inbox.retry(books.config, [store.row_id(ident)], json_output=False)
+    with pytest.raises(KdsyncError, match="begins with zz"):
+        inbox.retry(books.config, ["zz"], json_output=False)
+    assert inbox.retry(books.config, ["all"], json_output=False) == 1
