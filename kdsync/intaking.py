@@ -14,6 +14,7 @@ from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.dingtalk.frames import Happened
+from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.attachments import Attachments, stored_name
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.operations import Operations
@@ -56,7 +57,11 @@ class KingdeeCabinet:
         """By the key, whatever the status."""
         layout = self._layout(form, key)
         field = key or layout.facts.number
-        return list(self._bills(layout, f"{field}={literal(value)}")) if field else []
+        if field is None:
+            message = f"{form} has no number, so nothing would tell its documents apart"
+            cure = "name a text field for the approval's business id: key: {field: FKEY}"
+            raise EdgeError("kingdee", FailureKind.CONFIGURATION, "no-number", message, cure=cure)
+        return list(self._bills(layout, f"{field}={literal(value)}"))
 
     def read(self, form: str, doc_id: str) -> Bill | None:
         """By its id."""

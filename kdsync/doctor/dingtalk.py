@@ -17,6 +17,7 @@ from sqlalchemy import select
 from kdsync import probes
 from kdsync.bridges import CallLedger
 from kdsync.clock import Clock
+from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.cards import Cards, Face
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import ROOT, Contacts
@@ -27,6 +28,7 @@ from kdsync.doctor.clocks import clock_finding
 from kdsync.doctor.finding import FAILED, OK, WARNING, Finding, attempt, failed
 from kdsync.doctor.network import Host, reach, skipped, walk
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.rules.intake import CompiledIntake
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import GroupRobot
@@ -41,6 +43,7 @@ PUBLIC = "https://api.dingtalk.com"
 STREAM = "https://wss-open-connection.dingtalk.com"
 NOBODYS_NUMBER = "10000000000"
 STRANGER = "kdsync-doctor"
+JUST_NOW = timedelta(minutes=10)
 NEVER_SENT = "1"
 NEARLY = 0.8
 RESULT_KEPT = timedelta(hours=23)  # "Query the result of a work notification": 24 h
@@ -123,6 +126,7 @@ def _inside(client: DingTalkClient, loaded: Loaded, database: Database | None) -
     yield _work(client, database)
     if loaded.settings.main.dingtalk.card_template and loaded.actions:
         yield _cards(client, loaded.settings.main.dingtalk.card_template)
+    yield from (_approvals(client, intake) for intake in loaded.intakes)
 
 
 def _token(client: DingTalkClient) -> str:
@@ -209,6 +213,16 @@ def _cards(client: DingTalkClient, template: str) -> Finding:
         if error.kind is not FailureKind.REFUSED:
             return failed(what, error)
     return Finding(what, OK, "allowed; only a card can prove that the template is published and bound to the app")
+
+
+def _approvals(client: DingTalkClient, intake: CompiledIntake) -> Finding:
+    """The permission and the process code, by a list of the last minutes; one metered call."""
+    what, now = f"dingtalk approvals of {intake.id}", client.now()
+    try:
+        next(Approvals(client).finished(intake.process, now - JUST_NOW, now), None)
+    except EdgeError as error:
+        return failed(what, error)
+    return Finding(what, OK, "its approvals can be listed; only a comment can prove Workflow.Instance.Write")
 
 
 def _last_task(client: DingTalkClient, database: Database | None) -> str:

@@ -17,6 +17,7 @@ from kdsync.model import Transition
 from kdsync.store import moments
 from kdsync.store.documents import ours_of, text_of
 from kdsync.store.inbox import WAITING
+from kdsync.store.intake import TAKEN
 from kdsync.store.notifications import MATCHED
 from kdsync.store.schema import events, forms, inbox, notifications, writes
 from kdsync.store.sealing import Seal
@@ -26,6 +27,7 @@ from kdsync.sync.origin import OwnWrite, Standing
 
 log = logs.get("store")
 OWN = "own"  # state of a notification that is not sent: what it tells of was done through kdsync
+WORKED_ON = (WAITING, TAKEN)  # states of what may still be written for
 UNHEARD = timedelta(hours=1)  # so long can a write still be carried out of which nothing was heard
 _UNMET = (
     "SELECT id, inbox_id, step, doc_id, number, operation, outcome, wanted, showed FROM writes "
@@ -77,7 +79,9 @@ def settled(tx: Connection, form: str, now: datetime) -> list[int]:
 
     A look at all that can have changed which begins afterwards meets them, or nothing ever will.
     """
-    answered = select(inbox.c.id).where(inbox.c.id == writes.c.inbox_id, inbox.c.state != WAITING).exists()
+    answered = (
+        select(inbox.c.id).where(inbox.c.id == writes.c.inbox_id, inbox.c.state.not_in(WORKED_ON)).exists()
+    )
     unheard = and_(writes.c.outcome.in_(MAYBE), or_(answered, writes.c.at < moments.text(now - UNHEARD)))
     mine = (writes.c.met == "", func.lower(writes.c.form) == form.lower())
     query = select(writes.c.id).where(*mine, or_(writes.c.outcome == VERIFIED, unheard))

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from kdsync.cli import inbox, live, trace
+from kdsync.cli import inbox, live, status, trace
 from kdsync.errors import KdsyncError
 from kdsync.simulator.dingtalk_pushes import Push
 from kdsync.store import intake as store
@@ -255,3 +255,17 @@ def test_the_inbox_is_listed_and_what_cannot_be_tried_again_says_so(
     with pytest.raises(KdsyncError, match="begins with zz"):
         inbox.retry(books.config, ["zz"], json_output=False)
     assert inbox.retry(books.config, ["all"], json_output=False) == 1
+
+
+def test_an_intake_that_is_added_while_the_daemon_runs_is_listened_to(books: Company) -> None:
+    books.configure()
+    daemon = books.start()
+    configure(books, CLAIM)
+    daemon.reload()
+    books.until(lambda: '"intake.looked"' in log(books) and books.dingtalk.connections)
+    books.until(lambda: log(books).count("stream.connected") == 2)
+    _, number, push = agree(books)
+    books.until(lambda: books.shown("user3", number))
+    assert push.acks
+    found = status.gather(books.load(), books.wired.db, books.clock.now())
+    assert (found["intake"], found["inbox"]) == ({"done": 1}, {})
