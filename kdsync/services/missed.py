@@ -7,6 +7,7 @@ and a short way otherwise, for every 20 approvals in it cost a call of the month
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -29,6 +30,7 @@ log = logs.get("intake")
 FAR, NEAR = timedelta(days=30), timedelta(days=3)
 AT_ONCE = timedelta(minutes=1)  # a first look within it shows what was finished before, later ones have to ask
 AFTER_TROUBLE = 60.0  # seconds
+BETWEEN = 300.0  # seconds from one look to the next, however often the line breaks: each costs calls
 PASSES = (FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.SESSION_LOST, FailureKind.UNKNOWN_OUTCOME)
 DAY = 86_400.0
 CHUNK = 200
@@ -47,32 +49,38 @@ class Missed:
     interval: Callable[[], float]
     _due: float = float("-inf")
     _far_due: float = float("-inf")
+    _looked: float = float("-inf")
     _known: set[str] = field(default_factory=set)
+    _gap: threading.Event = field(default_factory=threading.Event)
 
     def gap(self) -> None:
-        """Look at once, and far."""
-        self._due = self._far_due = float("-inf")
+        """Look far, at once or, where a line comes and goes, some minutes after the last look."""
+        self._gap.set()
 
     def step(self) -> int:
         """Look where it is time; how many approvals were found that nobody had told of."""
         now, fresh = self.clock.monotonic(), {one.process for one in self.intakes()} - self._known
+        if self._gap.is_set() and now >= self._looked + BETWEEN:
+            self._gap.clear()
+            self._due = self._far_due = now
         if not self.intakes() or (now < self._due and not fresh):
             return 0
         far = now >= self._far_due or bool(fresh)
-        pause = self.interval()
-        found = 0
-        for intake in self.intakes():
-            try:
-                found += self._look(intake, FAR if far else NEAR)
-            except EdgeError as error:
-                log.warning("intake.look_failed", intake=intake.id, error=str(error), cure=error.cure)
-                if error.kind in PASSES:
-                    pause = min(pause, AFTER_TROUBLE)
-        self._known = {one.process for one in self.intakes()}
-        self._due = now + pause
-        if far and pause > AFTER_TROUBLE:
-            self._far_due = now + DAY
-        return found
+        found = [self._surely(intake, FAR if far else NEAR) for intake in self.intakes()]
+        self._looked, self._known = now, {one.process for one in self.intakes()}
+        if None in found:
+            self._due = now + min(AFTER_TROUBLE, self.interval())
+        else:
+            self._due, self._far_due = now + self.interval(), now + DAY if far else self._far_due
+        return sum(filter(None, found))
+
+    def _surely(self, intake: CompiledIntake, back: timedelta) -> int | None:
+        """None where it has to be tried again soon; what only an operator can mend has time."""
+        try:
+            return self._look(intake, back)
+        except EdgeError as error:
+            log.warning("intake.look_failed", intake=intake.id, error=str(error), cure=error.cure)
+            return None if error.kind in PASSES else 0
 
     def _look(self, intake: CompiledIntake, back: timedelta) -> int:
         now = self.clock.now()

@@ -269,3 +269,18 @@ def test_an_intake_that_is_added_while_the_daemon_runs_is_listened_to(books: Com
     assert push.acks
     found = status.gather(books.load(), books.wired.db, books.clock.now())
     assert (found["intake"], found["inbox"]) == ({"done": 1}, {})
+
+
+def test_what_kdsync_made_fires_rules_that_ask_for_it_and_no_others(books: Company) -> None:
+    made_rule = {"form": EXPENSE, "on": ["created", "submitted"], "to": ["user:user1"]}
+    rules = [
+        made_rule | {"id": ident, "message": {"title": f"{ident} {{{{ doc.FBillNo }}}}"}, **more}
+        for ident, more in (("mine", {}), ("all", {"origin": "any"}))
+    ]
+    configure(books, CLAIM)
+    books._write("rules.yaml", {"rules": [APPROVED, *rules], "intake": [CLAIM]})
+    listening(books)
+    _, number, _ = agree(books)
+    books.until(lambda: books.shown("user3", number))
+    books.until(lambda: books.shown("user1", f"all {number}"))
+    assert books.shown("user1", f"mine {number}") == []
