@@ -38,8 +38,8 @@ LONGEST = 40.0  # seconds of real time; what is waited for takes a tenth of one,
 SECRETS = {
     "KD_PASSWORD": "kdsync-demo",
     "KD_SECRET": "0123456789abcdef0123456789abcdef",
-    "DT_SECRET": "dt",
-    "ROBOT": "r",
+    "DT_SECRET": "the-secret-of-the-app",
+    "ROBOT": "the-token-of-the-robot",
 }
 DATE = re.compile(r"\d{4}-\d\d-\d\dT[\d:.]+")
 WHOLE = {  # queries, and what they find in a store in which nothing was torn and nothing missed

@@ -1,4 +1,4 @@
-"""What happens around workflow tasks: messages whose status bar is changed, and approvers where tasks cannot be read."""
+"""What happens around workflow tasks: status bars that are changed, and approvers where tasks cannot be read."""
 
 from __future__ import annotations
 
@@ -28,17 +28,17 @@ def _asked(house: House, number: str) -> Any:
 
 
 def bars_changed(house: House) -> None:
-    """Two tasks are decided in Kingdee: DingTalk changes the first bar at the second try, and the second one never."""
+    """Two tasks are decided in Kingdee: DingTalk changes the first bar at the third try, and the second one never."""
     house.configure(FORMS)
     house.start()
     house.until(lambda: house.reached("tasks.TaskWatch._take"))
     first = _asked(house, "EXP1")
-    house.dingtalk.fault("system_busy", times=1, api=BAR)
+    house.dingtalk.fault("system_busy", times=2, api=BAR)
     house.kingdee.answer_task(EXPENSE, first, "kd1", approve=True)
     house.until(lambda: _bar(house, "EXP1") == "已处理 · 已审核")
     house.until(lambda: house.reached("bars.Bars._put_off"))
     second = _asked(house, "EXP2")
-    house.dingtalk.fault("bad_parameter", api=BAR)
+    house.dingtalk.fault("bad_parameter", times=4, api=BAR)
     house.kingdee.answer_task(EXPENSE, second, "kd1", approve=False)
     house.until(lambda: house.store("SELECT id FROM attempts WHERE outcome = 'bar not changed'"))
     assert _bar(house, "EXP2") == "待审批"

@@ -136,7 +136,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "timekeeping.Timekeeper._set": ((chapters.wrong_clock, 1),),
     "upkeep.Upkeep._heartbeat": ((chapters.first_look, 1),),
     "watch.prepare": ((chapters.first_look, 1), (chapters.new_rules, 2)),
-    "whole_look.whole_look": ((chapters.confirmed, 1),),
+    "whole_look.whole_look": ((chapters.refused_by_kingdee, 1),),
     "wiring.Wired._open_store": ((chapters.first_look, 1),),
     "wiring.Wired._wake": ((chapters.nobody_to_ask, 1),),
 }
