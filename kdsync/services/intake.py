@@ -24,7 +24,7 @@ from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.services.approval_names import names_of
-from kdsync.services.cabinet import Approval, Approvals
+from kdsync.services.cabinet import Approval, Approvals, File
 from kdsync.services.carry import Carry, NotYetError, Stopped
 from kdsync.services.filing import Filed, Filing
 from kdsync.services.intake_words import IntakeWords
@@ -185,9 +185,10 @@ class Intake:
             self._refuse(item, End(FAILED, "intake_failed", "DingTalk tells no business id of it"))
             return
         try:
+            files = _files(intake, approval)
             filed = self.filing.document(item, intake, approval.business_id, lambda: self._model(intake, approval))
             if isinstance(filed, Filed) and not filed.before:
-                self._complete(filed.item, intake, approval)
+                self._complete(filed.item, intake, files)
             elif isinstance(filed, Filed):
                 self.words.done(filed.item, intake, filed.bill, "intake_already")
                 self._count(DONE)
@@ -196,8 +197,8 @@ class Intake:
         except (ExpressionError, UnresolvedError) as error:
             self._refuse(item, End(REFUSED, "intake_refused", str(error)))
 
-    def _complete(self, item: Received, intake: CompiledIntake, approval: Approval) -> None:
-        stopped = self.filing.files(item, _files(intake, approval)) if item.step == 0 else None
+    def _complete(self, item: Received, intake: CompiledIntake, files: Sequence[File]) -> None:
+        stopped = self.filing.files(item, files) if item.step == 0 else None
         if stopped:
             self._stopped(item, stopped)
             return
@@ -227,7 +228,9 @@ class Intake:
         with self.db.read() as tx:
             latest = inbox.find(tx, self.seal, item.id) or item
         with self.db.write() as tx:
-            over = replace(item, doc_id=latest.doc_id, content={**item.content, "refusal": refusal})
+            number = latest.number if latest.doc_id else item.number
+            content = {**item.content, "refusal": refusal}
+            over = replace(item, doc_id=latest.doc_id, number=number, content=content)
             store.keep(tx, self.seal, over)
         log.error("intake.refused", inbox_id=item.id, bill_no=item.number, reason=end.reason, outcome=end.state)
         self._tell(over)
@@ -275,7 +278,7 @@ def _is_after(tx: Connection, item: Received) -> bool:
     return bool(began and finished and str(finished) >= began)
 
 
-def _files(intake: CompiledIntake, approval: Approval) -> list[Any]:
+def _files(intake: CompiledIntake, approval: Approval) -> list[File]:
     """The files of the fields that the intake names; ExpressionError where the form has no such field."""
     fields = {one.name: one for one in approval.components}
     for name in intake.attachments:

@@ -277,7 +277,10 @@ def test_dingtalk_is_asked_again_while_it_says_that_it_is_running(registry: Regi
 @pytest.mark.parametrize(
     ("other", "needle"),
     [
-        ({"components": (Component("原因", "TextField", "x"),)}, "no field 事由; it has 原因"),
+        (
+            {"components": (Component("原因", "TextField", "x"), Component("发票", "DDAttachment"))},
+            "no field 事由; it has",
+        ),
         ({"applicant": "u9"}, "U9 (u9) is no employee"),
         ({"business_id": ""}, "no business id"),
     ],
@@ -290,6 +293,20 @@ def test_what_cannot_be_worked_out_is_told_and_nothing_is_written(
     assert row.state in (inbox.REFUSED, inbox.FAILED)
     assert needle in row.reason
     assert registry.cabinet.models == []
+
+
+def test_a_field_for_files_that_the_form_does_not_have_is_told_before_anything_is_written(registry: Registry) -> None:
+    registry.intakes = [compiled(attachments=["合同"])]
+    assert registry.agree().state == inbox.REFUSED
+    assert "no field 合同; it has 事由, 发票" in registry.row().reason
+    assert registry.cabinet.models == []
+
+
+def test_what_is_refused_after_it_was_made_keeps_the_documents_number(registry: Registry) -> None:
+    registry.intakes = [compiled(key={"field": "F_KD"})]
+    registry.cabinet.faults = ["refused"]
+    row = registry.agree()
+    assert (row.state, row.number, row.doc_id) == (inbox.REFUSED, "FYBX001", "D1")
 
 
 def test_an_intake_that_is_not_there_any_more_is_told(registry: Registry) -> None:
