@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -42,7 +43,8 @@ from kdsync.sync.layout import full_layout
 
 log = logs.get("intake")
 CHANGED, STARTED, FINISHED, AGREED = "bpms_instance_change", "start", "finish", "agree"
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MILLISECONDS = re.compile(r"[1-9]\d{12}", re.ASCII)
+"""Since 1970, as an event tells them; what looks otherwise says nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -208,7 +210,7 @@ def _zone(settings: Settings) -> ZoneInfo:
 
 def _received(intake: CompiledIntake, told: Mapping[str, str], now: datetime) -> Received:
     finished = told.get("finishTime", "")
-    at = datetime.fromtimestamp(int(finished[:13]) / 1000, UTC) if finished.isdigit() else None
+    at = datetime.fromtimestamp(int(finished) / 1000, UTC) if MILLISECONDS.fullmatch(finished) else None
     content = {
         "instance": told["processInstanceId"],
         "process": intake.process,
