@@ -102,7 +102,9 @@ class Missed:
             began = ledger.fact(tx, SINCE + intake.process)
         if began is None:
             with self.db.write() as tx:
-                ledger.put_fact(tx, SINCE + intake.process, moments.text(now), now)
+                began = ledger.fact(tx, SINCE + intake.process)  # the other thread may have been first
+                if began is None:
+                    ledger.put_fact(tx, SINCE + intake.process, moments.text(now), now)
             log.info("intake.first_seen", intake=intake.id, process=intake.process)
         return datetime.fromisoformat(began) if began else now
 
