@@ -79,9 +79,7 @@ def settled(tx: Connection, form: str, now: datetime) -> list[int]:
 
     A look at all that can have changed which begins afterwards meets them, or nothing ever will.
     """
-    answered = (
-        select(inbox.c.id).where(inbox.c.id == writes.c.inbox_id, inbox.c.state.not_in(WORKED_ON)).exists()
-    )
+    answered = select(inbox.c.id).where(inbox.c.id == writes.c.inbox_id, inbox.c.state.not_in(WORKED_ON)).exists()
     unheard = and_(writes.c.outcome.in_(MAYBE), or_(answered, writes.c.at < moments.text(now - UNHEARD)))
     mine = (writes.c.met == "", func.lower(writes.c.form) == form.lower())
     query = select(writes.c.id).where(*mine, or_(writes.c.outcome == VERIFIED, unheard))
