@@ -7,10 +7,11 @@ from dataclasses import asdict, dataclass, replace
 
 import orjson
 
-from kdsync.dingtalk.cards import Cards, Face
+from kdsync.dingtalk.cards import NO_SUCH_CARD, Cards, Face
 from kdsync.dingtalk.groups import GroupRobots
 from kdsync.dingtalk.messages import BAR_OVER, BARS, group_message, shows_bar, work_message
 from kdsync.dingtalk.work import WorkNotices
+from kdsync.errors import EdgeError
 from kdsync.model import Content, Offered, Priority, Status
 from kdsync.store.outbox import WORK
 
@@ -73,6 +74,16 @@ class DingTalkCourier:
         assert self.cards is not None  # noqa: S101  # nothing is a card without a template
         own = {userid: {"status": text, "open": "true" if is_open else "false"} for userid, text in private.items()}
         self.cards.update(track, replace(_face(face), status=line, open=is_open), own)
+
+    def has_card(self, track: str, face: bytes) -> bool:
+        """DingTalk tells it of a card when it is changed; to what it is, here."""
+        try:
+            self.update_card(track, face, "", is_open=True, private={})
+        except EdgeError as error:
+            if error.code != NO_SUCH_CARD:
+                raise
+            return False
+        return True
 
     def send_group(self, name: str, message: bytes, ident: str) -> str:
         """A message of a group's robot."""

@@ -22,6 +22,7 @@ from kdsync.errors import EdgeError
 CREATE_AND_DELIVER = "v1.0/card/instances/createAndDeliver"
 UPDATE = "v1.0/card/instances"
 ALREADY_EXISTS, NO_SUCH_USER = "param.cardAlreadyExist", "param.userIdNotExist"
+NO_SUCH_CARD = "param.cardNotExist"
 
 VALUE_BYTES = 1000  # of 1 KB for one value; another page knows only 100 KB for all of them
 KEY_BYTES = 100

@@ -174,8 +174,13 @@ class Dispatch:
         first, now = letters[0], self.clock.now()
         self.meter.count("send_failures", labels={"kind": error.kind})
         if first.channel == CARD and error.kind in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
-            self._as_text(letters, str(error), error)
-            return
+            card = self._made_before(letters)
+            if card:
+                self._accepted(letters, card)
+                return
+            if card is not None:
+                self._as_text(letters, str(error), error)
+                return
         with self.db.write() as tx:
             held = self._means(tx, first, error, now)
             lived = self.channels.lived(tx, first.channel, first.created_at, now)
@@ -190,6 +195,22 @@ class Dispatch:
         else:
             for letter in letters:
                 self._bury(letter, error, now)
+
+    def _made_before(self, letters: list[Letter]) -> str | None:
+        """The card that an earlier try made, "" where none did; None where that cannot be told now."""
+        first = letters[0]
+        with self.db.read() as tx:
+            card = cards.find(tx, self.seal, cards.of_content(tx, first.notification_id, first.content_id))
+            unsure = outbox.may_be_sent(tx, first.id)
+        if card is None or not unsure:
+            return ""
+        if card.private or card.state == cards.OVER:
+            return card.track  # somebody clicked it, or it was closed
+        try:
+            return card.track if self.courier.has_card(card.track, card.face) else ""
+        except EdgeError as error:
+            log.warning("card.not_found_out", track=card.track, error=str(error))
+            return None
 
     def _as_text(self, letters: list[Letter], reason: str, error: EdgeError | None = None) -> None:
         """A card that is not taken, or not by everybody, goes out as text: it says what to reply."""

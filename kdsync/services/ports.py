@@ -127,6 +127,9 @@ class Courier(Protocol):
     def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
         """Let a card show `line` below what it showed at first, to those in `private` another one."""
 
+    def has_card(self, track: str, face: bytes) -> bool:
+        """Whether there is a card that was sent as `face` and not changed since."""
+
     def send_group(self, name: str, message: bytes, ident: str) -> str:
         """One message to a group's robot; `ident` is the same whenever the same message is tried again."""
 

@@ -13,7 +13,7 @@ import orjson
 from sqlalchemy import Connection, func, select, text, update
 
 from kdsync.store import moments
-from kdsync.store.outbox import CARD, LEASED, WAITING, WORK, Letter, note_attempt, opened
+from kdsync.store.outbox import CARD, LEASED, STARTED, WAITING, WORK, Letter, note_attempt, opened
 from kdsync.store.schema import outbox
 from kdsync.store.sealing import Seal
 
@@ -85,4 +85,4 @@ def _lease(tx: Connection, ids: Sequence[str], now: datetime, until: datetime) -
     leased = update(outbox).where(outbox.c.id.in_(ids))
     if ids:
         tx.execute(leased.values(state=LEASED, lease_until=moments.text(until), attempts=outbox.c.attempts + 1))
-        note_attempt(tx, ids, now, "started", "")
+        note_attempt(tx, ids, now, STARTED, "")

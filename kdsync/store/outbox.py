@@ -10,13 +10,14 @@ from typing import Any
 from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
-from kdsync.errors import StoreError
+from kdsync.errors import FailureKind, StoreError
 from kdsync.store import moments
 from kdsync.store.schema import attempts, notifications, outbox, people
 from kdsync.store.sealing import Seal
 
 WAITING, LEASED, ACCEPTED, DEAD, DROPPED = "waiting", "leased", "accepted", "dead", "dropped"
 WORK, CARD, GROUP = "work", "card", "group"  # a group's channel is `group:NAME`: each robot is held back by itself
+STARTED = "started"
 ASKED_FOR = "an operator asked for it"
 
 
@@ -137,6 +138,13 @@ def attempts_of(tx: Connection, ident: str) -> list[tuple[str, str, str]]:
     """(at, outcome, detail) of every try, oldest first."""
     query = select(attempts.c.at, attempts.c.outcome, attempts.c.detail).where(attempts.c.outbox_id == ident)
     return [(at, outcome, detail) for at, outcome, detail in tx.execute(query.order_by(attempts.c.id))]
+
+
+def may_be_sent(tx: Connection, ident: str) -> bool:
+    """Whether an earlier try of a row that is tried now may have got through: nothing, or nothing sure, came of it."""
+    told = [outcome for _at, outcome, _detail in attempts_of(tx, ident)]
+    unheard = told.count(STARTED) - len([outcome for outcome in told if outcome != STARTED])
+    return unheard > 1 or FailureKind.UNKNOWN_OUTCOME in told
 
 
 def others_got_through(tx: Connection, ident: str, channel: str) -> bool:

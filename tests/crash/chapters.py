@@ -482,6 +482,7 @@ def carded(house: House) -> None:
         house.expect(f"asked PAY{n}.", *CASHIERS, "user4")
     for n in range(2):
         house.card("user1", f"asked PAY{n}.")
+    _sent(house, 6)
     house.dingtalk.fault("system_busy", times=2, api="card/instances")
     first = house.click("user1", "asked PAY0.", "pay")
     house.expect_write("Audit", bills[0])
@@ -492,6 +493,12 @@ def carded(house: House) -> None:
     house.until(lambda: _decided(house, first))
     house.until(lambda: _decided(house, second))
     assert "正在处理" not in house.dingtalk.cards.card_view(second, "user4")["status"]
+
+
+def _sent(house: House, letters: int) -> None:
+    """Wait until the daemon knows that so many letters on cards are out."""
+    accepted = "SELECT count(*) AS n FROM outbox WHERE channel = 'card' AND state = 'accepted' HAVING n >= "
+    house.until(lambda: house.store(f"{accepted}{letters}"))
 
 
 def _decided(house: House, track: str) -> bool:
@@ -518,6 +525,7 @@ def cards_given_up(house: House) -> None:
         bill = house.kingdee.create(BILL, f"PAY{n}", "B", **AMOUNT)
         house.expect(f"asked PAY{n}.", *CASHIERS)
         house.card(CASHIERS[n], f"asked PAY{n}.")
+        _sent(house, 2 * n + 2)
         house.dingtalk.fault("ip_not_listed", times=4, api="card/instances")
         house.click(CASHIERS[n], f"asked PAY{n}.", "pay")
         house.expect_write("Audit", bill)

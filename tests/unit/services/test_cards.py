@@ -190,6 +190,42 @@ def test_a_card_that_is_refused_goes_out_as_text_once(office: CardOffice) -> Non
     assert {letter.channel for letter in office.world.letters()} == {WORK}
 
 
+@pytest.mark.parametrize("trouble", ["refused", "no template"])
+def test_a_card_that_is_out_is_not_sent_as_text_as_well(office: CardOffice, trouble: str) -> None:
+    office.world.dingtalk.outcomes = ["lost", trouble]
+    office.tell("u1")
+    for _ in range(5):
+        office.world.clock.advance(3600)
+        office.world.deliver()
+    assert len(office.world.dingtalk.cards) == 1
+    assert office.world.dingtalk.seen("u1") == []
+    assert [letter.state for letter in office.world.letters()] == ["accepted"]
+
+
+def test_a_card_of_which_nothing_was_heard_and_that_was_never_made_goes_out_as_text(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["cut", "refused"]
+    office.tell("u1")
+    for _ in range(5):
+        office.world.clock.advance(3600)
+        office.world.deliver()
+    assert not office.world.dingtalk.cards
+    assert len(office.world.dingtalk.seen("u1")) == 1
+
+
+@pytest.mark.parametrize(("trouble", "state"), [("refused", "dead"), ("no template", "accepted")])
+def test_where_it_cannot_be_told_whether_a_card_is_out_nothing_is_sent_beside_it(
+    office: CardOffice, trouble: str, state: str
+) -> None:
+    office.world.dingtalk.outcomes, office.world.dingtalk.mute = ["lost", trouble], True
+    office.tell("u1")
+    for _ in range(5):
+        office.world.clock.advance(3600)
+        office.world.deliver()
+    assert office.world.dingtalk.seen("u1") == []
+    assert [letter.state for letter in office.world.letters() if letter.target == "u1"] == [state]
+    assert len([text for text in office.world.dingtalk.seen("ops") if "消息未送达" in text]) == (state == "dead")
+
+
 def test_operators_hear_once_that_cards_are_not_taken_and_once_that_they_are_again(office: CardOffice) -> None:
     for outcomes, ident in ((["no template"], "1"), (["no template"], "2"), ([], "3"), ([], "4")):
         office.desk.create(ident, f"FKD{ident}", "B")

@@ -43,6 +43,7 @@ START = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)  # ten in the morning in Shangh
 FORM = "AP_PAYBILL"
 OUTCOMES = {
     "lost": FailureKind.UNKNOWN_OUTCOME,  # it was shown, and the answer never came
+    "cut": FailureKind.UNKNOWN_OUTCOME,  # it never came there
     "transient": FailureKind.TRANSIENT,
     "slow down": FailureKind.RATE_LIMITED,
     "refused": FailureKind.REFUSED,
@@ -222,6 +223,7 @@ class FakeDingTalk:
     cards: dict[str, dict[str, Any]] = field(default_factory=dict)  # by track: to, face, line, open, private
     unseen: dict[str, str] = field(default_factory=dict)  # who gets no card, and why
     updates: int = 0
+    mute: bool = False  # it does not tell whether there is a card
     bars: list[tuple[str, str, str]] = field(default_factory=list)  # changed ones: task, text, status
 
     def compose_card(self, content: Content, actions: Sequence[Offered], locale: str) -> bytes:
@@ -236,6 +238,11 @@ class FakeDingTalk:
         if outcome != "ok":
             raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
         return {userid: self.unseen[userid] for userid in userids if userid in self.unseen}
+
+    def has_card(self, track: str, face: bytes) -> bool:
+        if self.mute:
+            raise failure(FailureKind.CONFIGURATION)
+        return track in self.cards and self.cards[track]["face"] == json.loads(face)
 
     def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
         self.updates += 1
