@@ -1,4 +1,7 @@
-"""What all tests share: new stores are copies of one, files are in memory, and tracebacks in logs are plain."""
+"""What all tests share: new stores are copies of one, files are in memory, and tracebacks in logs are plain.
+
+Hypothesis tries the same examples every time, however slow the machine is; `KDSYNC_EXPLORE=N` looks for others.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import structlog
+from hypothesis import settings
 
 from kdsync.store.database import Database
 from tests import new_store
@@ -17,6 +21,8 @@ MEMORY = Path("/dev/shm")  # noqa: S108  # stores of a test need no disk
 ENOUGH = 2 << 30  # bytes
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+settings.register_profile("kdsync", deadline=None, derandomize="KDSYNC_EXPLORE" not in os.environ)
+settings.load_profile("kdsync")
 PLAIN = [
     *structlog.get_config()["processors"][:-1],
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),

@@ -89,7 +89,7 @@ def explain(change: Change, own: Sequence[OwnWrite]) -> Explained:
     ours = {kind: one.ident for kind, one in made.items()}
     saved, unexplained = _saved(change, own, made)
     if CHANGED in change.kinds and not unexplained:
-        ours[CHANGED] = max([*(one.ident for one in saved), *ours.values()])
+        ours[CHANGED] = max([one.ident for one in saved] or ours.values())
     over = [one.ident for one in own if _is_over(one, now) or _is_overtaken(one, saved)]
     return Explained(ours, frozenset([*ours.values(), *(one.ident for one in saved), *over]))
 

@@ -199,7 +199,12 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 
 
 @given(actions=st.lists(ACTIONS, min_size=3, max_size=25), status=st.sampled_from("AB"))
-@settings(max_examples=EXPLORE or 60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=EXPLORE or 100,
+    deadline=None,
+    derandomize=not EXPLORE,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 def test_an_event_is_ours_if_and_only_if_kdsync_made_it_happen(
     house: House, actions: list[tuple[str, tuple[str, int]]], status: str
 ) -> None:
