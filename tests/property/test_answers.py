@@ -172,13 +172,17 @@ class Answers(RuleBasedStateMachine):
         pick=st.integers(0, 20),
         sender=st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u9"]),
         button=st.integers(0, 2),
+        deed=st.sampled_from(["", "", "raise", "agree", "disagree"]),
         fault=st.sampled_from(["", "", *FAULTS]),
         then=MOMENTS,
     )
-    def click(self, pick: int, sender: str, button: int, fault: str, then: float) -> None:
+    def click(self, pick: int, sender: str, button: int, deed: str, fault: str, then: float) -> None:
+        """Somebody clicks, perhaps after others have been at the document."""
         if not self.cards:
             return
         card = self.cards[-1 - pick % min(len(self.cards), 4)]
+        if deed and (card.form, card.doc_id) in self.desk.bills:
+            self.desk.act((deed, sorted(self.desk.bills).index((card.form, card.doc_id)), 1))
         self._click(card, sender, card.actions[button % len(card.actions)])
         self.go_on([fault] if fault else [], {}, None, 4.0, 0.0)
         self.wait(min(then, 31.0))
