@@ -515,8 +515,8 @@ MUTANTS = (
     Mutant(
         "a card does not show what was decided on it",
         "services/cards.py",
-        "        cards.show(tx, seal, shown, now + AFTER_CLICK)\n",
-        "        del shown\n",
+        "        cards.show(tx, seal, replace(done.on(mine), answers=answers), now + AFTER_CLICK)\n",
+        "        del answers\n",
     ),
     Mutant(
         "who clicked goes on seeing that it is being worked on",

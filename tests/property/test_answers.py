@@ -74,6 +74,16 @@ TALK = st.lists(
 )
 LIMITED = st.lists(st.sampled_from(["wait", "raise", "unaudit", "unaudit"]), min_size=4, max_size=4)
 WORKFLOW = st.sampled_from(["workflow", "agree", "agree", "disagree", "wait", "edit"])
+CLICKS = st.lists(
+    st.tuples(
+        st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u3", "u9"]),
+        st.integers(0, 2),
+        st.sampled_from(["", "", "raise", "agree", "disagree"]),
+        st.sampled_from(["", "", *FAULTS]),
+    ),
+    min_size=1,
+    max_size=3,
+)
 TROUBLES = st.lists(st.sampled_from(["", "", *FAULTS]), max_size=4)
 CRASHES = st.one_of(st.none(), st.none(), st.integers(1, 20))  # at which point the process ends
 DELAYS = st.sampled_from([0.0, 1.0, 4.0, 9.0])  # seconds that a write may be under way
@@ -168,25 +178,22 @@ class Answers(RuleBasedStateMachine):
         self.world.dingtalk.cards[card.track] = {"open": True, "line": "", "private": {}}
         self.cards.append(card)
 
-    @rule(
-        pick=st.integers(0, 20),
-        sender=st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u9"]),
-        button=st.integers(0, 2),
-        deed=st.sampled_from(["", "", "raise", "agree", "disagree"]),
-        fault=st.sampled_from(["", "", *FAULTS]),
-        then=MOMENTS,
-    )
-    def click(self, pick: int, sender: str, button: int, deed: str, fault: str, then: float) -> None:
-        """Somebody clicks, perhaps after others have been at the document."""
-        if not self.cards:
-            return
-        card = self.cards[-1 - pick % min(len(self.cards), 4)]
-        if deed and (card.form, card.doc_id) in self.desk.bills:
-            self.desk.act((deed, sorted(self.desk.bills).index((card.form, card.doc_id)), 1))
-        self._click(card, sender, card.actions[button % len(card.actions)])
-        self.go_on([fault] if fault else [], {}, None, 4.0, 0.0)
-        self.wait(min(then, 31.0))
-        self.show()
+    @rule(document=st.sampled_from([*DOCUMENTS]), fresh=st.booleans(), clicks=CLICKS, then=MOMENTS)
+    def click(
+        self, document: tuple[str, str, str], fresh: bool, clicks: list[tuple[str, int, str, str]], then: float
+    ) -> None:
+        """People click on the last card about a document, perhaps after others have been at it."""
+        if fresh or all(card.number != document[2] for card in self.cards):
+            self.deal(document, len(self.cards))
+        card = next((card for card in reversed(self.cards) if card.number == document[2]), None)
+        for sender, button, deed, fault in clicks if card else ():
+            assert card is not None
+            if deed and (card.form, card.doc_id) in self.desk.bills:
+                self.desk.act((deed, sorted(self.desk.bills).index((card.form, card.doc_id)), len(self.received)))
+            self._click(card, sender, card.actions[button % len(card.actions)])
+            self.go_on([fault] if fault else [], {}, None, 4.0, 0.0)
+            self.wait(min(then, 31.0))
+            self.show()
 
     @rule()
     def show(self) -> None:
