@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +30,7 @@ from kdsync.kingdee.persons import Hands, Persons
 from kdsync.kingdee.workflow import Workflow
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
+from kdsync.services.bars import Bars
 from kdsync.services.cards import Cards, on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.notices import Notices
@@ -80,11 +82,12 @@ class Answering:
         contact = Contacts(dingtalk).user
         accounts = Accounts(KingdeePeople(kingdee), contact, people, lambda: loaded()[0].directory)
         as_person = kingdee.settings.act_as == "person"
-        acting = Acting(Hands.of(kingdee), self.persons, accounts, as_person)
-        desk = KingdeeDesk(source, Workflow(kingdee), acting.hands)
+        own = Hands.of(kingdee)
+        desk = KingdeeDesk(source, Workflow(kingdee), Acting(own, self.persons, accounts, as_person).hands)
         replies = Replies(db, seal, clock, lambda: loaded()[0], locales, notices, self._show)
         permit = Permit(people, zone)
         self.cards = Cards(db, seal, clock, courier, name, desk, meter, self.actions, zone)
+        self.bars = Bars(db, seal, clock, courier, desk, lambda: loaded()[0])
         outsiders = Outsiders(db, seal, clock, notices, SessionReplies(dingtalk).reply)
         self.inbound = Inbound(db, seal, clock, desk, permit, replies, meter, self.actions, outsiders)
         self.intaking = Intaking(
@@ -95,7 +98,7 @@ class Answering:
             kingdee=kingdee,
             source=source,
             dingtalk=dingtalk,
-            desk=desk,
+            desk=replace(desk, hands=lambda _sender, _receiver: own),  # who agreed need not be a user of Kingdee's
             notices=notices,
             name=name,
             settings=lambda: loaded()[0],
@@ -154,6 +157,10 @@ class Answering:
             self.on_told()
         if self.intaking.step():
             self.on_told()
+
+    def show(self) -> int:
+        """Let cards and status bars say what became of what they ask for; returns for how many there was something."""
+        return self.cards.step() + self.bars.step()
 
     def pause(self, longest: float) -> float:
         """Seconds until there is something to work on again."""

@@ -14,7 +14,6 @@ from kdsync.errors import ConfigurationError, StoreUnusableError
 from kdsync.health import HealthServer
 from kdsync.listener import Listener
 from kdsync.schedule import Schedule
-from kdsync.services.bars import Bars
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.store import holds
@@ -40,8 +39,6 @@ class Daemon:
         self._reload = threading.Event()
         self._poke = threading.Event()
         self._jobs = Schedule(LOOK_THREADS)
-        desk = wired.answering.cards.desk
-        self._bars = Bars(wired.db, wired.seal, wired.clock, wired.courier, desk, lambda: wired.settings)
         self._listener = Listener(wired.answering, self._surely)
         self._dispatcher = threading.Thread(target=self._dispatch, name="dispatch", daemon=True)
         self._health: HealthServer | None = None
@@ -189,7 +186,7 @@ class Daemon:
         if jump:
             self._jobs.move(jump)
         messages = self.wired.address.step() + self.wired.dispatch.step()
-        return messages + self.wired.answering.cards.step() + self._bars.step()
+        return messages + self.wired.answering.show()
 
     def _surely_drain(self) -> None:
         end = self.wired.clock.monotonic() + DRAIN / 2

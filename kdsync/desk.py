@@ -10,7 +10,7 @@ from kdsync.kingdee.operations import Outcome
 from kdsync.kingdee.persons import Hands
 from kdsync.kingdee.query import literal
 from kdsync.kingdee.workflow import Workflow
-from kdsync.model import Do, Document, Layout, Page, Task
+from kdsync.model import Do, Document, Layout, Page, Row, Task
 from kdsync.services.desk import Bill, NotThemselvesError, Ruling
 from kdsync.services.ports import Source
 from kdsync.sync.layout import full_layout
@@ -63,10 +63,15 @@ class KingdeeDesk:
     def _bills(self, layout: Layout, pages: Iterator[Page]) -> Iterator[Bill]:
         for page in pages:
             for row in page.rows:
-                values = dict(zip(layout.heads, row, strict=False))
-                place = layout.number_place
-                number = str(row[place] or "").strip() if place is not None else ""
-                yield Bill(Document(layout.form, str(row[0]), number, values), layout.facts)
+                yield bill_of(layout, row)
+
+
+def bill_of(layout: Layout, row: Row) -> Bill:
+    """A document by key, from a row of a page."""
+    values = dict(zip(layout.heads, row, strict=False))
+    place = layout.number_place
+    number = str(row[place] or "").strip() if place is not None else ""
+    return Bill(Document(layout.form, str(row[0]), number, values), layout.facts)
 
 
 def _ruling(outcomes: Outcome | tuple[Outcome, ...]) -> Ruling:

@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.desk import bill_of
 from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
@@ -21,7 +22,7 @@ from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.operations import Operations
 from kdsync.kingdee.query import literal
 from kdsync.kingdee.register import Register
-from kdsync.model import Do, Document, Layout, Task
+from kdsync.model import Layout
 from kdsync.rules.intake import CompiledIntake
 from kdsync.services.cabinet import Made, Staff
 from kdsync.services.carry import Carry
@@ -69,7 +70,7 @@ class KingdeeCabinet:
         """By its id."""
         layout = self._layout(form, None)
         pages = self.source.by_ids(layout, [doc_id])
-        return next((_bill(layout, row) for page in pages for row in page.rows), None)
+        return next((bill_of(layout, row) for page in pages for row in page.rows), None)
 
     def create(self, form: str, key: str | None, value: str, model: Mapping[str, Any], *, draft: bool) -> Made:
         """The key goes first: Kingdee fills in what depends on a field in the order in which fields come."""
@@ -94,40 +95,7 @@ class KingdeeCabinet:
         return full_layout(known.facts, [key] if key else [], (), (), known.entry_of)
 
     def _bills(self, layout: Layout, where: str) -> Iterable[Bill]:
-        return (_bill(layout, row) for page in self.source.pages(layout, where) for row in page.rows)
-
-
-def _bill(layout: Layout, row: list[Any]) -> Bill:
-    values = dict(zip(layout.heads, row, strict=False))
-    number = str(row[layout.number_place] or "").strip() if layout.number_place is not None else ""
-    return Bill(Document(layout.form, str(row[0]), number, values), layout.facts)
-
-
-@dataclass(frozen=True, slots=True)
-class OwnHands:
-    """`services.desk.Desk` that writes as kdsync's own user: who agreed to an approval need not be one of Kingdee's."""
-
-    desk: Desk
-    operations: Operations
-
-    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
-        """As the desk does."""
-        return self.desk.find(form, number, fields)
-
-    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
-        """As the desk does."""
-        return self.desk.read(form, doc_id, fields)
-
-    def tasks(self, form: str, number: str) -> list[Task]:
-        """As the desk does."""
-        return self.desk.tasks(form, number)
-
-    def write(self, bill: Bill, do: Do, *, user_id: str = "", opinion: str = "", sender: str = "") -> Ruling:
-        """Submit or audit."""
-        del user_id, opinion, sender
-        step = {"submit": self.operations.submit, "audit": self.operations.audit}[do.kind]
-        outcome = step(bill.document.form, bill.document.doc_id)
-        return Ruling(outcome.done, outcome.text)
+        return (bill_of(layout, row) for page in self.source.pages(layout, where) for row in page.rows)
 
 
 class Intaking:
@@ -161,7 +129,7 @@ class Intaking:
             approvals=approvals,
             numbers=Numbers(register, Contacts(dingtalk), lambda: settings().directory),
             filing=Filing(db, seal, clock, KingdeeCabinet(source, operations, Attachments(kingdee)), approvals),
-            carry=Carry(db, OwnHands(desk, operations), clock, lambda _task, _userid: False, seal),
+            carry=Carry(db, desk, clock, lambda _task, _userid: False, seal),
             words=words,
             meter=meter,
             intakes=intakes,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from kdsync.errors import FailureKind
@@ -33,7 +34,7 @@ def decide(kind: FailureKind, attempt: int, lived: float, jitter: float, retry_a
     """
     if kind is FailureKind.REFUSED or (lived > GIVE_UP_AFTER and attempt >= MOST_TRIES):
         return GiveUp()
-    step = STEPS[min(attempt, len(STEPS)) - 1]
+    step = after(STEPS, attempt - 1)
     return RetryAt(max(step, retry_after or 0.0) * (1 + SPREAD * (2 * jitter - 1)))
 
 
@@ -49,3 +50,8 @@ def pause_of(kind: FailureKind, failures: int, jitter: float, retry_after: float
     if kind is FailureKind.RATE_LIMITED:
         return max(retry_after or 1.0, 1.0) * (1 + SPREAD * jitter)
     return None
+
+
+def after(pauses: Sequence[float], tries: int) -> float:
+    """The pause after so many tries before; the last of `pauses` again and again."""
+    return pauses[min(tries, len(pauses) - 1)]

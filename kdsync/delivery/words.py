@@ -237,8 +237,8 @@ def words(key: str, locale: str, **params: object) -> str:
 
 
 def status(letter: str, locale: str) -> str:
-    """The name of an FDocumentStatus."""
-    return words(f"status_{Status(letter)}", locale)
+    """The name of an FDocumentStatus; a letter that is none as it is."""
+    return words(f"status_{letter}", locale) if letter in set(Status) else letter
 
 
 def transition(kind: Transition, locale: str) -> str:

@@ -13,9 +13,10 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.howto import how_to_reply
 from kdsync.delivery.quiet import not_before
+from kdsync.delivery.retry import after
 from kdsync.delivery.words import footer, words
 from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError
-from kdsync.model import Content, Priority
+from kdsync.model import Content, Priority, Transition
 from kdsync.rules.recipients import Recipient, parse_recipient
 from kdsync.services.notices import Notices
 from kdsync.services.offers import on_cards
@@ -126,6 +127,8 @@ class Address:
 
     def _task(self, notification: Notification) -> str:
         """The task that waits and is told about, by its item id; "" for other notifications."""
+        if notification.kind != Transition.ASSIGNED:
+            return ""
         with self.db.read() as tx:
             return bars.task_of(tx, self.settings().main.kingdee.acct_id, notification)
 
@@ -152,7 +155,7 @@ class Address:
         return on_cards(
             notification,
             letters,
-            lambda userid: self.settings().directory.locales.get(userid, "zh"),
+            self.settings().directory.locale_of,
             lambda locale: self.courier.compose_card(_in_locale(notification.contents, locale), offered, locale),
         )
 
@@ -163,7 +166,7 @@ class Address:
         made: dict[tuple[str, str], bytes] = {}
         targets = [(WORK, userid) for userid in people.userids] + [(f"{GROUP}:{name}", name) for name in people.groups]
         for channel, target in targets:
-            locale = settings.directory.locales.get(target, "zh")
+            locale = settings.directory.locale_of(target)
             if (channel, locale) not in made:
                 made[channel, locale] = self._compose(notification, channel, locale, reason, bar=bar)
             content = made[channel, locale]
@@ -214,7 +217,7 @@ class Address:
         log.info("notification.addressed", recipients=len({letter.target for letter in letters}), **ids)
 
     def _postpone(self, notification: Notification, reason: str, at_least: float = 0.0) -> None:
-        pause = max(PAUSES[min(notification.attempts, len(PAUSES) - 1)], at_least)
+        pause = max(after(PAUSES, notification.attempts), at_least)
         with self.db.write() as tx:
             until = self.clock.now() + timedelta(seconds=pause)
             notifications.postpone(tx, notification.id, until, reason)

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.delivery.retry import after
 from kdsync.delivery.words import status as status_words
 from kdsync.delivery.words import words
 from kdsync.errors import EdgeError, FailureKind, HeldBackError
@@ -118,7 +119,7 @@ class Bars:
 
     def _told(self, letters: list[Letter], owed: Owed, status: str) -> EdgeError | None:
         """Tell DingTalk of one message; the error if that is to be tried again."""
-        task, locale = letters[0].task_id, self.settings().directory.locales.get(letters[0].target, "zh")
+        task, locale = letters[0].task_id, self.settings().directory.locale_of(letters[0].target)
         said = {"status": status_words(status, locale)} if status in set(Status) else {}
         text = words("bar_decided" if said else "bar_over", locale, **said)
         try:
@@ -150,7 +151,7 @@ class Bars:
 
     def _put_off(self, owed: Owed, now: datetime, failed: list[EdgeError]) -> None:
         told = max(error.retry_after or 0.0 for error in failed)
-        pause = max(PAUSES[min(owed.tries, len(PAUSES) - 1)], told)
+        pause = max(after(PAUSES, owed.tries), told)
         with self.db.write() as tx:
             bars.later(tx, owed, owed.tries + 1, now + min(timedelta(seconds=pause), LONGEST))
         self._rest(PAUSES[0])

@@ -16,10 +16,10 @@ from sqlalchemy import Connection
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.commands.plan import is_over
+from kdsync.delivery.retry import after
 from kdsync.delivery.words import moment, words
 from kdsync.delivery.words import status as status_words
 from kdsync.errors import EdgeError, FailureKind
-from kdsync.model import Status
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.desk import Desk
 from kdsync.services.ports import Courier, Meter
@@ -129,7 +129,7 @@ class Cards:
                     notifications.settle(tx, reply, notifications.MATCHED, "the card could not be changed")
             log.error("card.lost", track=card.track, bill_no=card.number, error=str(error), cure=error.cure)
             return
-        pause = max(PAUSES[min(card.attempts, len(PAUSES) - 1)], error.retry_after or 0.0)
+        pause = max(after(PAUSES, card.attempts), error.retry_after or 0.0)
         with self.db.write() as tx:
             cards.again(tx, card.track, self.clock.now() + timedelta(seconds=pause), str(error))
         log.warning("card.put_off", track=card.track, seconds=pause, error=str(error))
@@ -142,7 +142,7 @@ class Cards:
             **line.params,
             "by": self._name(line.by),
             "at": moment(line.at, locale, self.zone()),
-            "status": status_words(letter, locale) if letter in set(Status) else letter or "-",
+            "status": status_words(letter, locale) or "-",
         }
         return words(line.words, locale, **said)
 

@@ -15,6 +15,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.commands.authorize import Denied, NeedsCode, Reason
+from kdsync.delivery.retry import after
 from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind, StoreUnusableError
 from kdsync.model import Document, Task
 from kdsync.rules.actions import CompiledAction
@@ -227,7 +228,7 @@ class Inbound:
         if now - item.received_at >= PATIENCE:
             self._give_up(item, reason)
             return
-        pause = max(PAUSES[min(item.attempts, len(PAUSES) - 1)], min(at_least, PAUSES[-1]))
+        pause = max(after(PAUSES, item.attempts), min(at_least, PAUSES[-1]))
         with self.db.write() as tx:
             inbox.again(tx, item.id, now + timedelta(seconds=pause), reason)
         log.warning("answer.put_off", inbox_id=item.id, seconds=pause, reason=reason)

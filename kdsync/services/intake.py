@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.delivery.retry import after
 from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
@@ -266,7 +267,7 @@ class Intake:
         if now - began >= PATIENCE and not item.content.get("refusal"):
             self._refuse(item, End(FAILED, "intake_failed", f"tried for three days: {reason}"))
             return
-        pause = max(PAUSES[min(item.attempts, len(PAUSES) - 1)], min(at_least, PAUSES[-1]))
+        pause = max(after(PAUSES, item.attempts), min(at_least, PAUSES[-1]))
         with self.db.write() as tx:
             inbox.again(tx, item.id, now + timedelta(seconds=pause), reason)
         log.warning("intake.put_off", inbox_id=item.id, seconds=pause, reason=reason)

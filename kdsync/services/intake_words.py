@@ -15,7 +15,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.words import status, words
 from kdsync.errors import EdgeError, FailureKind
-from kdsync.model import Content, Priority, Status
+from kdsync.model import Content, Priority
 from kdsync.rules.intake import CompiledIntake
 from kdsync.services.cabinet import Approvals
 from kdsync.services.desk import Bill
@@ -95,7 +95,7 @@ class IntakeWords:
             return before[-1].outcome == writes.ACCEPTED
         if not item.sender:
             return False
-        locale = self.settings().directory.locales.get(item.sender, "zh")
+        locale = self.settings().directory.locale_of(item.sender)
         text = words(f"{told}_comment", locale, error=reason)
         with self.db.write() as tx:
             row = writes.intend(tx, self._write(item, step))
@@ -154,7 +154,7 @@ def _content(item: Received, told: str, params: dict[str, object], locale: str) 
         "number": item.number,
         "approval": str(item.content.get("title") or item.content.get("business_id") or "?"),
         "form": form,
-        "status": status(letter, locale) if letter in set(Status) else letter or "?",
+        "status": status(letter, locale) or "?",
         "error": params.get("error") or "",
     }
     return Content(words(f"{told}_title", locale, **said), words(f"{told}_body", locale, **said))

@@ -12,7 +12,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.words import status as status_words
 from kdsync.delivery.words import words
-from kdsync.model import Content, Priority, Status
+from kdsync.model import Content, Priority
 from kdsync.services import heard
 from kdsync.services.notices import Notices
 from kdsync.settings.schema import Settings
@@ -136,13 +136,9 @@ def _content(item: Received, ending: Ending, locale: str) -> Content:
     said = {
         "number": item.number,
         "action": ending.titles.get(locale) or ending.titles.get("zh") or item.action or "?",
-        "status": _status(ending.status, locale),
+        "status": status_words(ending.status, locale) or "?",
         **ending.params,
     }
     return Content(
         title=words(f"{ending.reply}_title", locale, **said), body=words(f"{ending.reply}_body", locale, **said)
     )
-
-
-def _status(letter: str, locale: str) -> str:
-    return status_words(letter, locale) if letter in set(Status) else letter or "?"

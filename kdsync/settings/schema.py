@@ -216,6 +216,10 @@ class Directory(Section):
     departments: Annotated[Mapping[Text, Text], Field(examples=[{"523467": "BM000012"}])] = {}
     """Id of a DingTalk department: number of the department in Kingdee; others are found by their name."""
 
+    def locale_of(self, userid: str) -> str:
+        """What language somebody reads."""
+        return self.locales.get(userid, "zh")
+
 
 class RuleFile(Section):
     """One file of rules, of the actions that they offer, and of what becomes of approvals."""

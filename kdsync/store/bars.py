@@ -13,7 +13,6 @@ from datetime import datetime, timedelta
 import orjson
 from sqlalchemy import Connection, and_, delete, func, literal, or_, select, update
 
-from kdsync.model import Transition
 from kdsync.store import ledger, moments, outbox, tasks
 from kdsync.store.notifications import Notification
 from kdsync.store.outbox import Letter
@@ -42,8 +41,6 @@ class Owed:
 
 def task_of(tx: Connection, account_set: str, told: Notification) -> str:
     """The item id of the task that waits and that something is told about; "" where there is none."""
-    if told.kind != Transition.ASSIGNED:
-        return ""
     waiting = tasks.waiting_of(tx, told.form, told.number)
     mine = (one.item_id for one in waiting if identity.task_event_id(account_set, one.item_id) == told.event_id)
     return next(mine, "")
