@@ -30,9 +30,7 @@ from kdsync.sync.diff import Snapshot, agree, differs
 
 log = logs.get("looks")
 TOGETHER = 4_000  # documents of a first look in one transaction
-AT_ONCE = (
-    200  # documents that left the open set and are read once more; where none of so many is there, all may be gone
-)
+AT_ONCE = 200  # documents that left the open set and are read once more; if none of so many is there, all may be gone
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +128,11 @@ class Looks:
 
     def open(self, watch: Watch, matcher: Matcher) -> Report:
         """The open documents, by status and watched fields; what differs or left the set is read once more."""
-        with whole_look(self.db, watch.form, self.clock):
-            return self._open(watch, matcher)
+        with whole_look(self.db, watch.form, self.clock, seen := set[str]()):
+            return self._open(watch, matcher, seen)
 
-    def _open(self, watch: Watch, matcher: Matcher) -> Report:
-        report, seen, again = Report("open"), set[str](), list[str]()
+    def _open(self, watch: Watch, matcher: Matcher, seen: set[str]) -> Report:
+        report, again = Report("open"), list[str]()
         with self.db.read() as tx:
             open_before = watch.snapshots.open_ids(tx)
         for page in report.watched(self.source.pages(watch.light, watch.open_where)):
@@ -150,6 +148,7 @@ class Looks:
         left = sorted(open_before - seen)
         self._reread(watch, again, matcher, report, is_open=True, ends=not left)
         self._left(watch, left, matcher, report)
+        seen.update(left)
         return report
 
     def _left(self, watch: Watch, left: list[str], matcher: Matcher, report: Report) -> None:
@@ -177,16 +176,17 @@ class Looks:
         what differs even then, and is still what it was, was missed.
         """
         census, suspects, began = Census(), dict[str, Row](), ""
-        for page in report.watched(self.source.pages(watch.keys, "", sure=_always)):
-            began = began or self._local(page.server_now)
-            census.newest = self._newest(watch.keys, page.rows, census.newest, began)
-            report.documents += len(page.rows)
-            suspects |= self._differing(watch, {str(row[0]): row for row in page.rows})
-            census.add(page.rows, watch.keys)
-        if suspects:
-            looks()
-            found = self._differing(watch, suspects)
-            self._reread(watch, found, matcher, report, is_open=None, missed=found)
+        with whole_look(self.db, watch.form, self.clock):
+            for page in report.watched(self.source.pages(watch.keys, "", sure=_always)):
+                began = began or self._local(page.server_now)
+                census.newest = self._newest(watch.keys, page.rows, census.newest, began)
+                report.documents += len(page.rows)
+                suspects |= self._differing(watch, {str(row[0]): row for row in page.rows})
+                census.add(page.rows, watch.keys)
+            if suspects:
+                looks()
+                found = self._differing(watch, suspects)
+                self._reread(watch, found, matcher, report, is_open=None, missed=found)
         self._judge(watch, cursor, census, matcher, report)
 
     def _differing(self, watch: Watch, rows: Mapping[str, Row]) -> dict[str, Row]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 
 from kdsync.clock import Clock
@@ -11,15 +11,16 @@ from kdsync.store.database import Database
 
 
 @contextmanager
-def whole_look(db: Database, form: str, clock: Clock) -> Iterator[None]:
-    """Around a look at all open documents, or all there are, of a form; one that fails says nothing.
+def whole_look(db: Database, form: str, clock: Clock, covered: Collection[str] | None = None) -> Iterator[None]:
+    """Around a look at all documents of a form or, once it is over, those `covered` by id; one that fails says nothing.
 
     A document that we submitted and somebody withdrew before anybody looked shows nothing of us; who submits it next
-    is somebody else.
+    is somebody else. One that kdsync made and audited is never among the open ones: its look is yet to come.
     """
     with db.read() as tx:
         done = origins.settled(tx, form, clock.now())
     yield
-    if done:
+    over = [ident for ident, doc_id in done.items() if covered is None or not doc_id or doc_id in covered]
+    if over:
         with db.write() as tx:
-            origins.pass_over(tx, done)
+            origins.pass_over(tx, over)

@@ -74,20 +74,20 @@ def refused(tx: Connection, ident: int) -> None:
         _disown(tx, {other for other, _ in tries}, _place(row["met"]))
 
 
-def settled(tx: Connection, form: str, now: datetime) -> list[int]:
-    """The unmet writes to documents of a form that can do nothing new to them from now on.
+def settled(tx: Connection, form: str, now: datetime) -> dict[int, str]:
+    """The unmet writes to documents of a form that can do nothing new to them from now on, with the documents' ids.
 
-    A look at all that can have changed which begins afterwards meets them, or nothing ever will.
+    A look at the document which begins afterwards meets them, or nothing ever will. "" is one that nobody knows of.
     """
     answered = select(inbox.c.id).where(inbox.c.id == writes.c.inbox_id, inbox.c.state.not_in(WORKED_ON)).exists()
     unheard = and_(writes.c.outcome.in_(MAYBE), or_(answered, writes.c.at < moments.text(now - UNHEARD)))
     mine = (writes.c.met == "", func.lower(writes.c.form) == form.lower())
-    query = select(writes.c.id).where(*mine, or_(writes.c.outcome == VERIFIED, unheard))
-    return list(tx.execute(query).scalars())
+    query = select(writes.c.id, writes.c.doc_id).where(*mine, or_(writes.c.outcome == VERIFIED, unheard))
+    return {row.id: row.doc_id for row in tx.execute(query)}
 
 
 def pass_over(tx: Connection, idents: Sequence[int]) -> None:
-    """A whole look met none of these: what they did was undone before anybody looked."""
+    """A look at their documents met none of these: what they did was undone before anybody looked."""
     tx.execute(update(writes).where(writes.c.id.in_(idents), writes.c.met == "").values(met=NEVER))
 
 

@@ -18,7 +18,7 @@ from tests.unit.services.world import FORM, World, rules
 THEIRS, ALL = "theirs", "all"
 T = Transition
 Fields = dict[str, Any]
-KINDS = ["created", "submitted", "approved", "unapproved", {"changed": ["FAmount"]}]
+KINDS = ["created", "submitted", "approved", "unapproved", "closed", {"changed": ["FAmount"]}]
 
 
 class House:
@@ -236,6 +236,40 @@ def test_a_document_that_kdsync_made_is_ours_from_its_beginning(house: House) ->
     house.look()
     assert house.ours(ident) == [("created", create), ("submitted", submit)]
     assert house.told(ident) == [("created", "own"), ("submitted", "own")]
+
+
+def test_what_kdsync_did_to_a_document_that_no_look_at_the_open_ones_shows_is_ours(house: House) -> None:
+    house.world.kingdee.create("A")
+    house.look()
+    ident = house.world.kingdee.create("A")
+    rows = [house.begin(ident, operation, step, "x") for step, operation in enumerate(["create", "submit", "audit"])]
+    house.world.kingdee.move(ident, "C")
+    for row in rows:
+        house.verify(ident, row)
+    house.world.watcher.sweep()  # before the look by dates
+    house.look()
+    assert [kind for kind, _ in house.ours(ident)] == ["created", "submitted", "approved"]
+    closed = house.begin(ident, "BillClose")
+    house.world.kingdee.write_back(ident, FCloseStatus="B")
+    house.verify(ident, closed)
+    house.look()
+    house.world.watcher.reconcile()
+    assert house.ours(ident)[-1] == ("closed", closed)
+
+
+def test_no_write_outlives_a_look_at_everything(house: House) -> None:
+    ident = house.world.kingdee.create("C")
+    house.look()
+    row = house.begin(ident, "BillClose")
+    house.world.kingdee.write_back(ident, FCloseStatus="B")
+    house.verify(ident, row)
+    house.world.kingdee.write_back(ident, FCloseStatus="A")
+    house.world.watcher.reconcile()
+    house.world.clock.advance(1)
+    house.world.kingdee.write_back(ident, FCloseStatus="B")
+    house.world.watcher.reconcile()
+    assert house.ours(ident) == []
+    assert house.told(ident)[-1] == ("closed", "matched")
 
 
 def test_a_rule_in_shadow_stays_in_shadow(house: House) -> None:
