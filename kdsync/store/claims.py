@@ -23,11 +23,18 @@ WHERE state IN ('waiting', 'leased')
   AND CASE state WHEN 'waiting' THEN next_attempt_at ELSE lease_until END <= :now
   AND channel NOT IN (SELECT value FROM json_each(:held))
   AND {which}
-  AND NOT EXISTS (
+  AND NOT CASE channel WHEN 'card' THEN EXISTS (
+    SELECT 1 FROM outbox AS reader JOIN outbox AS earlier
+      ON earlier.thread = reader.thread AND earlier.target = reader.target AND earlier.channel = 'card'
+    WHERE reader.notification_id = outbox.notification_id AND reader.content_id = outbox.content_id
+      AND reader.channel = 'card' AND reader.state IN ('waiting', 'leased')
+      AND earlier.state IN ('waiting', 'leased') AND earlier.urgency <= reader.urgency
+      AND (earlier.created_at, earlier.id) < (reader.created_at, reader.id))
+  ELSE EXISTS (
     SELECT 1 FROM outbox AS earlier
     WHERE earlier.thread = outbox.thread AND earlier.target = outbox.target AND earlier.channel = outbox.channel
       AND earlier.state IN ('waiting', 'leased') AND earlier.urgency <= outbox.urgency
-      AND (earlier.created_at, earlier.id) < (outbox.created_at, outbox.id))
+      AND (earlier.created_at, earlier.id) < (outbox.created_at, outbox.id)) END
 ORDER BY {order} LIMIT :most"""
 _ORDER = "urgency, created_at, id"
 _FIRST = text(_DUE.format(index="ix_outbox_unsent", which="1", order=_ORDER))
@@ -51,7 +58,8 @@ def claim(
     A lease that ran out is due again: the daemon died, and what became of the call is unknown. `held` are channels to
     which nothing may be sent now. On the channels in `trying` it is not known whether anything gets through: one row
     goes by itself, the least tried first, so that none that can never be sent stands in the way of the others. Only the
-    rows of a card stay together: with other readers it would be another card.
+    rows of a card stay together, and wait together where one of its readers is to be told something else before: a
+    card is made once, and whoever comes later would not be shown it.
     """
     due = {"now": moments.text(now), "held": orjson.dumps(held).decode()}
     found = _letters(tx, seal, _FIRST, most=1, **due)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal, select, update
+from sqlalchemy import Connection, RowMapping, func, insert, literal, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.errors import FailureKind, StoreError
@@ -98,8 +98,10 @@ def bury(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason
 
 
 def revive(tx: Connection, ids: Sequence[str], now: datetime) -> int:
-    """Put dead or waiting rows to be sent at once; returns how many."""
-    mine = outbox.c.id.in_(ids) & outbox.c.state.in_((DEAD, WAITING))
+    """Put dead or waiting rows to be sent at once; returns how many. Those of one card go together: it is made once."""
+    cards = select(outbox.c.notification_id, outbox.c.content_id).where(outbox.c.id.in_(ids), outbox.c.channel == CARD)
+    same = (outbox.c.channel == CARD) & tuple_(outbox.c.notification_id, outbox.c.content_id).in_(cards)
+    mine = (outbox.c.id.in_(ids) | same) & outbox.c.state.in_((DEAD, WAITING))
     values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(now), "reason": ASKED_FOR}
     return tx.execute(update(outbox).where(mine).values(attempts=0, **values)).rowcount
 

@@ -382,8 +382,8 @@ MUTANTS = (
     Mutant(
         "a letter that was accepted can be revived",
         "store/outbox.py",
-        "mine = outbox.c.id.in_(ids) & outbox.c.state.in_((DEAD, WAITING))\n    values",
-        "mine = outbox.c.id.in_(ids)\n    values",
+        "mine = (outbox.c.id.in_(ids) | same) & outbox.c.state.in_((DEAD, WAITING))",
+        "mine = outbox.c.id.in_(ids) | same",
     ),
     Mutant(
         "a hold holds nothing",

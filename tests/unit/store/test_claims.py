@@ -105,6 +105,18 @@ def test_of_many_people_only_those_go_who_wait_for_nothing(database: Database) -
     assert claimed(database) == ["late2", "late3"]
 
 
+def test_a_card_goes_to_all_its_readers_or_waits(database: Database) -> None:
+    same = {"notification_id": "n", "content_id": "c", "channel": "card"}
+    add(database, letter("early", 1, target="u1", channel="card"), letter("other", 3, target="u4", channel="card"))
+    add(database, *(letter(f"late{n}", 2, target=f"u{n}", **same) for n in (1, 2, 3)))
+    assert [claimed(database), claimed(database), claimed(database)] == [["early"], ["other"], []]
+    again(database, "early", 500)
+    assert claimed(database) == []
+    with database.write() as tx:
+        outbox.as_text(tx, ["early"], NOW, "no card", "")
+    assert sorted([claimed(database), claimed(database)]) == [["early"], ["late1", "late2", "late3"]]
+
+
 def test_a_held_channel_keeps_nothing_else_back(database: Database) -> None:
     add(database, letter("a", 1), letter("b", 2, channel="group:x"))
     assert claimed(database, held=["work"]) == ["b"]
