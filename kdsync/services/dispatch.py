@@ -204,8 +204,8 @@ class Dispatch:
             unsure = outbox.may_be_sent(tx, first.id)
         if card is None or not unsure:
             return ""
-        if card.private or card.state == cards.OVER:
-            return card.track  # somebody clicked it, or it was closed
+        if card.private:
+            return card.track  # somebody clicked it
         try:
             return card.track if self.courier.has_card(card.track, card.face) else ""
         except EdgeError as error:

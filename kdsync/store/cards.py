@@ -10,13 +10,15 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, exists, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.errors import StoreError
 from kdsync.model import Raw
 from kdsync.store import moments
+from kdsync.store.outbox import CARD, LEASED, WAITING
 from kdsync.store.schema import cards, documents, forms, inbox, tasks
+from kdsync.store.schema import outbox as letters
 from kdsync.store.sealing import Seal
 
 OPEN, OVER, UNSENT, LOST = "open", "over", "unsent", "lost"
@@ -128,20 +130,27 @@ def looked_at(tx: Connection, track: str, version: int) -> None:
 
 def unsent(tx: Connection, track: str, reason: str) -> None:
     """It was not sent; its readers got text."""
-    mine = (cards.c.track == track, cards.c.state == OPEN)
-    tx.execute(update(cards).where(*mine).values(state=UNSENT, reason=reason, dirty=0))
+    tx.execute(update(cards).where(cards.c.track == track).values(state=UNSENT, reason=reason, dirty=0))
 
 
 def due(tx: Connection, seal: Seal, now: datetime) -> Card | None:
-    """One that DingTalk does not show as it should, if it is time to tell it."""
-    mine = (cards.c.dirty > 0, cards.c.next_attempt_at <= moments.text(now))
+    """One that is out and that DingTalk does not show as it should, if it is time to tell it."""
+    mine = (cards.c.dirty > 0, cards.c.next_attempt_at <= moments.text(now), ~_still_to_be_sent())
     row = tx.execute(select(cards).where(*mine).order_by(cards.c.next_attempt_at).limit(1)).mappings().first()
     return _opened(row, seal) if row else None
 
 
 def next_due(tx: Connection) -> str | None:
     """When DingTalk is to be told of a change the next time."""
-    return tx.execute(select(func.min(cards.c.next_attempt_at)).where(cards.c.dirty > 0)).scalar()
+    mine = (cards.c.dirty > 0, ~_still_to_be_sent())
+    return tx.execute(select(func.min(cards.c.next_attempt_at)).where(*mine)).scalar()
+
+
+def _still_to_be_sent() -> ColumnElement[bool]:
+    """DingTalk knows no card before it is sent, and it is sent as it was at first."""
+    mine = (letters.c.notification_id == cards.c.notification_id, letters.c.content_id == cards.c.content_id)
+    unsent = (letters.c.channel == CARD, letters.c.state.in_((WAITING, LEASED)))
+    return exists().where(*mine, *unsent).correlate(cards)
 
 
 def updated(tx: Connection, card: Card) -> None:

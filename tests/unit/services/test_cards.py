@@ -15,7 +15,7 @@ from kdsync.services.cards import MOST_TRIES, Cards, on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.permit import Permit
 from kdsync.services.replies import ANSWER, Replies
-from kdsync.store import cards, inbox, notifications, tasks, writes
+from kdsync.store import cards, inbox, notifications, outbox, tasks, writes
 from kdsync.store.cards import Card
 from kdsync.store.inbox import Received
 from kdsync.store.notifications import MATCHED, ON_CARD, Notification, Wanted
@@ -172,6 +172,15 @@ def test_the_readers_of_a_card_stay_together_while_it_is_not_known_whether_anyth
     assert sorted(shown["to"]) == ["u1", "u2"]
 
 
+def test_an_operator_who_retries_the_letter_of_one_reader_sends_the_card_to_all(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["transient"]
+    track = office.tell("u1", "u2")
+    with office.world.db.write() as tx:
+        assert outbox.revive(tx, [office.world.letters()[0].id], office.world.clock.now()) == 2
+    office.world.deliver()
+    assert sorted(office.shows(track)["to"]) == ["u1", "u2"]
+
+
 def test_who_cannot_see_cards_gets_the_text(office: CardOffice) -> None:
     office.world.dingtalk.unseen = {"u2": "the client is too old"}
     track = office.tell("u1", "u2")
@@ -224,6 +233,31 @@ def test_where_it_cannot_be_told_whether_a_card_is_out_nothing_is_sent_beside_it
     assert office.world.dingtalk.seen("u1") == []
     assert [letter.state for letter in office.world.letters() if letter.target == "u1"] == [state]
     assert len([text for text in office.world.dingtalk.seen("ops") if "消息未送达" in text]) == (state == "dead")
+
+
+@pytest.mark.parametrize("outcomes", [["transient"], ["cut"], ["lost"]])
+def test_a_card_that_is_sent_after_the_decision_loses_its_buttons_then(office: CardOffice, outcomes: list[str]) -> None:
+    office.world.dingtalk.outcomes = outcomes
+    track = office.tell("u1")
+    office.desk.bills[FORM, "7"]["FDocumentStatus"] = "C"
+    stored(office, 2)
+    office.settle(1)
+    assert (office.world.dingtalk.updates, office.cards.next_due()) == (0, None), "it is not out yet"
+    office.world.clock.advance(600)
+    office.world.deliver()
+    office.settle()
+    assert (office.shows(track)["open"], office.world.dingtalk.updates) == (False, 1)
+
+
+def test_a_card_that_was_closed_before_it_was_made_is_not_taken_for_sent(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["cut", "refused"]
+    office.tell("u1")
+    office.desk.bills[FORM, "7"]["FDocumentStatus"] = "C"
+    stored(office, 2)
+    office.settle(1)
+    office.world.clock.advance(600)
+    office.world.deliver()
+    assert len(office.world.dingtalk.seen("u1")) == 1
 
 
 def test_operators_hear_once_that_cards_are_not_taken_and_once_that_they_are_again(office: CardOffice) -> None:

@@ -246,7 +246,7 @@ class FakeDingTalk:
 
     def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
         self.updates += 1
-        outcome = self.outcomes.pop(0) if self.outcomes else "ok"
+        outcome = self.outcomes.pop(0) if self.outcomes else "ok" if track in self.cards else "refused"
         if outcome in ("ok", "lost"):
             self.cards[track] |= {"line": line, "open": is_open, "private": dict(private), "face": json.loads(face)}
         if outcome != "ok":
