@@ -90,7 +90,7 @@ def explain(change: Change, own: Sequence[OwnWrite]) -> Explained:
     saved, unexplained = _saved(change, own, made)
     if CHANGED in change.kinds and not unexplained:
         ours[CHANGED] = max([one.ident for one in saved] or ours.values())
-    over = [one.ident for one in own if _is_over(one, now) or _is_overtaken(one, saved)]
+    over = [one.ident for one in own if _is_over(one, now) or _is_overtaken(one, saved) or _is_overwritten(one, change)]
     return Explained(ours, frozenset([*ours.values(), *(one.ident for one in saved), *over]))
 
 
@@ -122,6 +122,12 @@ def _is_overtaken(one: OwnWrite, saved: Sequence[OwnWrite]) -> bool:
     return bool(one.fields) and one.fields.keys() <= later
 
 
+def _is_overwritten(one: OwnWrite, change: Change) -> bool:
+    """Whether another value stands by now where this one's was shown: who writes it again is somebody else."""
+    was_shown, values = one.operation == SAVE and one.after is not None, _values(change)
+    return was_shown and any(_pairs(one, key, values) and not _shows(one, key, values) for key in change.changed)
+
+
 def _saved(change: Change, own: Sequence[OwnWrite], made: Mapping[T, OwnWrite]) -> tuple[list[OwnWrite], set[str]]:
     """The saves whose values the change shows, and the changed keys that nothing of ours explains."""
     values, saves = _values(change), [one for one in own if one.operation == SAVE]
@@ -141,10 +147,15 @@ def _comes_along(change: Change, made: Mapping[T, OwnWrite], saved: Sequence[Own
 
 
 def _shows(one: OwnWrite, key: str, values: Mapping[str, Any]) -> bool:
-    """Whether the document shows what was saved under a key; base data may be watched by another part (`FName`)."""
-    base = _base(key)
-    both = [(values[k.casefold()], v) for k, v in one.fields.items() if _base(k) == base and k.casefold() in values]
-    return bool(both) and all(same(shown, written) for shown, written in both)
+    """Whether the document shows what was saved under a key."""
+    pairs = _pairs(one, key, values)
+    return bool(pairs) and all(same(shown, written) for shown, written in pairs)
+
+
+def _pairs(one: OwnWrite, key: str, values: Mapping[str, Any]) -> list[tuple[Any, Any]]:
+    """What is shown and what was written under a key; base data may be watched by another part (`FName`)."""
+    of_key = [(name.casefold(), value) for name, value in one.fields.items() if _base(name) == _base(key)]
+    return [(values[name], value) for name, value in of_key if name in values]
 
 
 def _base(key: str) -> str:
