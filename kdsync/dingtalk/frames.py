@@ -23,7 +23,7 @@ CARD_TOPIC = "/v1.0/card/instances/callback"
 SYSTEM, EVENT, CALLBACK = "SYSTEM", "EVENT", "CALLBACK"
 LARGEST = 1024 * 1024  # characters of a frame
 WITHOUT_CONTENT = "20001"  # the month's pushes are used up: frames come without what they are about
-OK, BAD, NOT_FOUND, FAILED = 200, 400, 404, 500
+OK, BAD, NOT_FOUND = 200, 400, 404
 GROUP = "2"
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 LAST_MOMENT = 253_402_300_799_000  # milliseconds; no later date can be told

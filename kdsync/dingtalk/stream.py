@@ -23,7 +23,6 @@ from kdsync.dingtalk.frames import (
     CALLBACK,
     CARD_TOPIC,
     EVENT,
-    FAILED,
     NOT_FOUND,
     OK,
     SYSTEM,
@@ -76,8 +75,10 @@ class StreamClient:
     """Listens for as long as `run` runs.
 
     `take` keeps a message and returns the data of its acknowledgement, such as `{"response": {…}}` for a click; where
-    it raises, DingTalk shall push again. It is called on the thread of a connection, one call at a time. `on_state`
-    hears whether there is a connection, `on_quota` that frames come without content. `opened` counts connections.
+    it raises, DingTalk shall push again: an event is put off, anything else gets no answer at all, for what got any
+    answer does not come again; who clicked is shown an error then. It is called on the thread of a connection, one
+    call at a time. `on_state` hears whether there is a connection that says something, `on_quota` that frames come
+    without content. `opened` counts connections.
     """
 
     def __init__(
@@ -173,6 +174,7 @@ class StreamClient:
         self._due = now if lived >= STEADY else now + self._pauses.after(lived)
         if not line.asked_to_go:
             log.warning("stream.silent", seconds=round(now - line.heard, 1))
+            self._tell(False)  # what was sent meanwhile may have gone nowhere
 
     def _welcome(self, now: float) -> None:
         """The new connection is open: what was asked to go says its last words, and what is silent has none."""
@@ -231,8 +233,8 @@ class StreamClient:
             return
         if frame.kind == SYSTEM:
             self._of_system(line, frame)
-        else:
-            line.send(self._answer(frame))
+        elif answer := self._answer(frame):
+            line.send(answer)
 
     def _of_system(self, line: Line, frame: Frame) -> None:
         """`ping` is echoed, `disconnect` gets no answer; what else there is only shows that the line is alive."""
@@ -243,6 +245,7 @@ class StreamClient:
             line.go()
 
     def _answer(self, frame: Frame) -> str:
+        """The acknowledgement; '' where it shall come again."""
         if frame.is_without_content:
             log.error("stream.quota", topic=frame.topic, cure=QUOTA_CURE)
             self._on_quota()
@@ -251,10 +254,10 @@ class StreamClient:
             message = read_message(frame)
         except EdgeError as error:
             log.warning("stream.unreadable", topic=frame.topic, error=str(error))
-            return _refused(frame, BAD, "it cannot be read")
+            return ack(frame, {}, BAD, "it cannot be read")
         if message is None:
             log.warning("stream.unknown_topic", topic=frame.topic[:100])
-            return _refused(frame, NOT_FOUND, "unknown topic")
+            return ack(frame, {}, NOT_FOUND, "unknown topic")
         return self._taken(frame, message)
 
     def _taken(self, frame: Frame, message: Message) -> str:
@@ -263,10 +266,9 @@ class StreamClient:
                 return _agreed(frame, self._take(message))
         except StoreError as error:  # which says itself why, and what to do
             log.error("stream.not_kept", topic=frame.topic, error=str(error))
-            return _refused(frame, FAILED, "try again")
         except Exception:
             log.exception("stream.not_kept", topic=frame.topic)
-            return _refused(frame, FAILED, "try again")
+        return ack(frame, {"status": "LATER", "message": "try again"}) if frame.kind == EVENT else ""
 
 
 def _agreed(frame: Frame, data: Mapping[str, Any]) -> str:
@@ -274,7 +276,3 @@ def _agreed(frame: Frame, data: Mapping[str, Any]) -> str:
     if frame.kind == EVENT:
         return ack(frame, {"status": data.get("status", "SUCCESS"), "message": ""}, OK)
     return ack(frame, {"response": {}, **data}, OK)
-
-
-def _refused(frame: Frame, code: int, reason: str) -> str:
-    return ack(frame, {"status": "LATER", "message": reason} if frame.kind == EVENT else {}, code, reason)

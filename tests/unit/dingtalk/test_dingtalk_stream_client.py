@@ -180,14 +180,16 @@ def test_only_what_was_kept_is_acknowledged(world: World) -> None:
 
 
 @pytest.mark.parametrize("failure", [OSError("disk"), KeyError("bug"), ValueError("bug")])
-def test_what_could_not_be_kept_is_asked_for_again(world: World, failure: Exception) -> None:
+def test_what_could_not_be_kept_comes_again_for_nothing_else_than_silence_makes_it(
+    world: World, failure: Exception
+) -> None:
     def fail(_message: Message) -> Mapping[str, Any]:
         raise failure
 
     socket, world.taking = world.connected(), fail
     with structlog.testing.capture_logs() as said:
-        assert world.frame(socket, SAID) == (500, {})
-        assert world.frame(socket, {}, "*", "EVENT") == (500, {"status": "LATER", "message": "try again"})
+        socket.push(SAID)
+        assert world.frame(socket, {}, "*", "EVENT") == (200, {"status": "LATER", "message": "try again"})
     assert [line["event"] for line in said] == ["stream.not_kept"] * 2
     world.taking = lambda _message: {}
     assert world.frame(socket, SAID) == (200, {"response": {}})
@@ -199,7 +201,8 @@ def test_a_store_that_is_full_is_told_in_its_own_words_and_nothing_is_acknowledg
 
     socket, world.taking = world.connected(), fail
     with structlog.testing.capture_logs() as said:
-        assert world.frame(socket, SAID) == (500, {})
+        socket.push(SAID)
+        assert world.frame(socket, {"opaque": "1"}, "ping", "SYSTEM") == (200, {"opaque": "1"})
     assert [(line["event"], line["error"]) for line in said] == [("stream.not_kept", "make room on the disk")]
     assert "exc_info" not in said[0]
 
@@ -207,7 +210,8 @@ def test_a_store_that_is_full_is_told_in_its_own_words_and_nothing_is_acknowledg
 def test_an_answer_that_is_no_json_is_a_failure_too(world: World) -> None:
     socket, world.taking = world.connected(), lambda _message: {"response": object()}
     with structlog.testing.capture_logs():
-        assert world.frame(socket, SAID) == (500, {})
+        socket.push(SAID)
+        assert world.frame(socket, {}, "ping", "SYSTEM") == (200, {})
 
 
 def test_an_event_may_be_put_off(world: World) -> None:
@@ -304,13 +308,13 @@ def test_a_connection_that_says_nothing_is_left_when_there_is_another(world: Wor
     assert (silent.farewell, world.states) == ("cut", [True, False, True])
 
 
-def test_a_silent_one_that_ends_meanwhile_changes_nothing(world: World) -> None:
+def test_where_one_fell_silent_something_may_have_been_missed_and_that_is_told(world: World) -> None:
     silent = world.connected()
     world.pass_by(90.5)
     silent.close()
     world.connected()
     world.look_until(lambda: not world.stream._leaving)
-    assert (len(world.sockets), world.states) == (2, [True])
+    assert (len(world.sockets), world.states) == (2, [True, False, True])
 
 
 def test_an_opening_that_never_ends_is_given_up_and_closed_when_it_does(world: World) -> None:
