@@ -150,6 +150,10 @@ class Answering:
         """Let go of the sessions of those who answered."""
         self.persons.close()
 
+    def resume(self) -> None:
+        """Before the first step of a process: nobody was heard since the last one ended."""
+        self.inbound.resume()
+
     def step(self) -> None:
         """Work on what is due."""
         self.stream.subscribe(self._topics())

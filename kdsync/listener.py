@@ -22,6 +22,8 @@ class Listener:
         self._stopping = threading.Event()
         self._wake = threading.Event()
         self._threads: list[threading.Thread] = []
+        self._pause = 0.0  # seconds until the next turn
+        self._begun = False
 
     def start(self) -> None:
         """Begin, if there is something to listen for and nobody listens yet; may be called again after a reload."""
@@ -54,6 +56,14 @@ class Listener:
 
     def _work(self) -> None:
         while not self._stopping.is_set():
-            well = self._surely("inbound", self._answering.step)
-            self._wake.wait(self._answering.pause(LONGEST_SLEEP) if well else AFTER_TROUBLE)
+            self._surely("inbound", self._turn)
+            self._wake.wait(self._pause)
             self._wake.clear()
+
+    def _turn(self) -> None:
+        self._pause = AFTER_TROUBLE
+        if not self._begun:
+            self._answering.resume()
+            self._begun = True
+        self._answering.step()
+        self._pause = self._answering.pause(LONGEST_SLEEP)

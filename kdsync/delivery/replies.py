@@ -136,6 +136,16 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "Nothing was changed.",
         "Không có gì bị thay đổi.",
     ),
+    "reply_not_held_title": (
+        "没有等待执行、可以撤销的操作",
+        "Nothing waits that could be taken back",
+        "Không có gì đang chờ để hủy",
+    ),
+    "reply_not_held_body": (
+        "可能已经执行。请查看已收到的答复或金蝶中的单据；如需更改，请在金蝶中处理。",
+        "It may be done by now: the answers that you got and Kingdee tell. What has to be changed, change in Kingdee.",
+        "Có thể đã được thực hiện. Hãy xem các trả lời đã nhận hoặc chứng từ trong Kingdee và xử lý trong Kingdee nếu cần.",
+    ),
     "reply_second_title": (
         "{number}：还需要第二个人确认",
         "{number}: a second person has to confirm",

@@ -84,6 +84,11 @@ def held(action: CompiledAction) -> Ending:
     return Ending(WAITING, "reply_held", "", {"seconds": round(action.undo or 0)}, action.titles)
 
 
+def nothing_held() -> Ending:
+    """Somebody takes back what is done by now, or never was."""
+    return Ending(REFUSED, "reply_not_held", "nothing waits that could be taken back", {}, {})
+
+
 def taken_back(item: Received, by: Received, action: CompiledAction | None) -> Ending:
     """Nothing is done of what was held; `by` is the answer that says so."""
     titles = action.titles if action else {}

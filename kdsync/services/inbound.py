@@ -69,13 +69,29 @@ class Inbound:
             log.info("answer.received", inbox_id=item.id, user=item.sender, source=item.source)
         return new
 
+    def resume(self) -> None:
+        """What was held when an earlier process ended is held for as long again: nobody heard who wanted it back."""
+        with self.db.read() as tx:
+            held = [(item, self._held_for(item)) for item in inbox.every_held(tx, self.seal)]
+        for item, action in held:
+            if action and action.undo:
+                with self.db.write() as tx:
+                    inbox.hold(tx, self.seal, item, self.clock.now() + timedelta(seconds=action.undo))
+
     def step(self) -> int:
         """Work on what is due; returns how many there were."""
         with self.db.read() as tx:
             due = inbox.due(tx, self.seal, self.clock.now())
         for item in due:
-            self._surely(item)
+            if not self._is_over(item):
+                self._surely(item)
         return len(due)
+
+    def _is_over(self, item: Received) -> bool:
+        """Whether one that had its turn before this has ended it: what was taken back is not done."""
+        with self.db.read() as tx:
+            now = inbox.find(tx, self.seal, item.id)
+        return now is None or now.state != inbox.WAITING
 
     def _surely(self, item: Received) -> None:
         try:
@@ -103,7 +119,7 @@ class Inbound:
             return self.outsiders.answer(item) if self.outsiders else Ending(inbox.IGNORED, "", STRANGER, {}, {})
         if item.action:
             return self._known(item)
-        return self._taken_back(item, heard.text(heard.whole(item))) or self._new(item)
+        return self._taken_back(item) or self._new(item)
 
     def _new(self, item: Received) -> Ending | None:
         """What was not understood yet."""
@@ -121,17 +137,21 @@ class Inbound:
     def _codes(self) -> Codes:
         return Codes(self.db, self.seal, self.clock, self.replies.notices, self.replies.settings)
 
-    def _taken_back(self, item: Received, text: str) -> Ending | None:
-        number = takeback.asked(text)
-        if number is None:
+    def _taken_back(self, item: Received) -> Ending | None:
+        numbers = takeback.asked(heard.text(heard.whole(item)))
+        if numbers is None:
             return None
         with self.db.read() as tx:
-            held = inbox.held(tx, self.seal, item.sender, number)
+            found = (inbox.held(tx, self.seal, item.sender, number) for number in numbers)
+            held = next((one for one in found if one), None)
         if held is None:
-            return None
-        action = next((one for one in self.actions() if one.id == held.content.get("held")), None)
+            phrases = (phrase for action in self.actions() for phrase in action.phrases)
+            return None if any(map(takeback.asked, phrases)) else endings.nothing_held()
         about = replace(item, form=held.form, doc_id=held.doc_id, number=held.number)
-        return endings.taken_back(held, about, action)
+        return endings.taken_back(held, about, self._held_for(held))
+
+    def _held_for(self, item: Received) -> CompiledAction | None:
+        return next((one for one in self.actions() if one.id == item.content.get("held")), None)
 
     def _known(self, item: Received) -> Ending:
         """One that was allowed before: it goes on, whatever the document has become by its own steps."""

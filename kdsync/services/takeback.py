@@ -2,15 +2,25 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
+from collections.abc import Sequence
 
-WORDS = frozenset({"撤销", "撤回", "undo", "hủy", "huỷ"})
-MOST_WORDS = 2  # the word, and a number
+from kdsync.commands.lexicon import leads, numbers_after, skip
+from kdsync.commands.spelling import spelt
+
+_WORD = re.compile(r"(?:撤销|撤回)|(?:undo|hủy|huỷ)(?![^\W_])")
+LAST = ("",)  # whatever it was last
 
 
-def asked(text: str) -> str | None:
-    """The number of what somebody takes back, '' for whatever it was last; None where nothing is taken back."""
-    words = unicodedata.normalize("NFKC", text).split()
-    if not words or len(words) > MOST_WORDS or unicodedata.normalize("NFC", words[0]).casefold() not in WORDS:
+def asked(text: str) -> Sequence[str] | None:
+    """What may be the number of what somebody takes back, the likeliest first; None where nothing is taken back.
+
+    It may be too much that is understood so: nothing is changed then, and that is said.
+    """
+    message = spelt(text)
+    found = next((found for start in leads(message) if (found := _WORD.match(message.flat, start))), None)
+    if found is None:
         return None
-    return words[1] if len(words) == MOST_WORDS else ""
+    if skip(message, found.end()) >= len(message.flat):
+        return LAST
+    return [one.number for one in numbers_after(message, found.end(), glued=True)] or None

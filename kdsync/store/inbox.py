@@ -82,9 +82,11 @@ def is_again(item: Received) -> bool:
 
 
 def due(tx: Connection, seal: Seal, now: datetime, limit: int = 20) -> list[Received]:
-    """What waits for its turn, oldest first."""
+    """What waits for its turn, by when it came: so a word that takes something back comes before what it was held for,
+    and what fails again and again before nothing that is new."""
     waiting = (inbox.c.state == WAITING, inbox.c.next_attempt_at <= moments.text(now))
-    query = select(inbox).where(*waiting).order_by(inbox.c.received_at, inbox.c.id).limit(limit)
+    order = (inbox.c.next_attempt_at, inbox.c.received_at, inbox.c.id)
+    query = select(inbox).where(*waiting).order_by(*order).limit(limit)
     return [_opened(row, seal) for row in tx.execute(query).mappings()]
 
 
@@ -109,12 +111,17 @@ def hold(tx: Connection, seal: Seal, item: Received, until: datetime) -> None:
 
 def held(tx: Connection, seal: Seal, sender: str, number: str) -> Received | None:
     """What somebody can take back: the last one that is held, of that number unless it is ''."""
-    mine = [inbox.c.state == WAITING, inbox.c.sender == sender, inbox.c.action == "", inbox.c.number != ""]
+    mine = [*_HELD, inbox.c.sender == sender]
     if number:
         mine.append(func.lower(inbox.c.number) == number.lower())
     query = select(inbox).where(*mine).order_by(inbox.c.received_at.desc()).limit(1)
     row = tx.execute(query).mappings().first()
     return _opened(row, seal) if row else None
+
+
+def every_held(tx: Connection, seal: Seal) -> list[Received]:
+    """All that can be taken back."""
+    return [_opened(row, seal) for row in tx.execute(select(inbox).where(*_HELD)).mappings()]
 
 
 def first_half(tx: Connection, seal: Seal, item: Received, since: datetime) -> str:
@@ -199,4 +206,5 @@ def _opened(row: RowMapping, seal: Seal) -> Received:
     )
 
 
+_HELD = (inbox.c.state == WAITING, inbox.c.action == "", inbox.c.number != "")
 _PLAIN = ("id", "source", "sender", "state", "attempts", "action", "form", "doc_id", "number", "step", "reason")

@@ -361,6 +361,14 @@ def test_nobody_confirms_an_own_document_where_the_rule_says_so(office: Office) 
     assert office.say("u1", "确认付款 FKD1").state == inbox.DONE
 
 
+def test_a_condition_on_rows_is_judged_by_them(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, when="doc.entries | map(attribute='FQty') | select('gt', 9) | list == []")
+    office.desk.create("1", "FKD1", entries=[{"FQty": 5}, {"FQty": 500}])
+    assert (office.say("u1", "确认付款 FKD1").state, office.desk.sent) == (inbox.REFUSED, [])
+    office.desk.bills["AP_PAYBILL", "1"]["entries"].pop()
+    assert office.say("u1", "确认付款 FKD1 ").state == inbox.DONE
+
+
 def test_a_condition_that_fails_is_told_to_the_operators(office: Office) -> None:
     office.actions[0] = action(CONFIRM, when="doc.FBillNo + 1 > 2")
     office.desk.create("1", "FKD1")
@@ -413,7 +421,13 @@ def test_what_can_be_taken_back_is_done_when_its_time_is_over(held: Office) -> N
     assert held.answers("u1") == ["FKD1: 确认付款 in 30 seconds", "FKD1: 确认付款 is done"]
 
 
-@pytest.mark.parametrize("text", ["撤销", "undo fkd1", "Hủy FKD1", "撤回 ＦＫＤ１"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("撤销", "undo fkd1", "Hủy FKD1", "撤回 ＦＫＤ１", "撤销FKD1", "撤销 FKD 1", "@kdsync  undo", "Undo."),
+        *("👍撤销！", "撤销单号FKD1", "撤销 FKD1，金额错了", "undo FKD1 please"),
+    ],
+)
 def test_a_reply_takes_it_back_and_nothing_is_changed(held: Office, text: str) -> None:
     key = held.say("u1", "确认付款 FKD1").id
     held.world.clock.advance(5)
@@ -423,7 +437,10 @@ def test_a_reply_takes_it_back_and_nothing_is_changed(held: Office, text: str) -
     assert held.answers("u1") == ["FKD1: 确认付款 in 30 seconds", "FKD1: 确认付款 is taken back"]
 
 
-@pytest.mark.parametrize(("sender", "text"), [("u2", "撤销"), ("u1", "撤销 FKD2"), ("u1", "undo it all now")])
+@pytest.mark.parametrize(
+    ("sender", "text"),
+    [("u2", "撤销"), ("u1", "撤销 FKD2"), ("u1", "undo it all now"), ("u1", "undone FKD1"), ("u1", "撤销审核 FKD1")],
+)
 def test_nobody_takes_back_what_is_not_theirs_or_another_document(held: Office, sender: str, text: str) -> None:
     key = held.say("u1", "确认付款 FKD1").id
     assert held.say(sender, text).state == inbox.REFUSED
@@ -431,11 +448,38 @@ def test_nobody_takes_back_what_is_not_theirs_or_another_document(held: Office, 
     assert held.row(key).state == inbox.DONE
 
 
-def test_what_is_done_cannot_be_taken_back_any_more(held: Office) -> None:
+def test_what_is_done_cannot_be_taken_back_any_more_and_that_is_said(held: Office) -> None:
     held.say("u1", "确认付款 FKD1")
     held.wait(30)
     assert held.say("u1", "撤销 FKD1").state == inbox.REFUSED
     assert held.desk.status("1") == "C"
+    assert held.answers("u1")[-1] == "Nothing waits that could be taken back"
+
+
+def test_a_word_that_came_in_time_takes_it_back_although_both_have_their_turn_too_late(held: Office) -> None:
+    key = held.say("u1", "确认付款 FKD1").id
+    held.world.clock.advance(29)
+    held.hear("u1", "撤销")
+    held.world.clock.advance(60)  # Kingdee kept others waiting
+    held.inbound.step()
+    assert (held.row(key).state, held.desk.sent) == (inbox.UNDONE, [])
+
+
+def test_the_word_of_an_action_that_begins_like_taking_back_is_that_action(held: Office) -> None:
+    held.actions.append(action(CONFIRM, id="unaudit", phrases=["撤销"], do=[{"operation": "UnAudit"}], when=None))
+    assert held.say("u1", "撤销 FKD1").state == inbox.DONE
+    assert [kind for kind, *_ in held.desk.sent] == ["operation"]
+
+
+def test_after_a_restart_it_can_be_taken_back_for_as_long_again(held: Office) -> None:
+    key = held.say("u1", "确认付款 FKD1").id
+    held.world.clock.advance(300)  # nobody could hear that somebody wanted it back
+    held.restart()
+    held.inbound.resume()
+    held.inbound.step()
+    assert (held.row(key).state, held.desk.sent) == (inbox.WAITING, [])
+    held.wait(30)
+    assert held.row(key).state == inbox.DONE
 
 
 def test_what_was_held_is_judged_anew_when_its_time_is_over(held: Office) -> None:
