@@ -13,7 +13,7 @@ import orjson
 from kdsync.clock import Clock
 from kdsync.dingtalk.contacts import Contact, Contacts
 from kdsync.errors import StoreUnusableError
-from kdsync.kingdee import metadata, query
+from kdsync.kingdee import catalogue, metadata, query
 from kdsync.kingdee.account import Account
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import Metadata
@@ -33,7 +33,7 @@ class KingdeeSource:
 
     client: KingdeeClient
     page_size: int = 2000
-    _learned: dict[str, Known] = field(default_factory=dict)
+    _learned: dict[str, Metadata] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self._people = People(self.client)
@@ -41,13 +41,14 @@ class KingdeeSource:
 
     def facts(self, form: str, rows: Iterable[str]) -> Known:
         """The built-in table, refined by Kingdee's own metadata where it can be read."""
-        if form not in self._learned:
-            facts, told = metadata.learn(self.client, form, rows)
-            facts = replace(facts, form=form)
+        told = self._learned.get(form)
+        if told is None:
+            facts, told = metadata.learn(self.client, form)
             if told is None:
-                return Known(facts)  # asked for again when the form is prepared again
-            self._learned[form] = Known(facts, told.entry_of, _lookup_of(told))
-        return self._learned[form]
+                return Known(replace(facts, form=form))  # asked for again when the form is prepared again
+            self._learned[form] = told
+        facts = metadata.refine(catalogue.facts_without_metadata(form), told, rows)
+        return Known(replace(facts, form=form), told.entry_of, _lookup_of(told))
 
     def pages(
         self,

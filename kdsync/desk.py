@@ -24,9 +24,9 @@ class KingdeeDesk:
     workflow: Workflow
     hands: Callable[[str, str], Hands]  # who writes, for a sender and the receiver of a task
 
-    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
+    def find(self, form: str, number: str, fields: Iterable[str], rows: Iterable[str] = ()) -> list[Bill]:
         """Whether `=` looks at case depends on the database behind Kingdee, so both spellings are asked for."""
-        layout = self._layout(form, fields)
+        layout = self._layout(form, fields, rows)
         if layout.facts.number is None:
             return []
         spellings = ",".join(literal(text) for text in dict.fromkeys((number, number.upper())))
@@ -34,9 +34,9 @@ class KingdeeDesk:
         exact = [bill for bill in found if bill.document.number == number]
         return exact or [bill for bill in found if bill.document.number.casefold() == number.casefold()]
 
-    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
+    def read(self, form: str, doc_id: str, fields: Iterable[str], rows: Iterable[str] = ()) -> Bill | None:
         """The document now."""
-        layout = self._layout(form, fields)
+        layout = self._layout(form, fields, rows)
         return next(self._bills(layout, self.source.by_ids(layout, [doc_id])), None)
 
     def tasks(self, form: str, number: str) -> list[Task]:
@@ -54,14 +54,20 @@ class KingdeeDesk:
             raise
         return replace(_ruling(outcomes), account=hands.account)
 
-    def _layout(self, form: str, fields: Iterable[str]) -> Layout:
-        known = self.source.facts(form, ())
+    def _layout(self, form: str, fields: Iterable[str], rows: Iterable[str]) -> Layout:
+        asked = tuple(rows)
+        known = self.source.facts(form, asked)
         facts = known.facts
         people = [key for key in (facts.creator, facts.modifier, facts.approver) if key]
-        return full_layout(facts, [*fields, *people], (), (), known.entry_of)
+        layout = full_layout(facts, [*fields, *people], asked, (), known.entry_of)
+        if asked and not layout.entries:
+            raise _rowless(form, asked)
+        return layout
 
     def _bills(self, layout: Layout, pages: Iterator[Page]) -> Iterator[Bill]:
         for page in pages:
+            if page.doubled:
+                raise _ambiguous(layout.form, page.doubled)
             for row in page.rows:
                 yield bill_of(layout, row)
 
@@ -71,7 +77,22 @@ def bill_of(layout: Layout, row: Row) -> Bill:
     values = dict(zip(layout.heads, row, strict=False))
     place = layout.number_place
     number = str(row[place] or "").strip() if place is not None else ""
-    return Bill(Document(layout.form, str(row[0]), number, values), layout.facts)
+    entries = [dict(zip(layout.entries, one, strict=True)) for one in row[-1]] if layout.entries else []
+    return Bill(Document(layout.form, str(row[0]), number, values, entries), layout.facts)
+
+
+def _rowless(form: str, keys: Iterable[str]) -> EdgeError:
+    """A condition on rows must not hold because none of them were read."""
+    message = f"the rows of {form} cannot be read: which of its entries has {', '.join(sorted(keys))} is not known"
+    cure = "let kdsync's Kingdee user read the form's metadata, or ask for fields of the head only"
+    return EdgeError("kingdee", FailureKind.CONFIGURATION, "no-entry", message, cure=cure)
+
+
+def _ambiguous(form: str, ids: Iterable[str]) -> EdgeError:
+    """Rows of an entry, or a document that is there twice: which of its amounts a limit is about is no matter of luck."""
+    message = f"Kingdee shows more than one value of a field of {form} {', '.join(ids)}"
+    cure = "use fields of the form's head in when, limit and allow"
+    return EdgeError("kingdee", FailureKind.CONFIGURATION, "ambiguous", message, cure=cure)
 
 
 def _ruling(outcomes: Outcome | tuple[Outcome, ...]) -> Ruling:

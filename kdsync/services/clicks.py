@@ -47,7 +47,7 @@ class Clicks:
         action = next((one for one in self.actions() if one.id == wanted and one.id in card.actions), None)
         if action is None:
             return Ending(REFUSED, "reply_card_no_action", f"the card has no action {wanted}", {}, {})
-        bill = self.desk.read(card.form, card.doc_id, sorted({*action.heads, *card.seen}))
+        bill = self.desk.read(card.form, card.doc_id, sorted({*action.heads, *card.seen}), sorted(action.entries))
         if bill is None:
             return Ending(REFUSED, "reply_no_document", "no such document", {"number": card.number}, action.titles)
         if card.state != cards.OPEN or not self._waits(card):

@@ -55,10 +55,11 @@ class NotThemselvesError(Exception):
 class Desk(Protocol):
     """Kingdee, as far as answers go. Every method raises EdgeError."""
 
-    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
-        """The documents of a form with that number, in any case; with the head fields that are asked for."""
+    def find(self, form: str, number: str, fields: Iterable[str], rows: Iterable[str] = ()) -> list[Bill]:
+        """The documents of a form with that number, in any case; with the `fields` of the head and of the entry `rows`
+        that are asked for."""
 
-    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
+    def read(self, form: str, doc_id: str, fields: Iterable[str], rows: Iterable[str] = ()) -> Bill | None:
         """One document by its id; None where it is not there."""
 
     def tasks(self, form: str, number: str) -> list[Task]:

@@ -49,7 +49,7 @@ def understand(text: str, actions: Sequence[CompiledAction], desk: Desk) -> Unde
 
 def _found(number: str, actions: Iterable[CompiledAction], desk: Desk) -> Iterable[tuple[CompiledAction, Bill]]:
     for action in actions:
-        for bill in desk.find(action.form, number, sorted(action.heads)):
+        for bill in desk.find(action.form, number, sorted(action.heads), sorted(action.entries)):
             yield action, bill
 
 

@@ -74,15 +74,15 @@ class TroubledDesk(FakeDesk):
 
     # --- what kdsync asks
 
-    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
+    def find(self, form: str, number: str, fields: Iterable[str], rows: Iterable[str] = ()) -> list[Bill]:
         self._others()
-        found = super().find(form, number.upper(), fields)  # all numbers here are in capitals
+        found = super().find(form, number.upper(), fields, rows)  # all numbers here are in capitals
         self.shown |= {(form, bill.document.doc_id): {**self.bills[form, bill.document.doc_id]} for bill in found}
         return found
 
-    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
+    def read(self, form: str, doc_id: str, fields: Iterable[str], rows: Iterable[str] = ()) -> Bill | None:
         self._others()
-        bill = super().read(form, doc_id, fields)
+        bill = super().read(form, doc_id, fields, rows)
         self.shown[form, doc_id] = {**self.bills[form, doc_id]} if bill else None
         return bill
 

@@ -56,7 +56,7 @@ class FakeCabinet(FakeDesk):
         self.tells_files = True
         self.hidden = 0  # looks in which a new document does not show
 
-    def find(self, form: str, key: Any, value: Any) -> list[Bill]:
+    def find(self, form: str, key: Any, value: Any, _rows: Any = ()) -> list[Bill]:
         self._reachable()
         if self.hidden:
             self.hidden -= 1
@@ -65,11 +65,11 @@ class FakeCabinet(FakeDesk):
         mine = [one for one, values in self.bills.items() if one[0] == form and values.get(field) == value]
         return [self._bill(one, ()) for one in mine]
 
-    def read(self, form: str, doc_id: str, fields: Any = ()) -> Bill | None:
+    def read(self, form: str, doc_id: str, fields: Any = (), rows: Any = ()) -> Bill | None:
         if self.hidden:
             self.hidden -= 1
             return None
-        return super().read(form, doc_id, fields)
+        return super().read(form, doc_id, fields, rows)
 
     def make(self, form: str, key: str | None, value: str, model: Mapping[str, Any], *, draft: bool) -> Made:
         self._reachable()

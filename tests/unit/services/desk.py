@@ -50,14 +50,14 @@ class FakeDesk:
         self.waiting.append(task)
         return task
 
-    def find(self, form: str, number: str, fields: Iterable[str]) -> list[Bill]:
+    def find(self, form: str, number: str, fields: Iterable[str], rows: Iterable[str] = ()) -> list[Bill]:
         self._reachable()
         mine = [key for key, values in self.bills.items() if key[0] == form and values["FBillNo"] == number]
-        return [self._bill(key, fields) for key in mine]
+        return [self._bill(key, fields, rows) for key in mine]
 
-    def read(self, form: str, doc_id: str, fields: Iterable[str]) -> Bill | None:
+    def read(self, form: str, doc_id: str, fields: Iterable[str], rows: Iterable[str] = ()) -> Bill | None:
         self._reachable()
-        return self._bill((form, doc_id), fields) if (form, doc_id) in self.bills else None
+        return self._bill((form, doc_id), fields, rows) if (form, doc_id) in self.bills else None
 
     def tasks(self, form: str, number: str) -> list[Task]:
         self._reachable()
@@ -108,11 +108,12 @@ class FakeDesk:
             values[STATUS] = "C" if do.kind == "approve" else "D"
         return Ruling(done=True)
 
-    def _bill(self, key: tuple[str, str], fields: Iterable[str]) -> Bill:
+    def _bill(self, key: tuple[str, str], fields: Iterable[str], rows: Iterable[str] = ()) -> Bill:
         """Nothing is shown but what was asked for and what is always asked for."""
         shown = {"FID", "FBillNo", STATUS, "FCreatorId", *fields}
         values = {name: value for name, value in self.bills[key].items() if name in shown}
-        return Bill(Document(key[0], key[1], str(values["FBillNo"]), values), Facts(key[0]))
+        entries = [{name: row[name] for name in rows} for row in self.bills[key].get("entries", ()) if [*rows]]
+        return Bill(Document(key[0], key[1], str(values["FBillNo"]), values, entries), Facts(key[0]))
 
     def _reachable(self) -> None:
         if self.down:

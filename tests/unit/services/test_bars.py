@@ -37,7 +37,7 @@ class Reader(FakeDesk):
         self.desk, self.reads = desk, 0
         self.trouble: EdgeError | None = None
 
-    def read(self, form: str, doc_id: str, _fields: Any) -> Bill | None:
+    def read(self, form: str, doc_id: str, _fields: Any, _rows: Any = ()) -> Bill | None:
         self.reads += 1
         if self.trouble:
             raise self.trouble

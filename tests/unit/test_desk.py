@@ -1,0 +1,76 @@
+"""What Kingdee shows of the document that an answer is about."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, cast
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from kdsync.desk import KingdeeDesk
+from kdsync.errors import EdgeError
+from kdsync.model import Facts, Layout, Page
+from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
+from kdsync.services.ports import Known
+
+FORM = "AP_PAYBILL"
+NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
+ZONE = ZoneInfo("Asia/Shanghai")
+BILL = {"FID": 1, "FBillNo": "FKD1", "FDocumentStatus": "A", "FCreatorId": 7, "FPayeeId": 8, "FAmount": 80}
+ROWS = [{"FQty": 5}, {"FQty": 500}]
+
+
+class Shelf:
+    """A source with one document; `entry` is what metadata say of its rows."""
+
+    def __init__(self, entry: str | None = "FEntry") -> None:
+        self.entry = entry
+        self.doubled: tuple[str, ...] = ()
+
+    def facts(self, form: str, rows: Iterable[str]) -> Known:
+        facts = Facts(form, entry=self.entry if list(rows) else None)
+        of_entry: Mapping[str, str] = {"FQty": "FEntry"} if self.entry else {}
+        return Known(facts, of_entry.get, lambda key: {"FPayeeId": "BD_Empinfo"}.get(key, ""))
+
+    def pages(self, layout: Layout, _where: str) -> Iterator[Page]:
+        row = [{**BILL}.get(key) for key in layout.heads]
+        entries = [[[one[key] for key in layout.entries] for one in ROWS]] if layout.entries else []
+        yield Page([[*row, *entries]], NOW, last=True, doubled=self.doubled)
+
+    def by_ids(self, layout: Layout, _ids: Sequence[str]) -> Iterator[Page]:
+        return self.pages(layout, "")
+
+
+def desk(shelf: Shelf) -> KingdeeDesk:
+    return KingdeeDesk(cast("Any", shelf), cast("Any", None), lambda *_: cast("Any", None))
+
+
+def action(**changes: Any) -> CompiledAction:
+    spec = {"id": "a", "title": "x", "phrases": ["x"], "form": FORM, "allow": ["user:u1"], "do": ["audit"], **changes}
+    return compile_action(ActionSection.model_validate_json(json.dumps(spec)))
+
+
+@pytest.mark.parametrize(("most", "holds"), [(400, False), (600, True)])
+def test_a_condition_on_rows_sees_the_rows(most: int, *, holds: bool) -> None:
+    asked = action(when=f"doc.entries | map(attribute='FQty') | select('gt', {most}) | list | length == 0")
+    (found,) = desk(Shelf()).find(FORM, "FKD1", asked.heads, asked.entries)
+    read = desk(Shelf()).read(FORM, "1", asked.heads, asked.entries)
+    assert read == found
+    assert asked.suits(found.document, now=NOW, zone=ZONE) == holds
+
+
+def test_rows_that_cannot_be_told_apart_are_not_taken_for_none() -> None:
+    asked = action(when="doc.entries | map(attribute='FQty') | select('gt', 400) | list | length == 0")
+    with pytest.raises(EdgeError, match="the rows of AP_PAYBILL"):
+        desk(Shelf(entry=None)).find(FORM, "FKD1", asked.heads, asked.entries)
+
+
+def test_a_document_of_which_two_states_come_is_judged_by_neither() -> None:
+    """A field of an entry that passes for one of the head: which row's amount would be under the limit is chance."""
+    shelf = Shelf()
+    shelf.doubled = ("1",)
+    with pytest.raises(EdgeError, match="more than one value"):
+        desk(shelf).read(FORM, "1", ("FAmount",))
