@@ -8,7 +8,7 @@ details of an approval instance" and "Create an approval instance" on open.dingt
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import cached_property
@@ -23,11 +23,13 @@ from kdsync.dingtalk.frames import EPOCH
 from kdsync.errors import EdgeError
 
 TABLE, FILES, PICTURES = "TableField", "DDAttachment", "DDPhotoField"
+DATE, DATE_RANGE = "DDDateField", "DDDateRangeField"
 PEOPLE = frozenset({"InnerContactField", "ExternalContactField"})
 DEPARTMENTS = "DepartmentField"
 TYPED = frozenset({"TextField", "TextareaField", "TextNote"})
 """Kinds whose value is what somebody typed, though it may look like JSON."""
 NOTHING = frozenset({"", "null", "undefined"})
+PLAIN = (str, int, float, Decimal, type(None))
 KIND = re.compile(r"(?:DD)?[A-Za-z]+Field|DDAttachment")
 NAME = "details of an approval"
 
@@ -51,8 +53,9 @@ class Component:
     """One field of a form, or one cell of a table; `name` is its label, `ident` its id, `alias` what the app calls it.
 
     `text` is its value as people read it, "" for nothing; those of a list (choices, a range of dates) are joined by
-    ", " and stand alone in `items`. `people` are userids, `departments` ids of departments, in the order of the names
-    in `text`. `cells` are the rows of a table by label; its `files` are those of all of its cells.
+    ", " and stand alone in `items`, which of a range are its two ends, "" for an open one. `people` are userids,
+    `departments` ids of departments, in the order of the names in `text`. `cells` are the rows of a table by label; its
+    `files` are those of all of its cells.
     """
 
     name: str
@@ -78,7 +81,15 @@ def components_of(listed: Any) -> tuple[Component, ...]:
         return ()
     if not isinstance(listed, list) or exact.deeper_than(listed, DEEPEST):
         raise _unreadable("formComponentValues should be a list")
-    return tuple(_component(item) for item in listed)
+    return tuple(field for item in listed for field in _with_ends(_component(item)))
+
+
+def _with_ends(field: Component) -> Iterator[Component]:
+    """The field, and the ends of a range of dates by their labels, both of which stand in its name as JSON."""
+    yield field
+    labels = _items(field.name) if field.kind == DATE_RANGE else ()
+    for label, text in zip(labels, (*field.items, "", ""), strict=False):
+        yield Component(label, DATE, text, field.ident, field.alias)
 
 
 def _component(item: Any, *, cell: bool = False) -> Component:
@@ -100,6 +111,7 @@ def _component(item: Any, *, cell: bool = False) -> Component:
         return Component(name, kind, ", ".join(file.name for file in files), ident, alias, files=files)
     items = () if kind in TYPED else _items(value)
     text = ", ".join(items) if items else _text(value)
+    items = _ends(value) if kind == DATE_RANGE else items
     people = _ids(more, "emplId", "itemId") if kind in PEOPLE else ()
     departments = _ids(more, "id", "itemId") if kind == DEPARTMENTS else ()
     return Component(name, kind, text, ident, alias, items, people, departments)
@@ -118,8 +130,8 @@ def _row(name: str, row: Any) -> Mapping[str, Component]:
         raise _unreadable(f"a row of the table {name} should be a list")
     found: dict[str, Component] = {}
     for item in cells:
-        cell = _component(item, cell=True)
-        found.setdefault(cell.name, cell)
+        for cell in _with_ends(_component(item, cell=True)):
+            found.setdefault(cell.name, cell)
     return found
 
 
@@ -166,11 +178,20 @@ def _ids(more: Any, *keys: str) -> tuple[str, ...]:
 
 
 def _items(value: Any) -> tuple[str, ...]:
-    """The texts of a list of plain values, () for anything else."""
+    """The texts of a list of plain values and nothings, () for anything else."""
+    return tuple(filter(None, map(plain, _plain_list(value))))
+
+
+def _ends(value: Any) -> tuple[str, ...]:
+    """When a range begins and ends; how long it is, which may stand behind, is no date."""
+    return tuple(map(plain, _plain_list(value)[:2]))
+
+
+def _plain_list(value: Any) -> list[Any]:
     listed = _parsed(value)
-    if not isinstance(listed, list) or not all(isinstance(item, str | int | float | Decimal) for item in listed):
-        return ()
-    return tuple(filter(None, map(plain, listed)))
+    if not isinstance(listed, list) or not all(isinstance(item, PLAIN) for item in listed):
+        return []
+    return listed
 
 
 def _list_in(name: str, value: Any) -> list[Any]:

@@ -58,6 +58,27 @@ def test_a_list_is_read_as_text_and_one_by_one(value: Any) -> None:
     assert (component.text, component.items) == ("2026-11-01, 2026-11-03", ("2026-11-01", "2026-11-03"))
 
 
+@pytest.mark.parametrize(
+    ("value", "text", "ends"),
+    [
+        ('["2022-02-25","2022-02-26",null]', "2022-02-25, 2022-02-26", ("2022-02-25", "2022-02-26")),
+        (["2022-02-25", "2022-02-26", 2], "2022-02-25, 2022-02-26, 2", ("2022-02-25", "2022-02-26")),
+        ('["","2022-02-26",""]', "2022-02-26", ("", "2022-02-26")),
+        ('["2022-02-25 上午","2022-02-25 下午",1,"halfDay"]', None, ("2022-02-25 上午", "2022-02-25 下午")),
+        ("null", "", ("", "")),
+    ],
+)
+def test_a_range_of_dates_has_two_ends_each_a_field_by_its_label(value: Any, text: str | None, ends: Any) -> None:
+    item = {"componentType": "DDDateRangeField", "name": '["开始时间","结束时间"]', "value": value}
+    whole, *found = components_of([item])
+    assert whole.text == text or text is None
+    assert [(end.name, end.kind, end.text) for end in found] == [
+        (label, "DDDateField", end) for label, end in zip(("开始时间", "结束时间"), ends, strict=True)
+    ]
+    (row,) = one("TableField", written([{"rowValue": [{**item, "label": item["name"]}]}])).cells
+    assert (row["开始时间"].text, row["结束时间"].text) == ends
+
+
 def test_people_and_departments_are_ids() -> None:
     who = [{"emplId": "u1", "name": "张三", "avatar": ""}, {"itemId": "u2", "name": "李四"}]
     component = one("InnerContactField", "张三,李四", written(who))
