@@ -20,13 +20,17 @@ from jinja2.runtime import Undefined
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.rules.values import MISSING, Amount
 
-NUMBERS = frozenset({"NumberField", "MoneyField", "CalculateField"})
+NUMBERS = frozenset({"NumberField", "MoneyField", "CalculateField", "StarRatingField"})
 DATES, DATE_RANGE, TABLE = "DDDateField", "DDDateRangeField", "TableField"
+NOTE = "TextNote"  # what the form says, not who fills it in
 PEOPLE = frozenset({"InnerContactField", "ExternalContactField"})
 DEPARTMENTS = "DepartmentField"
-CURRENCY = re.compile(r"[¥$€£₫₩元]|RMB|CNY|USD|EUR|HKD|VND|JPY", re.IGNORECASE)
-NUMBER = re.compile(r"[-+]?(\d{1,40}|\d{1,3}(,\d{3}){1,12})(\.\d{1,20})?", re.ASCII)
-DAY = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]+(\d{1,2}):(\d{2})(?::(\d{2}))?)?", re.ASCII)
+CURRENCY = r"(?:(?:[¥$€£₫₩元]|RMB|CNY|USD|EUR|HKD|VND|JPY) *)?"
+DIGITS = r"(?:\d{1,40}|\d{1,3}([, ])\d{3}(?:\3\d{3}){0,11})(?:\.\d{1,20})?"
+NUMBER = re.compile(rf"{CURRENCY}([-+]?) *{CURRENCY}({DIGITS}) *{CURRENCY}", re.ASCII | re.IGNORECASE)
+DAY = re.compile(
+    r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ]+(?:(\d{1,2}):(\d{2})(?::(\d{2}))?|上午|下午))?", re.ASCII
+)
 MOST_NAMES = 12  # of fields that a hint lists
 
 Kind = Literal["employee", "user", "department"]
@@ -89,18 +93,18 @@ class ApprovalView:
 
 
 class Fields:
-    """`form`, or a `row` of one of its tables: values by the name of the field."""
+    """`form`, or a `row` of one of its tables: values by the name of the field. `what` says which it is."""
 
-    __slots__ = ("_cells", "_what", "_zone")
+    __slots__ = ("_cells", "_zone", "what")
 
     def __init__(self, cells: Mapping[str, Cell], zone: ZoneInfo, what: str = "the approval") -> None:
-        self._cells, self._zone, self._what = cells, zone, what
+        self._cells, self._zone, self.what = cells, zone, what
 
     def __getitem__(self, name: object) -> Any:
         """The value; one that stumbles when it is used where there is no such field, so that `default` still helps."""
         cell = self._cells.get(name) if isinstance(name, str) else None
         if cell is None:
-            return StrictUndefined(hint=f"{self._what} has no field {name}; it has {self._names()}")
+            return StrictUndefined(hint=f"{self.what} has no field {name}; it has {self._names()}")
         return typed(cell, self._zone, str(name))
 
     def table(self, name: str) -> list[Fields]:
@@ -108,7 +112,7 @@ class Fields:
         cell = self._cells.get(name)
         if cell is None or cell.kind != TABLE:
             has = f"it has {self._names()}" if cell is None else f"it is a {cell.kind}"
-            raise ExpressionError(f"{self._what} has no table {name}; {has}")
+            raise ExpressionError(f"{self.what} has no table {name}; {has}")
         return rows_of(cell, self._zone, name)
 
     def __str__(self) -> str:
@@ -121,7 +125,8 @@ class Fields:
     @property
     def is_empty(self) -> bool:
         """Whether nothing is in any of the fields, as in a row of a table that nobody filled in."""
-        return not any(cell.text.strip() or cell.people or cell.departments for cell in self._cells.values())
+        filled_in = (cell for cell in self._cells.values() if cell.kind != NOTE)
+        return not any(cell.text.strip() or cell.people or cell.departments for cell in filled_in)
 
 
 def typed(cell: Cell, zone: ZoneInfo, name: str) -> Any:
@@ -143,13 +148,13 @@ def _of_text(cell: Cell, text: str, zone: ZoneInfo) -> Any:
     if cell.kind == DATES:
         return moment(text, zone)
     if cell.kind == DATE_RANGE:
-        return [moment(item, zone) if DAY.fullmatch(_half_width(item)) else item for item in cell.items]
+        return [moment(item, zone) if item else MISSING for item in cell.items]
     return text
 
 
 def rows_of(cell: Cell, zone: ZoneInfo, name: str) -> list[Fields]:
     """The rows of a table that somebody filled in."""
-    rows = (Fields(row, zone, f"a row of {name}") for row in cell.cells)
+    rows = (Fields(row, zone, f"row {place} of {name}") for place, row in enumerate(cell.cells, 1))
     return [row for row in rows if not row.is_empty]
 
 
@@ -164,12 +169,13 @@ def amount(value: Any) -> Any:
     """A number, or what people write for one: thousands separators, currency signs and full-width digits go."""
     if isinstance(value, Undefined) or (isinstance(value, int | Amount) and not isinstance(value, bool)):
         return _used(value)
-    written = CURRENCY.sub("", _half_width(str(value))).replace(" ", "")
+    written = _half_width(str(value))
     if not written:
         return MISSING
-    if not NUMBER.fullmatch(written):
+    found = NUMBER.fullmatch(written)
+    if not found:
         raise ValueError(f"'{str(value)[:40]}' is no amount; write it as 1234.50 or 1,234.50")
-    return Amount(written.replace(",", ""))
+    return Amount(re.sub("[, ]", "", found[1] + found[2]))
 
 
 def day(value: Any) -> Any:
@@ -209,7 +215,7 @@ def _sought(kind: Kind, value: Any, expected: type[People | Departments], noun: 
         raise TypeError(f"'{str(value)[:40]}' is no {noun}; '| {kind}' is for fields in which one chooses a {noun}")
     if len(value.ids) != 1:
         raise ValueError(f"'{str(value)[:40]}' should be one {noun}, and is {len(value.ids) or 'not told by its id'}")
-    return Lookup(kind, value.ids[0], str(value))
+    return Lookup(kind, value.ids[0], "" if value == value.ids[0] else str(value))
 
 
 def _used(value: Any) -> Any:

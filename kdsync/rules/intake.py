@@ -7,7 +7,7 @@ is in the document, as its number or in a field of its own, so that no repeat ma
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
@@ -17,12 +17,13 @@ from kdsync.model import Do
 from kdsync.rules.actions import FIELD, STATUS_FIELDS
 from kdsync.rules.expressions import Names, TextError
 from kdsync.rules.filling import compile_filling, fill
-from kdsync.rules.mistakes import Mistake, RuleError
+from kdsync.rules.mistakes import ExpressionError, Mistake, RuleError
 from kdsync.rules.schema import FORM, ID, Section
 
 As = Literal["draft", "save", "submit", "audit"]
 HEAD_KEY = r"^[A-Za-z_][A-Za-z0-9_]*$"
 NUMBERS = frozenset({"fbillno", "fnumber"})
+GIVEN = frozenset({"fid", "fentryid"})
 DEEPEST = 3  # mappings in each other, such as the dimensions of an account
 Path = tuple[str | int, ...]
 
@@ -100,10 +101,13 @@ class CompiledIntake:
 
     def model(self, names: Names) -> dict[str, Any]:
         """The document without its key: `Model` of Save with values instead of JSON; nothing is left out of it but
-        what the approval leaves empty. ExpressionError where a value cannot be worked out."""
+        what the approval leaves empty. ExpressionError, which says of what field, where a value cannot be worked out.
+        """
         model = _filled(self.fields, names)
         for rows in self.entries:
-            found = [_filled(rows.fields, {**names, "row": row}) for row in names["form"].table(rows.table)]
+            found = [
+                _filled(rows.fields, {**names, "row": row}, f" ({row.what})") for row in names["form"].table(rows.table)
+            ]
             if found:
                 model[rows.key] = found
         return model
@@ -115,6 +119,7 @@ def compile_intake(spec: IntakeSection) -> CompiledIntake:
     fields = {key: _value(value, ("fields", key), mistakes, row=False) for key, value in spec.fields.items()}
     mistakes += _keys(spec.fields, ("fields",))
     mistakes += _key_is_ours(spec)
+    mistakes += _twice(spec)
     entries = tuple(_entry(key, entry, mistakes) for key, entry in spec.entries.items())
     if mistakes:
         raise RuleError(spec.id, mistakes)
@@ -132,8 +137,16 @@ def compile_intake(spec: IntakeSection) -> CompiledIntake:
     )
 
 
-def _filled(fields: Mapping[str, Any], names: Names) -> dict[str, Any]:
-    return {key: value for key, part in fields.items() if (value := fill(part, names)) is not None}
+def _filled(fields: Mapping[str, Any], names: Names, place: str = "") -> dict[str, Any]:
+    filled = ((key, _value_of(key, part, names, place)) for key, part in fields.items())
+    return {key: value for key, value in filled if value is not None}
+
+
+def _value_of(key: str, part: Any, names: Names, place: str) -> Any:
+    try:
+        return fill(part, names)
+    except ExpressionError as error:
+        raise ExpressionError(f"{key}{place}: {error}") from error
 
 
 def _entry(key: str, entry: EntrySection, mistakes: list[Mistake]) -> Rows:
@@ -146,17 +159,34 @@ def _entry(key: str, entry: EntrySection, mistakes: list[Mistake]) -> Rows:
 
 
 def _keys(fields: Mapping[str, Any], path: Path) -> Iterator[Mistake]:
+    yield from _repeated(fields, path, {})
     for key in fields:
         if not re.fullmatch(FIELD, key) or "." in key:
             yield Mistake((*path, key), f"'{key}' is not the key of a field", "such as FREMARK")
         elif key.lower() in STATUS_FIELDS:
             yield Mistake((*path, key), f"{key} is not filled in", "`as: submit` or `as: audit` moves it")
-        elif key.lower() in ("fid", "fentryid"):
+        elif key.lower() in GIVEN:
             yield Mistake((*path, key), f"{key} is given by Kingdee")
 
 
+def _twice(spec: IntakeSection) -> Iterator[Mistake]:
+    """An entry in the place of a field, or of another entry."""
+    return _repeated(spec.entries, ("entries",), {key.lower(): key for key in spec.fields})
+
+
+def _repeated(keys: Iterable[str], path: Path, before: dict[str, str]) -> Iterator[Mistake]:
+    """Keys that stand there already: Kingdee takes them in any case."""
+    for key in keys:
+        if key.lower() in before:
+            yield Mistake((*path, key), f"{before[key.lower()]} is filled in already", "one of them would be lost")
+        before.setdefault(key.lower(), key)
+
+
 def _key_is_ours(spec: IntakeSection) -> Iterator[Mistake]:
-    """What holds the business id holds nothing else."""
+    """What holds the business id holds nothing else, and can hold it."""
+    if spec.key and spec.key.field.lower() in (*STATUS_FIELDS, *GIVEN):
+        hint = "name a text field that nothing else writes, such as F_KD_APPROVAL"
+        yield Mistake(("key", "field"), f"{spec.key.field} cannot hold the approval's business id", hint)
     for name in spec.fields:
         if spec.key and name.lower() == spec.key.field.lower():
             yield Mistake(("fields", name), f"{name} is the key: kdsync writes the approval's business id into it")

@@ -34,6 +34,8 @@ FORM = {
         part("日期", "DDDateField", "2026-11-28"),
         part("时间", "DDDateField", "2026-11-28 09:30"),
         part("期间", "DDDateRangeField", "2026-11-01, 2026-11-28", items=("2026-11-01", "2026-11-28")),
+        part("半天", "DDDateRangeField", "2026-11-01 上午", items=("2026-11-01 上午", "")),
+        part("评分", "StarRatingField", "4"),
         part("错", "MoneyField", "abc"),
         part("人", "InnerContactField", "Wang", people=("u1",)),
         part("几人", "InnerContactField", "Wang,Li", people=("u1", "u2")),
@@ -44,7 +46,7 @@ FORM = {
             "TableField",
             cells=(
                 {"额": part("额", "MoneyField", "10"), "项": part("项", "TextField", "a")},
-                {"额": part("额", "MoneyField"), "项": part("项", "TextField")},
+                {"额": part("额", "MoneyField"), "项": part("项", "TextField"), "说明": part("说明", "TextNote", "!")},
                 {"额": part("额", "MoneyField", "2.5"), "项": part("项", "TextField", "b")},
             ),
         ),
@@ -77,6 +79,9 @@ def value(source: str) -> Any:
         ("{{ form['时间'] }}", datetime(2026, 11, 28, 9, 30, tzinfo=ZONE)),
         ("{{ form['时间'] | date }}", date(2026, 11, 28)),
         ("{{ form['期间'] | last }}", date(2026, 11, 28)),
+        ("{{ form['半天'] | first }}", date(2026, 11, 1)),
+        ("{{ form['半天'] | last }}", None),
+        ("{{ form['评分'] > 3 }}", True),
         ("{{ form['明细'] | sum(attribute='额') }}", Decimal("12.5")),
         ("{% for row in form['明细'] %}{{ row.项 }}{% endfor %}", "ab"),
         ("{{ form['没有'] | default('x') }}", "x"),
@@ -84,7 +89,7 @@ def value(source: str) -> Any:
         ("{{ form['人'] | employee }}", Lookup("employee", "u1", "Wang")),
         ("{{ applicant | user }}", Lookup("user", "u1", "Wang")),
         ("{{ form['部门'] | department }}", Lookup("department", "7", "Sales")),
-        ("{{ approval.department | department }}", Lookup("department", "7", "7")),
+        ("{{ approval.department | department }}", Lookup("department", "7")),  # its name is not known
         ("{{ approval.finished_at }}", None),
         ("{% if form['数量'] == 3 %}three{% endif %}", "three"),
     ],
@@ -105,6 +110,8 @@ def test_a_value_keeps_its_type_where_it_stands_alone(source: str, expected: Any
         ("1130元", "1130"),
         ("USD 20.5", "20.5"),
         ("-12", "-12"),
+        ("-¥12", "-12"),
+        ("¥ -12 元", "-12"),
         ("1 200", "1200"),
     ],
 )
@@ -112,14 +119,20 @@ def test_amounts_as_people_write_them(written: str, expected: str) -> None:
     assert value(f"{{{{ '{written}' | amount }}}}") == Decimal(expected)
 
 
-@pytest.mark.parametrize("written", ["1,5", "1.234,50", "12,34", "1e5", "一百", "--1", "1.2.3", "NaN", "٣"])
+@pytest.mark.parametrize(
+    "written",
+    [
+        *("1,5", "1.234,50", "12,34", "1e5", "一百", "--1", "1.2.3", "NaN", "٣"),
+        *("5元30", "1,234 567", "10 20", "12 000 00", "1$2", "+-3", "元", "13%"),
+    ],
+)
 def test_an_amount_that_can_be_read_in_two_ways_or_none_is_refused(written: str) -> None:
     with pytest.raises(ExpressionError, match="is no amount"):
         value(f"{{{{ '{written}' | amount }}}}")
 
 
 @pytest.mark.parametrize(
-    "written", ["2026-11-28", "2026/11/28", "2026年11月28日", "２０２６－１１－２８", "2026.11.28"]
+    "written", ["2026-11-28", "2026/11/28", "2026年11月28日", "２０２６－１１－２８", "2026.11.28", "2026-11-28 下午"]
 )
 def test_dates_as_people_write_them(written: str) -> None:
     assert value(f"{{{{ '{written}' | date }}}}") == date(2026, 11, 28)
@@ -192,3 +205,7 @@ def test_a_model_has_its_fields_in_order_and_no_entry_without_rows() -> None:
     without = {**NAMES, "form": Fields({name: one for name, one in FORM.items() if name != "明细"}, ZONE)}
     with pytest.raises(ExpressionError, match="no table 明细"):
         intake.model(without)
+    wrong = {"额": part("额", "MoneyField", "ten"), "项": part("项", "TextField", "a")}
+    rows = ({"额": part("额", "MoneyField")}, wrong)
+    with pytest.raises(ExpressionError, match=r"^FAmount \(row 2 of 明细\): 'ten' is no amount"):
+        intake.model({**NAMES, "form": Fields({**FORM, "明细": part("明细", "TableField", cells=rows)}, ZONE)})
