@@ -30,7 +30,7 @@ COMMENTS = "v1.0/workflow/processInstances/comments"
 LINKS = "v1.0/workflow/processInstances/spaces/files/urls/download"
 FILE = "approval file"
 """What the fetching of a file is called in errors: the address of a file is a secret."""
-COMPLETED, AGREE = "COMPLETED", "agree"
+COMPLETED, AGREE, NO_ACTION = "COMPLETED", "agree", "NONE"
 WINDOW, OLDEST = timedelta(days=120), timedelta(days=365)
 BEIJING, SAME = timedelta(hours=8), timedelta(minutes=3)
 MARGIN = timedelta(minutes=5)  # by which a clock may be wrong, and a call take
@@ -46,7 +46,9 @@ class Approval:
     """An approval as it stands. `status` is RUNNING, TERMINATED or COMPLETED, `result` agree, refuse or "".
 
     `applicant` is a userid; `process_code` is "" where DingTalk leaves it out, which it may: the event has it, too.
-    Its times are None where DingTalk tells none that can be read.
+    Its times are None where DingTalk tells none that can be read. Who takes back or changes an approval that was agreed
+    to makes a new one of the same process with the same form: its `action` is REVOKE or MODIFY then, and `main_id` is
+    the old one.
     """
 
     instance_id: str
@@ -60,6 +62,9 @@ class Approval:
     created_at: datetime | None
     finished_at: datetime | None
     components: tuple[Component, ...]
+    department_name: str = ""
+    action: str = ""
+    main_id: str = ""
 
     @property
     def is_agreed(self) -> bool:
@@ -75,6 +80,9 @@ class _Details(Shape):
     processCode: str = ""  # noqa: N815
     originatorUserId: str = ""  # noqa: N815
     originatorDeptId: str = ""  # noqa: N815
+    originatorDeptName: str = ""  # noqa: N815
+    bizAction: str = ""  # noqa: N815
+    mainProcessInstanceId: str = ""  # noqa: N815
     createTime: str = ""  # noqa: N815
     finishTime: str = ""  # noqa: N815
     formComponentValues: Any = None  # noqa: N815
@@ -203,6 +211,9 @@ def _approval(instance_id: str, details: _Details) -> Approval:
         created_at=_moment(details.createTime, ahead),
         finished_at=_moment(details.finishTime, ahead),
         components=components_of(details.formComponentValues),
+        department_name=details.originatorDeptName.strip(),
+        action="" if details.bizAction.upper() == NO_ACTION else details.bizAction.upper(),
+        main_id=details.mainProcessInstanceId,
     )
 
 
@@ -213,7 +224,7 @@ def _millis(moment: datetime) -> int:
 def _ahead(details: _Details) -> timedelta:
     """By how much its times are ahead of what they say, which is UTC.
 
-    Whether a `Z` stands behind the time of Beijing is nowhere said; a business id begins with that minute.
+    DingTalk has been seen to write a `Z` behind the time of Beijing; a business id begins with that minute.
     """
     try:
         begun = datetime.strptime(details.businessId[:12], "%Y%m%d%H%M").replace(tzinfo=UTC)

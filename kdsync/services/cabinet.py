@@ -30,7 +30,10 @@ class FormField(Cell, Protocol):
 
 
 class Approval(Protocol):
-    """An approval as it stands; `applicant` is a userid, `department` an id, times may be untold."""
+    """An approval as it stands; `applicant` is a userid, `department` an id, times may be untold.
+
+    `action` is REVOKE or MODIFY where it takes back or changes the approval `main_id`, which was agreed to before.
+    """
 
     @property
     def instance_id(self) -> str: ...
@@ -46,6 +49,12 @@ class Approval(Protocol):
     def applicant(self) -> str: ...
     @property
     def department(self) -> str: ...
+    @property
+    def department_name(self) -> str: ...
+    @property
+    def action(self) -> str: ...
+    @property
+    def main_id(self) -> str: ...
     @property
     def created_at(self) -> datetime | None: ...
     @property

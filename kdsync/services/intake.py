@@ -24,7 +24,8 @@ from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
 from kdsync.rules.mistakes import ExpressionError
-from kdsync.services.approval_names import names_of
+from kdsync.services.approval_names import REVOKE, files_of, names_of, of_another
+from kdsync.services.attaching import Attaching
 from kdsync.services.cabinet import Approval, Approvals, File
 from kdsync.services.carry import Carry, NotYetError, Stopped
 from kdsync.services.filing import Filed, Filing
@@ -48,6 +49,9 @@ SAID = {
     "file": "a file cannot be attached:",
     "file-unknown": "whether this file hangs on the document cannot be told:",
     "many": "several documents have its business id:",
+    "elsewhere": "it is in Kingdee, or may be, as the intake was before:",
+    "another": "an answer was lost, and Kingdee gives numbers of its own: look whether there is another one beside",
+    "unnumbered": "Kingdee did not answer, and it gives numbers of its own: look whether the document is there;",
     "gone": "the document is not there any more",
     "unknown": "whether Kingdee did it cannot be told",
     "workflow": "a workflow decides on it, and kdsync does not bypass it",
@@ -55,6 +59,8 @@ SAID = {
 """Why filing or carrying stopped, in words."""
 SINCE = "intake:"
 """Facts by process: since when its approvals become documents."""
+UNSURE = frozenset({"unknown", "file-unknown", "many", "gone", "elsewhere", "another", "unnumbered"})
+"""Why it stopped where somebody has to look what is in Kingdee."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Intake:
     approvals: Approvals
     numbers: Numbers
     filing: Filing
+    attaching: Attaching
     carry: Carry
     words: IntakeWords
     meter: Meter
@@ -152,6 +159,8 @@ class Intake:
             raise NotYetError("DingTalk says that it is still running")
         if not approval.is_agreed:
             return f"not agreed to ({approval.status} {approval.result})".replace(" )", ")")
+        if approval.action == REVOKE and item.content.get("again"):
+            return "it took back another approval, and an operator knows"
         return store.BEFORE if self._is_too_early(item, approval) else ""
 
     def _is_too_early(self, item: Received, approval: Approval) -> bool:
@@ -185,8 +194,11 @@ class Intake:
         if not approval.business_id:
             self._refuse(item, End(FAILED, "intake_failed", "DingTalk tells no business id of it"))
             return
+        if reason := of_another(approval, self._number_of(approval.main_id), again="again" in item.content):
+            self._refuse(item, End(FAILED, "intake_unknown", reason))
+            return
         try:
-            files = _files(intake, approval)
+            files = files_of(intake, approval)
             filed = self.filing.document(item, intake, approval.business_id, lambda: self._model(intake, approval))
             if isinstance(filed, Filed) and not filed.before:
                 self._complete(filed.item, intake, files)
@@ -198,8 +210,14 @@ class Intake:
         except (ExpressionError, UnresolvedError) as error:
             self._refuse(item, End(REFUSED, "intake_refused", str(error)))
 
+    def _number_of(self, instance: str) -> str:
+        """The number of the document that another approval became, as far as it is known here."""
+        with self.db.read() as tx:
+            found = inbox.find(tx, self.seal, store.row_id(instance))
+        return found.number if found and found.doc_id else ""
+
     def _complete(self, item: Received, intake: CompiledIntake, files: Sequence[File]) -> None:
-        stopped = self.filing.files(item, files) if item.step == 0 else None
+        stopped = self.attaching.files(item, files) if item.step == 0 else None
         if stopped:
             self._stopped(item, stopped)
             return
@@ -218,22 +236,18 @@ class Intake:
         return self.numbers.in_model(intake.model(names))
 
     def _stopped(self, item: Received, stopped: Stopped) -> None:
-        """It cannot be made as it should be: `unknown` and the like are an operator's business."""
-        told = "intake_unknown" if stopped.reason in ("unknown", "file-unknown", "many", "gone") else "intake_refused"
-        state = FAILED if told == "intake_unknown" else REFUSED
+        """It cannot be made as it should be: where nobody can tell what is there it is an operator's business."""
+        state, told = (FAILED, "intake_unknown") if stopped.reason in UNSURE else (REFUSED, "intake_refused")
         self._refuse(item, End(state, told, f"{SAID.get(stopped.reason, stopped.reason)} {stopped.text}".strip()))
 
     def _refuse(self, item: Received, end: End) -> None:
         """Note that it is over before anybody is told, so that it is not tried again while telling takes long."""
         refusal = {"state": end.state, "told": end.told, "reason": end.reason}
-        with self.db.read() as tx:
-            latest = inbox.find(tx, self.seal, item.id) or item
         with self.db.write() as tx:
-            number = latest.number if latest.doc_id else item.number
-            content = {**item.content, "refusal": refusal}
-            over = replace(item, doc_id=latest.doc_id, number=number, content=content)
+            latest = inbox.find(tx, self.seal, item.id) or item
+            over = replace(latest, content={**latest.content, "refusal": refusal})
             store.keep(tx, self.seal, over)
-        log.error("intake.refused", inbox_id=item.id, bill_no=item.number, reason=end.reason, outcome=end.state)
+        log.error("intake.refused", inbox_id=over.id, bill_no=over.number, reason=end.reason, outcome=end.state)
         self._tell(over)
 
     def _tell(self, item: Received) -> None:
@@ -277,15 +291,6 @@ def _is_after(tx: Connection, item: Received) -> bool:
     """Whether an event tells that it was finished since its intake is there."""
     began, finished = ledger.fact(tx, SINCE + str(item.content.get("process"))), item.content.get("finished_at")
     return bool(began and finished and str(finished) >= began)
-
-
-def _files(intake: CompiledIntake, approval: Approval) -> list[File]:
-    """The files of the fields that the intake names; ExpressionError where the form has no such field."""
-    fields = {one.name: one for one in approval.components}
-    for name in intake.attachments:
-        if name not in fields:
-            raise ExpressionError(f"the approval has no field {name}; it has {', '.join(fields)}")
-    return [file for name in intake.attachments for file in fields[name].files]
 
 
 def _steps(intake: CompiledIntake) -> CompiledAction:

@@ -107,6 +107,25 @@ def test_an_approval_that_was_not_agreed(
     assert approval.finished_at is None
 
 
+@pytest.mark.parametrize(
+    ("told", "action", "main"),
+    [
+        ({}, "", ""),
+        ({"bizAction": "NONE", "mainProcessInstanceId": None}, "", ""),
+        ({"bizAction": None}, "", ""),
+        ({"bizAction": "REVOKE", "mainProcessInstanceId": "a0"}, "REVOKE", "a0"),
+        ({"bizAction": "MODIFY"}, "MODIFY", ""),
+    ],
+)
+def test_an_approval_may_be_about_another(
+    approvals: Approvals, dingtalk: responses.RequestsMock, told: dict[str, Any], action: str, main: str
+) -> None:
+    dingtalk.get(INSTANCES, json={"result": {**DETAILS, **told, "originatorDeptName": "财务部"}})
+    approval = approvals.instance("a171de6c")
+    assert approval is not None
+    assert (approval.action, approval.main_id, approval.department_name) == (action, main, "财务部")
+
+
 @pytest.mark.parametrize("code", ["processInstanceNotExist", "instanceNotExist"])
 def test_an_approval_that_is_gone(approvals: Approvals, dingtalk: responses.RequestsMock, code: str) -> None:
     refusing(dingtalk, "GET", INSTANCES, code)

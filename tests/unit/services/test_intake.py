@@ -154,10 +154,10 @@ def test_a_refusal_is_said_once_below_the_approval_in_the_applicants_language(re
     assert (len(registry.approvals.comments), len(registry.told("ops")), registry.told("u1")) == (1, 1, [])
 
 
-def retry(registry: Registry) -> None:
+def retry(registry: Registry, ident: str = "A1") -> None:
     world = registry.world
     with world.db.write() as tx:
-        intake.retry(tx, world.seal, registry.row(), world.clock.now())
+        intake.retry(tx, world.seal, registry.row(ident), world.clock.now())
 
 
 def test_it_is_tried_again_when_an_operator_says_so_and_what_fails_again_is_told_again(registry: Registry) -> None:
@@ -295,10 +295,45 @@ def test_what_cannot_be_worked_out_is_told_and_nothing_is_written(
     assert registry.cabinet.models == []
 
 
-def test_a_field_for_files_that_the_form_does_not_have_is_told_before_anything_is_written(registry: Registry) -> None:
-    registry.intakes = [compiled(attachments=["合同"])]
+@pytest.mark.parametrize(
+    ("field", "needle"),
+    [
+        ("合同", "no field 合同; it has 事由, 发票"),
+        ("事由", "事由 holds no files that could be attached: it is a TextField"),
+    ],
+)
+def test_a_field_for_files_that_holds_none_is_told_before_anything_is_written(
+    registry: Registry, field: str, needle: str
+) -> None:
+    registry.intakes = [compiled(attachments=[field])]
     assert registry.agree().state == inbox.REFUSED
-    assert "no field 合同; it has 事由, 发票" in registry.row().reason
+    assert needle in registry.row().reason
+    assert registry.cabinet.models == []
+
+
+def test_the_files_of_all_fields_of_a_name_are_attached(registry: Registry) -> None:
+    (reason, first) = registry.approval(files=["a.pdf"]).components
+    (_, second) = registry.approval(files=["b.pdf"]).components
+    registry.agree(components=(reason, first, second))
+    assert registry.cabinet.files == ["a.pdf", "b.pdf"]
+
+
+@pytest.mark.parametrize(("action", "retried", "models"), [("REVOKE", inbox.IGNORED, 1), ("MODIFY", inbox.DONE, 2)])
+def test_an_approval_of_taking_another_back_is_no_second_document(
+    registry: Registry, action: str, retried: str, models: int
+) -> None:
+    registry.agree()
+    row = registry.agree("A2", action=action, main_id="A1")
+    assert (row.state, len(registry.cabinet.models)) == (inbox.FAILED, 1)
+    assert "undo document 2026A1 in Kingdee" in row.reason
+    assert len(registry.approvals.comments) == len(registry.told("ops")) == 1
+    retry(registry, "A2")
+    registry.wait(1.0)
+    assert (registry.row("A2").state, len(registry.cabinet.models)) == (retried, models)
+
+
+def test_of_the_approval_that_is_taken_back_nothing_may_be_known(registry: Registry) -> None:
+    assert "see in Kingdee whether" in registry.agree(action="REVOKE").reason
     assert registry.cabinet.models == []
 
 
