@@ -1,15 +1,16 @@
 """Approvals of the simulated DingTalk: filled in, decided, told of over Stream, read, listed and commented on.
 
 Files of a form are fetched from an address of their own, which lives for 15 minutes and takes neither a token nor
-headers that its signature does not cover. Sources: "Query details of an approval instance", "Query the list of
-approval instance IDs", "Add an approval comment", "Download an approval attachment" and "Approval events" on
-open.dingtalk.com, and their tables of errors.
+headers that its signature does not cover; pictures from the address that stands in the form, by anybody. Sources:
+"Query details of an approval instance", "Query the list of approval instance IDs", "Add an approval comment",
+"Download an approval attachment" and "Approval events" on open.dingtalk.com, and their tables of errors.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 from random import Random
 from threading import RLock
@@ -26,7 +27,7 @@ from kdsync.simulator.dingtalk_pushes import Push
 
 BASE = "/v1.0/workflow/processInstances"
 IDS = "/v1.0/workflow/processes/instanceIds/query"
-FILES = "/approval-files"
+FILES, PICTURES = "/approval-files", "/media/"
 READ, WRITE = "Workflow.Instance.Read", "Workflow.Instance.Write"
 EVENT = "bpms_instance_change"
 LINK = timedelta(minutes=15)
@@ -34,6 +35,7 @@ WINDOW, OLDEST = timedelta(days=120), timedelta(days=365)
 PAGE, LONGEST_COMMENT = 20, 1024
 
 Result = Literal["agree", "refuse"]
+About = tuple[Literal["REVOKE", "MODIFY"], str]
 
 
 class Approvals:
@@ -64,6 +66,7 @@ class Approvals:
         self._forms: dict[str, ApprovalForm] = {}
         self._instances: dict[str, Instance] = {}
         self._links: dict[str, tuple[datetime, bytes]] = {}
+        self._pictures: dict[str, bytes] = {}
         self._numbers = count(327_301)
 
     def routes(self) -> list[Route]:
@@ -73,24 +76,31 @@ class Approvals:
             Route("POST", f"{BASE}/comments", self._comment, WRITE),
             Route("POST", f"{BASE}/spaces/files/urls/download", self._link, WRITE),
             Route("GET", FILES, self._file, metered=False, token=False),
+            Route("GET", PICTURES, self._picture, metered=False, token=False),
         ]
 
     # --- what people do
 
     def define(self, process_code: str, fields: Fields, name: str = "审批") -> None:
         """Make or change a form. What stands in a field is given as text, people and departments as lists of ids, files
-        as content by name, a table as a list of rows by label."""
+        and pictures as content by name, a table as a list of rows by label."""
         with self._lock:
             self._forms[process_code] = ApprovalForm(process_code, name, fields)
 
-    def start(self, process_code: str, userid: str, values: Mapping[str, Any]) -> str:
-        """Somebody fills a form in; the id of the approval. KeyError for a form that nobody made."""
+    def start(self, process_code: str, userid: str, values: Mapping[str, Any], *, about: About | None = None) -> str:
+        """Somebody fills a form in; the id of the approval. KeyError for a form that nobody made.
+
+        `about` is what it is to do to an approval that was agreed to: REVOKE or MODIFY, and its id.
+        """
         with self._lock:
             form, now = self._forms[process_code], self._clock.now()
             business_id = f"{now.astimezone(SHANGHAI):%Y%m%d%H%M}{next(self._numbers):09d}"
             applicant = self._company.users[userid].name
             instance = Instance(self._name(), form, userid, business_id, f"{applicant}提交的{form.name}", [], now)
-            writer = Writer(self._company, lambda *file: self._keep(instance, *file), old_tables=self.old_tables)
+            if about:
+                instance.action, instance.main_id = about
+            keep = partial(self._keep, instance)
+            writer = Writer(self._company, keep, self._hang_out, old_tables=self.old_tables)
             instance.components = writer.components(form, values)
             self._instances[instance.instance_id] = instance
         self._tell(instance, "start")
@@ -133,6 +143,12 @@ class Approvals:
         file_id = str(self._random.randrange(10**10, 10**11))
         instance.files[file_id] = (name, content)
         return file_id
+
+    def _hang_out(self, name: str, content: bytes) -> str:
+        """The address of a picture, which ends like its name."""
+        key = f"lADP{self._name()}.{name.rpartition('.')[2]}"
+        self._pictures[key] = content
+        return f"{self._url()}{PICTURES}{key}"
 
     def _name(self) -> str:
         return f"{self._random.getrandbits(128):032x}"
@@ -209,6 +225,10 @@ class Approvals:
             return _denied("AccessDenied")
         return Answer(content, content_type="application/octet-stream")
 
+    def _picture(self, call: Call) -> Answer:
+        content = self._pictures.get(call.api.removeprefix(PICTURES))
+        return _denied("NoSuchKey", 404) if content is None else Answer(content, content_type="image/jpeg")
+
 
 def _given(fields: Mapping[str, Any], key: str, code: str) -> str:
     """A parameter that has to be there."""
@@ -229,6 +249,6 @@ def _refusal(code: str, message: str) -> RefusedError:
     return RefusedError(code, message, status=400)
 
 
-def _denied(code: str) -> Answer:
+def _denied(code: str, status: int = 403) -> Answer:
     body = f'<?xml version="1.0" encoding="UTF-8"?><Error><Code>{code}</Code></Error>'
-    return Answer(body.encode(), 403, "application/xml")
+    return Answer(body.encode(), status, "application/xml")

@@ -31,14 +31,23 @@ class ApprovalForm:
 
 
 class Writer:
-    """Writes down what is filled in. `keep` takes a file in, name and content, and gives its id.
+    """Writes down what is filled in. `keep` takes a file in, name and content, and gives its id; `hang_out` does the
+    same with a picture, and gives its address.
 
     With `old_tables` a table is a list of lists, else a list of `{"rowValue": [...]}`.
     """
 
-    def __init__(self, company: Company, keep: Callable[[str, bytes], str], *, old_tables: bool) -> None:
+    def __init__(
+        self,
+        company: Company,
+        keep: Callable[[str, bytes], str],
+        hang_out: Callable[[str, bytes], str],
+        *,
+        old_tables: bool,
+    ) -> None:
         self._company = company
         self._keep = keep
+        self._hang_out = hang_out
         self._old_tables = old_tables
 
     def components(self, form: ApprovalForm, values: Mapping[str, Any]) -> list[Json]:
@@ -68,8 +77,9 @@ class Writer:
         """The value as text, and what belongs into `extValue`."""
         if value is None or value in ("", (), []):
             return "null", None
-        if kind == "DDAttachment":
-            return _json([self._file(name, content) for name, content in value.items()]), None
+        if isinstance(value, Mapping):
+            write = self._hang_out if kind == "DDPhotoField" else self._file
+            return _json([write(name, content) for name, content in value.items()]), None
         if kind == "InnerContactField":
             people = [{"emplId": one, "name": self._company.users[one].name, "avatar": ""} for one in value]
             return ",".join(person["name"] for person in people), people

@@ -68,7 +68,7 @@ class Call:
 @dataclass(frozen=True, slots=True)
 class Route:
     """One API: `scope` is the permission it needs; a metered call counts for the month. What is answered as it is, is
-    none of the platform's own."""
+    none of the platform's own. A path that ends in a slash stands for all names behind it."""
 
     method: str
     path: str
@@ -184,7 +184,7 @@ class Gateway:
         if name in DENIED:
             return self._refuse(DENIED[name].refusal(new_host=call.new_host))
         if name == "permission":
-            route = self._routes.get((call.request.method, call.api))
+            route = self._route(call)
             return self._refuse(no_permission(route.scope if route else "", new_host=call.new_host))
         return self._refuse(trouble("timeout", new_host=call.new_host))
 
@@ -206,7 +206,7 @@ class Gateway:
 
     def _admit(self, call: Call) -> Route:
         """The API that is called; RefusedError where the call does not get that far, which is not metered."""
-        route = self._routes.get((call.request.method, call.api))
+        route = self._route(call)
         if route is None:
             raise trouble("no_route", new_host=call.new_host)
         if route.token:
@@ -218,6 +218,10 @@ class Gateway:
         if route.metered and not self._allowance.spend():
             raise trouble("quota", new_host=call.new_host)
         return route
+
+    def _route(self, call: Call) -> Route | None:
+        method, path = call.request.method, call.api
+        return self._routes.get((method, path)) or self._routes.get((method, path[: path.rfind("/") + 1]))
 
     def _check_token(self, call: Call) -> None:
         if not call.token:

@@ -26,7 +26,7 @@ class Comment:
 
 @dataclass(slots=True)
 class Instance:
-    """One approval; `components` are its `formComponentValues`."""
+    """One approval; `components` are its `formComponentValues`. `action` is what it does to the approval `main_id`."""
 
     instance_id: str
     form: ApprovalForm
@@ -38,6 +38,8 @@ class Instance:
     status: str = "RUNNING"
     result: str = ""
     ended: datetime | None = None
+    action: str = "NONE"
+    main_id: str = ""
     comments: list[Comment] = field(default_factory=list)
     files: dict[str, tuple[str, bytes]] = field(default_factory=dict)
 
@@ -67,6 +69,7 @@ def details(instance: Instance, company: Company, *, with_code: bool) -> Json:
     """The `result` of reading an approval; its process code is not promised by the platform."""
     applicant = company.users.get(instance.applicant)
     dept_ids = applicant.dept_ids if applicant else ()
+    unit = company.departments.get(dept_ids[0]) if dept_ids else None
     return {
         **({"processCode": instance.form.process_code} if with_code else {}),
         "title": instance.title,
@@ -75,12 +78,13 @@ def details(instance: Instance, company: Company, *, with_code: bool) -> Json:
         "result": instance.result,
         "originatorUserId": instance.applicant,
         "originatorDeptId": str(-1 if not dept_ids or dept_ids[0] == ROOT else dept_ids[0]),
-        "originatorDeptName": "",
+        "originatorDeptName": unit.name if unit else "",
         "createTime": _written(instance.begun),
         "finishTime": _written(instance.ended) if instance.ended else None,
         "approverUserIds": [],
         "ccUserIds": [],
-        "bizAction": "NONE",
+        "bizAction": instance.action,
+        "mainProcessInstanceId": instance.main_id or None,
         "attachedProcessInstanceIds": [],
         "operationRecords": _records(instance),
         "tasks": [],
@@ -103,4 +107,5 @@ def millis(at: datetime) -> int:
 
 
 def _written(at: datetime) -> str:
-    return f"{at:%Y-%m-%dT%H:%MZ}"
+    """As real approvals have it: the time of Beijing with a `Z` behind it."""
+    return f"{at.astimezone(SHANGHAI):%Y-%m-%dT%H:%MZ}"

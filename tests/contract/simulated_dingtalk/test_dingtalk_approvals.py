@@ -24,6 +24,7 @@ FIELDS: dict[str, Any] = {
     "经办人": "InnerContactField",
     "部门": "DepartmentField",
     "附件": "DDAttachment",
+    "照片": "DDPhotoField",
     "明细": {"项目": "TextField", "金额": "MoneyField", "同行": "InnerContactField"},
 }
 VALUES: dict[str, Any] = {
@@ -33,6 +34,7 @@ VALUES: dict[str, Any] = {
     "经办人": ["user1", "user2"],
     "部门": [2],
     "附件": {"发票.pdf": b"%PDF"},
+    "照片": {"票.jpg": b"jpg"},
     "明细": [{"项目": "机票", "金额": "1200.50", "同行": ["boss"]}, {"项目": "酒店"}],
 }
 
@@ -65,7 +67,7 @@ def test_an_approval_that_runs(begun: str, read: Callable[..., Any]) -> None:
         "user1",
         "2",
     )
-    assert (result["businessId"], result["createTime"]) == ("202611231000000327301", "2026-11-23T02:00Z")
+    assert (result["businessId"], result["createTime"]) == ("202611231000000327301", "2026-11-23T10:00Z")
     assert "processCode" not in result
 
 
@@ -123,7 +125,7 @@ def test_the_end_is_an_event_that_says_how_but_not_what(
     assert (told["type"], told["result"], told["finishTime"] - told["createTime"]) == ("finish", result, 3_600_000)
     assert "formComponentValues" not in told
     after = read(begun)["result"]
-    assert (after["status"], after["result"], after["finishTime"]) == (status, result, "2026-11-23T03:00Z")
+    assert (after["status"], after["result"], after["finishTime"]) == (status, result, "2026-11-23T11:00Z")
 
 
 def test_one_that_is_taken_back_and_one_that_is_deleted(
@@ -222,6 +224,21 @@ def test_a_file_is_got_at_an_address_of_its_own(
     query = dict(parse_qsl(urlsplit(address).query))
     assert query["Signature"].endswith("+=")
     assert ding.metered_calls == 2
+
+
+def test_a_picture_is_got_by_anybody_at_the_address_in_the_form(
+    ding: SimulatedDingTalk, begun: str, read: Callable[..., Any], session: requests.Session
+) -> None:
+    (address,) = orjson.loads(values_of(read(begun))["照片"]["value"])
+    assert address.endswith(".jpg")
+    assert (session.get(address, timeout=5).content, ding.metered_calls) == (b"jpg", 1)
+    assert session.get(f"{address}x", timeout=5).status_code == 404
+
+
+def test_an_approval_may_be_about_another(ding: SimulatedDingTalk, begun: str, read: Callable[..., Any]) -> None:
+    other = ding.approvals.start("PROC-1", "user1", VALUES, about=("REVOKE", begun))
+    told = [read(one)["result"] for one in (begun, other)]
+    assert [(one["bizAction"], one["mainProcessInstanceId"]) for one in told] == [("NONE", None), ("REVOKE", begun)]
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ FIELDS: dict[str, Any] = {
     "经办人": "InnerContactField",
     "部门": "DepartmentField",
     "附件": "DDAttachment",
+    "照片": "DDPhotoField",
     "明细": {"项目": "TextField", "金额": "MoneyField", "票据": "DDAttachment", "同行": "InnerContactField"},
 }
 VALUES: dict[str, Any] = {
@@ -32,6 +33,7 @@ VALUES: dict[str, Any] = {
     "经办人": ["user1", "user2"],
     "部门": [2],
     "附件": {"发票.pdf": b"%PDF"},
+    "照片": {"票.jpg": b"jpg"},
     "明细": [{"项目": "机票", "金额": "1200.50", "同行": ["boss"], "票据": {"机票.jpg": b"jpg"}}, {"项目": "酒店"}],
 }
 
@@ -62,12 +64,15 @@ def test_an_approval_from_the_form_to_the_file(
     approval = approvals.instance(begun)
     assert approval is not None
     assert approval.is_agreed
-    assert (approval.applicant, approval.department, approval.finished_at) == ("user1", "2", clock.now())
+    assert (approval.applicant, approval.finished_at, approval.action) == ("user1", clock.now(), "")
+    assert (approval.department, approval.department_name) == ("2", "财务部")
     found = {component.name: component for component in approval.components}
     assert found["事由"].text == "差旅"
     assert (found["经办人"].people, found["经办人"].text) == (("user1", "user2"), "张三,李四")
     assert (found["部门"].departments, found["部门"].text) == (("2",), "财务部")
     assert [file.name for file in found["附件"].files] == ["发票.pdf"]
+    (picture,) = found["照片"].files
+    assert (picture.kind, approvals.download(begun, picture.file_id, 3)) == ("jpg", b"jpg")
     rows = found["明细"].rows
     assert [(row["项目"], row["金额"]) for row in rows] == [("机票", "1200.50"), ("酒店", "")]
     (file,) = found["附件"].files
