@@ -69,7 +69,7 @@ def _fallback(main: YamlFile, names: Names) -> Iterator[Problem]:
         if innermost.kind in OF_A_DOCUMENT:
             message = f"{recipient} depends on a document"
             yield main.at(where, message, "the fallback must always be there: a user, role, dept or group")
-        yield from _wrong(main, where, recipient, names)
+        yield from unknown_names(main, where, recipient, names)
 
 
 def _roles(directory: YamlFile, names: Names) -> Iterator[Problem]:
@@ -77,7 +77,7 @@ def _roles(directory: YamlFile, names: Names) -> Iterator[Problem]:
     for role in names.roles or ():
         for where, recipient in recipients(directory, ("roles", role)):
             within.setdefault(role, []).extend([recipient.value] if recipient.kind == "role" else [])
-            yield from _wrong(directory, where, recipient, names)
+            yield from unknown_names(directory, where, recipient, names)
     for role in sorted(within):
         if _reaches(role, role, within):
             yield directory.at_key(("roles", role), "holds itself")
@@ -101,7 +101,7 @@ def _rules(file: YamlFile, names: Names) -> Iterator[Problem]:
             yield file.at((*at, "when"), "is empty", "remove the line to tell it always")
         for key in ("to", "approvers"):
             for where, recipient in recipients(file, (*at, key)):
-                yield from _wrong(file, where, recipient, names)
+                yield from unknown_names(file, where, recipient, names)
 
 
 def recipients(file: YamlFile, where: Where) -> Iterator[tuple[Where, Recipient]]:
@@ -111,12 +111,6 @@ def recipients(file: YamlFile, where: Where) -> Iterator[tuple[Where, Recipient]
             yield (*where, index), parse_recipient(text if isinstance(text, str) else "")
         except ValueError:
             continue  # told by the schema
-
-
-def _wrong(file: YamlFile, where: Where, recipient: Recipient, names: Names) -> Iterator[Problem]:
-    yield from unknown_names(file, where, recipient, names)
-    while recipient.kind == "manager_of":
-        recipient = recipient.inner
 
 
 def unknown_names(file: YamlFile, where: Where, recipient: Recipient, names: Names) -> Iterator[Problem]:
@@ -147,10 +141,10 @@ def repeated(files: Iterable[YamlFile], section: str, key: str, message: str, hi
     first: dict[str, str] = {}
     for file in files:
         for index, one in enumerate(entries(file.value((section,)))):
-            name = one.get(key) if isinstance(one, Mapping) else None
-            if not isinstance(name, str):
+            value = one.get(key) if isinstance(one, Mapping) else None
+            if type(value) not in (str, int):
                 continue
-            where: Where = (section, index, key)
+            name, where = str(value), (section, index, key)
             if name in first:
                 yield file.at(where, message.format(name, first[name]), hint)
             first.setdefault(name, place(file, where))
