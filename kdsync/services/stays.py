@@ -19,15 +19,13 @@ from kdsync.services.settle import Settle
 from kdsync.services.watch import Watch
 from kdsync.store import ledger, moments, notifications, stays, tasks
 from kdsync.store.notifications import Notification
-from kdsync.store.stays import Stay
+from kdsync.store.stays import UNREAD, UNSEEN, Stay
 from kdsync.store.tasks import Waiting
 from kdsync.sync import identity
 from kdsync.sync.cursor import server_local
 from kdsync.sync.diff import UNREADABLE
 
 log = logs.get("tasks")
-UNREAD = "tasks unread:"
-"""Facts by form: its tasks cannot be read, and submissions noticed from that moment on are still to be told."""
 LATE = timedelta(minutes=1)  # so long may it take until what was noticed is stored
 
 
@@ -38,12 +36,26 @@ class Stays:
     settle: Settle
     account_set: str
 
-    def begin(self, forms: Iterable[str], since: datetime) -> None:
-        """The tasks of these forms cannot be read; what was submitted before `since` was told by them."""
+    def doubt(self, last_read: datetime) -> None:
+        """Tasks could not be read just now; what was submitted before they were read last was told by them."""
+        now = self.settle.clock.now()
         with self.settle.db.write() as tx:
+            if ledger.fact(tx, UNSEEN) is None:  # which an earlier process may have left
+                ledger.put_fact(tx, UNSEEN, moments.text(min(last_read, now)), now)
+
+    def sure(self) -> None:
+        """Tasks were read."""
+        with self.settle.db.write() as tx:
+            ledger.forget_fact(tx, UNSEEN)
+
+    def begin(self, forms: Iterable[str]) -> None:
+        """The tasks of these forms cannot be read: what was submitted since they were is to be told without them."""
+        now = self.settle.clock.now()
+        with self.settle.db.write() as tx:
+            since = ledger.fact(tx, UNSEEN) or moments.text(now)
             for form in forms:
                 if ledger.fact(tx, UNREAD + form.upper()) is None:
-                    ledger.put_fact(tx, UNREAD + form.upper(), moments.text(since), self.settle.clock.now())
+                    ledger.put_fact(tx, UNREAD + form.upper(), since, now)
 
     def end(self, form: str) -> None:
         """The tasks of the form were read and taken."""

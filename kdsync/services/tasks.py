@@ -22,10 +22,10 @@ from kdsync.services.bills import Bills
 from kdsync.services.match import Matcher
 from kdsync.services.ports import Tasks
 from kdsync.services.settle import Settle
-from kdsync.services.stays import Stays
+from kdsync.services.stays import LATE, Stays
 from kdsync.services.watch import Watch
 from kdsync.services.watcher import LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT, Watcher
-from kdsync.store import notifications, tasks
+from kdsync.store import ledger, notifications, tasks
 from kdsync.store.notifications import Notification
 from kdsync.sync.gates import suspicious
 
@@ -60,7 +60,13 @@ class TaskWatch:
         self.db, self.clock, self.notices = self.settle.db, self.settle.clock, self.settle.notices
         self.meter = self.settle.meter
         self._stays = Stays(self.settle, self.account_set)
-        self._seen_until = self.clock.now()  # what was submitted before was told by its tasks, if they could be read
+        self._last_read = self._last_alive()  # what was submitted before was told by its tasks, if they could be read
+
+    def _last_alive(self) -> datetime:
+        """When an earlier process may have read them last."""
+        with self.db.read() as tx:
+            sign = ledger.sign_of_life(tx)
+        return sign[0] - LATE if sign else self.clock.now()
 
     def look(self) -> None:
         """Ask what waits, tell what is new, note what is over; nothing while another look is not done."""
@@ -201,6 +207,8 @@ class TaskWatch:
             self.meter.gauge("tasks_waiting", counts.get(form, 0), {"form": form})
 
     def _failed(self, error: EdgeError, forms: Sequence[str]) -> None:
+        if not self._failures:
+            self._stays.doubt(self._last_read)
         self._failures += 1
         for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
         pause = min(2.0 ** (self._failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
@@ -209,12 +217,13 @@ class TaskWatch:
         self.meter.count("look_failures", labels={"form": CAUSE, "kind": error.kind})
         if for_operator and self._failures >= PERSISTENT and error.code != ANOTHER_ACCOUNT:  # which the forms tell
             self.notices.raise_(CAUSE, "tasks_unreadable", error=error.message, cure=error.cure)
-            self._stays.begin(forms, self._seen_until)
+            self._stays.begin(forms)
 
     def _succeeded(self, began: datetime) -> None:
         if self._failures or not self._has_worked:  # the notice may be of an earlier run
             self.notices.clear(CAUSE, "tasks_readable")
-        self._failures, self._has_worked, self._seen_until = 0, True, began
+            self._stays.sure()
+        self._failures, self._has_worked, self._last_read = 0, True, began
         self.meter.count("looks", labels={"form": CAUSE, "look": "tasks"})
 
 

@@ -18,6 +18,7 @@ from kdsync.store.ledger import ACCEPTED, SIGN
 from kdsync.store.notifications import GATHERED, HELD, MATCHED
 from kdsync.store.outbox import LEASED, WAITING
 from kdsync.store.schema import codes, facts, inbox, logins, notifications, outbox, people
+from kdsync.store.stays import UNREAD, UNSEEN
 
 DAY = timedelta(days=1)  # what is older is of no consequence: limits, refused logins and looked up people
 UNSENT = outbox.c.state.in_((WAITING, LEASED))
@@ -37,6 +38,8 @@ HISTORY: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], Column
 """Rows that are asked how long ago they were."""
 FACTS = ("hold:", ACCEPTED, SIGN)
 """Facts whose value begins with a moment that matters."""
+FROM = (UNSEEN, UNREAD)
+"""Facts that tell from when on events are looked at: those keep their moments, so it is never moved forward."""
 MOMENT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00")
 
 
@@ -99,7 +102,7 @@ def _facts(tx: Connection, by: timedelta) -> int:
     moved = []
     for key, value in rows:
         moment = MOMENT.match(str(value))
-        if moment and str(key).startswith(FACTS):
+        if moment and str(key).startswith((*FACTS, *FROM) if by < timedelta() else FACTS):
             later = moments.text(moments.parse(moment[0]) + by)
             moved.append({"row": key, "to": later + str(value)[moment.end() :]})
     if moved:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.store import ledger, moments, shifted
 from kdsync.store.notifications import Wanted
 from tests.unit.services.test_tasks import ASSIGNED, NO_RIGHT, Desk, user
 from tests.unit.services.world import rule
 
 STAND_IN: dict[str, Any] = {**ASSIGNED, "approvers": ["user:u7", "manager_of:creator"]}
 STOOD_IN = (Wanted("user:u7"), Wanted("manager_of:creator", "1", "SEC_User"))
+HOUR = timedelta(hours=1)
 
 
 @pytest.fixture
@@ -107,6 +110,43 @@ def test_what_was_submitted_before_it_was_certain_that_tasks_cannot_be_read_is_t
     submit(quiet, "EXP1")
     quiet.sweep(6)
     assert titles(quiet) == ["EXP1 waits for"]
+
+
+@pytest.mark.parametrize("failures", [0, 1, 2])
+def test_a_restart_forgets_nothing_that_was_submitted_since_tasks_were_read(quiet: Desk, failures: int) -> None:
+    with quiet.world.db.write() as tx:  # as every few seconds
+        now = quiet.world.clock.now()
+        ledger.put_fact(tx, ledger.SIGN, moments.text(now), now)
+    submit(quiet, "EXP1")
+    quiet.kingdee.down = NO_RIGHT
+    quiet.world.poll()
+    quiet.world.watcher.sweep()
+    quiet.world.clock.advance(60)
+    for _ in range(failures):
+        quiet.watch.look()
+        quiet.world.clock.advance(60)
+    quiet.use(rule(**STAND_IN))
+    submit(quiet, "EXP2")
+    quiet.sweep(6)
+    assert titles(quiet) == ["EXP1 waits for", "EXP2 waits for"]
+
+
+@pytest.mark.parametrize("was_told", [True, False], ids=["between", "before"])
+def test_a_clock_that_is_set_back_keeps_nobody_from_being_told(quiet: Desk, *, was_told: bool) -> None:
+    world = quiet.world
+    if was_told:
+        blind(quiet)
+    bill = submit(quiet, "EXP1")
+    quiet.sweep(2)
+    quiet.kingdee.move(bill, "D")
+    quiet.sweep()
+    with world.db.write() as tx:
+        shifted.shift(tx, -HOUR, was=world.clock.now(), began=world.clock.now() - 10 * HOUR)
+    world.clock.move(-HOUR.total_seconds())
+    blind(quiet)
+    quiet.kingdee.move(bill, "B")
+    quiet.sweep(6)
+    assert titles(quiet) == ["EXP1 waits for"] * (1 + was_told)
 
 
 def test_what_waited_before_was_told_to_its_receiver_and_is_not_told_again(quiet: Desk) -> None:

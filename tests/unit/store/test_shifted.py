@@ -9,7 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from kdsync.store import ledger, moments, people, shifted
+from kdsync.store import ledger, moments, people, shifted, stays
 from kdsync.store.database import Database
 from kdsync.store.people import Found
 from kdsync.store.schema import facts, logins, notifications, outbox
@@ -131,6 +131,18 @@ def test_a_hold_lasts_as_long_as_it_had_to(database: Database, by: timedelta) ->
             "hold:other": "{}",
             f"{ledger.ACCEPTED}FORM": moments.text(NOW - HOUR + by),
         }
+
+
+@pytest.mark.parametrize("by", JUMPS)
+@pytest.mark.parametrize("key", [stays.UNSEEN, f"{stays.UNREAD}FORM"])
+def test_submissions_are_looked_at_from_no_later_moment_on_than_before(
+    database: Database, key: str, by: timedelta
+) -> None:
+    with database.write() as tx:
+        ledger.put_fact(tx, key, moments.text(NOW), NOW)
+    shift(database, by)
+    with database.read() as tx:
+        assert ledger.fact(tx, key) == moments.text(min(NOW, NOW + by))
 
 
 @pytest.mark.parametrize("state", ["gathered", "matched", "held"])
