@@ -24,6 +24,7 @@ from kdsync.kingdee.query import literal
 from kdsync.kingdee.register import Register
 from kdsync.model import Layout
 from kdsync.rules.intake import CompiledIntake
+from kdsync.services.attaching import Attaching
 from kdsync.services.cabinet import Made, Staff
 from kdsync.services.carry import Carry
 from kdsync.services.desk import Bill, Desk, Ruling
@@ -34,6 +35,7 @@ from kdsync.services.missed import Missed
 from kdsync.services.notices import Notices
 from kdsync.services.numbers import Numbers
 from kdsync.services.ports import Meter, Source
+from kdsync.services.tries import Tries
 from kdsync.settings.schema import Settings
 from kdsync.store import intake as store
 from kdsync.store import moments
@@ -121,14 +123,16 @@ class Intaking:
         self._db, self._clock, self._intakes = db, clock, intakes
         approvals, operations = Approvals(dingtalk), Operations(kingdee)
         words = IntakeWords(db, seal, clock, approvals, notices, settings, locales, name)
-        register = Register(kingdee, Staff)
+        register, tries = Register(kingdee, Staff), Tries(db, clock)
+        cabinet = KingdeeCabinet(source, operations, Attachments(kingdee))
         self.intake = Intake(
             db=db,
             seal=seal,
             clock=clock,
             approvals=approvals,
             numbers=Numbers(register, Contacts(dingtalk), lambda: settings().directory),
-            filing=Filing(db, seal, clock, KingdeeCabinet(source, operations, Attachments(kingdee)), approvals),
+            filing=Filing(db, seal, clock, tries, cabinet),
+            attaching=Attaching(db, seal, tries, cabinet, approvals),
             carry=Carry(db, desk, clock, lambda _task, _userid: False, seal),
             words=words,
             meter=meter,

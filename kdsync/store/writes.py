@@ -31,7 +31,7 @@ class Write:
     operation: str
     user: str
     at: datetime
-    target: str = ""  # item id of the task that is answered
+    target: str = ""  # item id of the task that is answered; of a new document, the field that is its key
     outcome: str = INTENDED
     detail: str = ""
 
@@ -60,6 +60,13 @@ def made(tx: Connection, row: int, doc_id: str, number: str) -> None:
     tx.execute(update(writes).where(writes.c.id == row).values(**values))
 
 
+def found(tx: Connection, inbox_id: str, step: int, doc_id: str, number: str) -> None:
+    """Kingdee shows the document that this step was to make, though its answer may have been lost."""
+    mine = (writes.c.inbox_id == inbox_id, writes.c.step == step, writes.c.outcome.in_(MAYBE))
+    tx.execute(update(writes).where(*mine).values(doc_id=doc_id, number=number))
+    verified(tx, inbox_id, step)
+
+
 def verified(tx: Connection, inbox_id: str, step: int, showed: bytes | None = None) -> None:
     """Kingdee shows that what may have happened in this step did.
 
@@ -77,6 +84,12 @@ def of_step(tx: Connection, inbox_id: str, step: int) -> list[Write]:
     """The writes of one step of one answer, oldest first."""
     query = select(writes).where(writes.c.inbox_id == inbox_id, writes.c.step == step).order_by(writes.c.id)
     return [_write(row) for row in tx.execute(query).mappings()]
+
+
+def may_have_changed(tx: Connection, inbox_id: str) -> bool:
+    """Whether Kingdee may have done anything of one answer."""
+    mine = (writes.c.inbox_id == inbox_id, writes.c.outcome.in_((*MAYBE, VERIFIED)))
+    return tx.execute(select(writes.c.id).where(*mine).limit(1)).first() is not None
 
 
 def tasks_of(tx: Connection, inbox_id: str) -> set[str]:

@@ -13,6 +13,7 @@ from kdsync.dingtalk.contacts import Contact
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.attachments import UNREADABLE
 from kdsync.rules.intake import CompiledIntake, IntakeSection, compile_intake
+from kdsync.services.attaching import Attaching
 from kdsync.services.cabinet import Made, Staff
 from kdsync.services.carry import Carry
 from kdsync.services.desk import Bill, Ruling
@@ -21,6 +22,7 @@ from kdsync.services.intake import Intake
 from kdsync.services.intake_words import IntakeWords
 from kdsync.services.missed import Missed
 from kdsync.services.numbers import Numbers
+from kdsync.services.tries import Tries
 from kdsync.store import inbox, intake, moments, writes
 from kdsync.store.inbox import Received
 from kdsync.store.writes import Write
@@ -44,7 +46,7 @@ def compiled(**other: Any) -> CompiledIntake:
 class FakeCabinet(FakeDesk):
     """`making` are faults, taken one a new document: lost, cut, refused, numbered (Kingdee gives a number of its own).
 
-    `hanging` are faults, taken one a file: lost, cut, refused.
+    `hanging` are faults, taken one a file: lost, cut, refused, locked, swallowed (Kingdee says yes and shows nothing).
     """
 
     def __init__(self) -> None:
@@ -81,9 +83,10 @@ class FakeCabinet(FakeDesk):
             return Made(Ruling(done=False, text="必填项未录入"))
         if key is None and any(values["FBillNo"] == value for values in self.bills.values()):
             return Made(Ruling(done=False, text="违反字段唯一性要求：编码唯一"))
-        ident, number = f"D{len(self.bills) + 1}", value if key is None and fault != "numbered" else "FYBX001"
+        count = len(self.bills) + 1
+        ident, number = f"D{count}", value if key is None and "numbered" not in fault else f"FYBX{count:03}"
         self.create(ident, number, "Z" if draft else "A", form, **({key: value} if key else {}))
-        if fault == "lost":
+        if "lost" in fault:
             raise trouble(FailureKind.UNKNOWN_OUTCOME)
         return Made(Ruling(done=True), ident, number)
 
@@ -98,9 +101,11 @@ class FakeCabinet(FakeDesk):
         fault = self.hanging.pop(0) if self.hanging else ""
         if fault == "refused":
             raise EdgeError("kingdee", FailureKind.REFUSED, "x", "no", words="文件类型不允许")
-        if fault != "cut":
+        if fault == "locked":
+            raise trouble(FailureKind.TRANSIENT)
+        if fault not in ("cut", "swallowed"):
             self.files.append(name)
-        if fault:
+        if fault in ("cut", "lost"):
             raise trouble(FailureKind.UNKNOWN_OUTCOME)
 
     def stored_name(self, name: str) -> str:
@@ -128,6 +133,8 @@ class FakeApprovals:
     asked: list[timedelta] = field(default_factory=list)
     down: bool = False
     lost_file: bool = False
+    slow_files: int = 0  # so many do not come in time
+    downloads: int = 0
 
     def instance(self, instance_id: str) -> Approval | None:
         self._reachable()
@@ -147,6 +154,10 @@ class FakeApprovals:
 
     def download(self, instance_id: str, file_id: str, most: int) -> bytes:
         del most
+        self.downloads += 1
+        if self.slow_files:
+            self.slow_files -= 1
+            raise EdgeError("dingtalk", FailureKind.TRANSIENT, "timeout", "no answer")
         if self.lost_file:
             raise EdgeError("dingtalk", FailureKind.REFUSED, "too large", "the file is too large")
         return f"{instance_id} {file_id}".encode()
@@ -215,13 +226,15 @@ class Registry:
             lambda userid: userid.upper(),
         )
         drawer: Any = Drawer(self.cabinet)
+        tries = Tries(world.db, world.clock)
         self.intake = Intake(
             db=world.db,
             seal=world.seal,
             clock=world.clock,
             approvals=self.approvals,
             numbers=Numbers(self.register, self.book, lambda: world.settings.directory),
-            filing=Filing(world.db, world.seal, world.clock, drawer, self.approvals),
+            filing=Filing(world.db, world.seal, world.clock, tries, drawer),
+            attaching=Attaching(world.db, world.seal, tries, drawer, self.approvals),
             carry=Carry(world.db, self.cabinet, world.clock, lambda _task, _userid: False, world.seal),
             words=words,
             meter=world.meter,
@@ -232,11 +245,19 @@ class Registry:
             world.db, world.seal, world.clock, self.approvals, world.meter, lambda: self.intakes, lambda: 3600.0
         )
 
-    def approval(self, ident: str = "A1", files: Sequence[str] = (), **other: Any) -> Approval:
+    def approval(
+        self, ident: str = "A1", files: Sequence[str] = (), contract: Sequence[str] = (), **other: Any
+    ) -> Approval:
         """Somebody's approval that was agreed to just now."""
         now = self.world.clock.now()
-        kept = tuple(Attachment(f"file {name}", name) for name in files)
-        fields = (Component("事由", "TextField", "taxi"), Component("发票", "DDAttachment", files=kept))
+        held = {"发票": files, "合同": contract} if contract else {"发票": files}
+        fields = (
+            Component("事由", "TextField", "taxi"),
+            *(
+                Component(field, "DDAttachment", files=tuple(Attachment(f"file {name}", name) for name in names))
+                for field, names in held.items()
+            ),
+        )
         told: dict[str, Any] = {
             "process_code": "",
             "business_id": f"2026{ident}",
