@@ -19,6 +19,7 @@ from kdsync.dingtalk.frames import Happened
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.attachments import Attachments, stored_name
 from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.keys import Keys
 from kdsync.kingdee.operations import Operations
 from kdsync.kingdee.query import literal
 from kdsync.kingdee.register import Register
@@ -57,6 +58,7 @@ class KingdeeCabinet:
     source: Source
     operations: Operations
     attachments: Attachments
+    keys: Keys
 
     def find(self, form: str, key: str | None, value: str) -> list[Bill]:
         """By the key, whatever the status."""
@@ -77,7 +79,9 @@ class KingdeeCabinet:
     def create(self, form: str, key: str | None, value: str, model: Mapping[str, Any], *, draft: bool) -> Made:
         """The key goes first: Kingdee fills in what depends on a field in the order in which fields come."""
         facts = self.source.facts(form, ()).facts
-        outcome = self.operations.create(form, {key or facts.number or "FBillNo": value, **model}, draft=draft)
+        document = {key or facts.number or "FBillNo": value, **model}
+        self.keys.check(form, document)
+        outcome = self.operations.create(form, document, draft=draft)
         return Made(Ruling(outcome.done, outcome.text), outcome.doc_id, outcome.number)
 
     def attached(self, form: str, doc_id: str) -> frozenset[str]:
@@ -124,7 +128,7 @@ class Intaking:
         approvals, operations = Approvals(dingtalk), Operations(kingdee)
         words = IntakeWords(db, seal, clock, approvals, notices, settings, locales, name)
         register, tries = Register(kingdee, Staff), Tries(db, clock)
-        cabinet = KingdeeCabinet(source, operations, Attachments(kingdee))
+        cabinet = KingdeeCabinet(source, operations, Attachments(kingdee), Keys(kingdee))
         self.intake = Intake(
             db=db,
             seal=seal,

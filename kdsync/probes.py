@@ -12,7 +12,6 @@ from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import learn
 from kdsync.model import Layout
 from kdsync.rules.intake import CompiledIntake
-from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.recipients import Recipient
 from kdsync.services.watch import layout_of
 from kdsync.settings.load import Loaded
@@ -49,22 +48,9 @@ def unknown_intake_keys(client: KingdeeClient, intake: CompiledIntake) -> Iterat
     Nothing where this server tells nobody what its forms have. Raises EdgeError.
     """
     _, told = learn(client, intake.form)
-    if told is None or not told.fields:
-        return
-    for key in (*intake.fields, *((intake.key,) if intake.key else ())):
-        found = told.field_of(key)
-        if found is None:
-            yield key, did_you_mean(key, (one.key for one in told.fields.values()))
-        elif found.entry:
-            yield key, f"it belongs to the entry {found.entry}: write it below entries"
-    for rows in intake.entries:
-        mine = [one.key for one in told.fields.values() if one.entry.casefold() == rows.key.casefold()]
-        if not mine:
-            yield rows.key, did_you_mean(rows.key, told.entries) or f"its entries are {', '.join(told.entries)}"
-        known = {key.casefold() for key in mine}
-        for key in rows.fields if mine else ():
-            if key.casefold() not in known:
-                yield f"{rows.key}.{key}", did_you_mean(key, mine)
+    if told is not None:
+        heads = (*intake.fields, *((intake.key,) if intake.key else ()))
+        yield from told.lacks(heads, {rows.key: rows.fields for rows in intake.entries})
 
 
 def named_users(loaded: Loaded) -> dict[str, str]:

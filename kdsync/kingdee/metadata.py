@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from kdsync.kingdee.answer import unexpected
 from kdsync.kingdee.catalogue import facts_without_metadata
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.model import Facts
+from kdsync.rules.mistakes import did_you_mean
 
 HEAD = re.compile(r"(?i)f?billhead.*|f?sub_?head.*|f\w*fin(ance|c)?")
 """Parts of a form that have one row for each document; the answer does not tell them from entries."""
@@ -54,11 +55,12 @@ class Field:
 
 @dataclass(frozen=True, slots=True)
 class Metadata:
-    """The fields of a form, by key in lower case, and its entries in the form's order."""
+    """The fields of a form, by key in lower case, its entries in the form's order, and the other parts of its head."""
 
     form: str
     pk: str | None = None
     entries: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
     fields: Mapping[str, Field] = field(default_factory=dict)
     names: Mapping[str, str] = field(default_factory=dict)
     operations: tuple[str, ...] = ()
@@ -80,6 +82,29 @@ class Metadata:
         found = self.field_of(key) if key else None
         return found.key if found and not found.entry else None
 
+    def lacks(self, heads: Iterable[str], rows: Mapping[str, Iterable[str]]) -> Iterator[tuple[str, str]]:
+        """(key, what is wrong with it) of each key of a new document that the form does not have: Kingdee leaves out
+        what it does not know, without a word. `rows` are the keys of rows by entry."""
+        if not self.fields:
+            return
+        for key in heads:
+            found = self.field_of(key)
+            if found is None and key.casefold() not in map(str.casefold, self.parts):
+                yield key, did_you_mean(key, (one.key for one in self.fields.values()))
+            elif found and found.entry:
+                yield key, f"it belongs to the entry {found.entry}: write it below entries"
+        for entry, keys in rows.items():
+            yield from self._lacks_in(entry, keys)
+
+    def _lacks_in(self, entry: str, keys: Iterable[str]) -> Iterator[tuple[str, str]]:
+        mine = {key: one.key for key, one in self.fields.items() if one.entry.casefold() == entry.casefold()}
+        if not mine:
+            yield entry, did_you_mean(entry, self.entries) or f"its entries are {', '.join(self.entries)}"
+            return
+        for key in keys:
+            if key.casefold() not in mine:
+                yield f"{entry}.{key}", did_you_mean(key, mine.values())
+
 
 def fetch(client: KingdeeClient, form: str) -> Metadata:
     """Ask for the metadata of `form`; EdgeError where Kingdee does not tell."""
@@ -95,11 +120,12 @@ def read_metadata(form: str, data: Mapping[str, Any]) -> Metadata:
     """Read `NeedReturnData`, whatever parts of it are missing."""
     fields: dict[str, Field] = {}
     entries: list[str] = []
+    parts: list[str] = []
     for part in _mappings(data.get("Entrys")):
         name = str(part.get("Key") or part.get("EntryName") or "")
         entry = "" if not name or HEAD.fullmatch(name) else name
-        if entry and not part.get("ParentKey"):
-            entries.append(entry)
+        if not part.get("ParentKey"):
+            (entries if entry else parts).append(name)
         for found in _fields(entry, part):
             fields.setdefault(found.key.casefold(), found)
     operations = [
@@ -109,6 +135,7 @@ def read_metadata(form: str, data: Mapping[str, Any]) -> Metadata:
         form=str(data.get("Id") or form),
         pk=str(data.get("PkFieldName") or "") or None,
         entries=tuple(entries),
+        parts=tuple(filter(None, parts)),
         fields=fields,
         names=_names(data.get("Name")),
         operations=tuple(operations),

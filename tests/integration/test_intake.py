@@ -31,7 +31,7 @@ INVOICE_FORM: dict[str, Any] = {
     "价税合计": "TextField",
     "发票明细": {"物料编码": "TextField", "数量": "NumberField", "金额": "MoneyField", "税额": "MoneyField"},
     "发票": "DDAttachment",
-    "合同": "DDAttachment",
+    "合同": "DDPhotoField",
 }
 TAXI: dict[str, Any] = {
     "报销事由": "拜访客户",
@@ -49,6 +49,7 @@ BOUGHT: dict[str, Any] = {
     "价税合计": "￥１，１３０．００",
     "发票明细": [{"物料编码": "M001", "数量": "10", "金额": "1130", "税额": "130"}],
     "发票": {"invoice.pdf": b"%PDF"},
+    "合同": {"page.jpg": b"jpg"},
 }
 
 
@@ -146,7 +147,9 @@ def test_an_invoice_becomes_a_payable_whatever_way_its_amounts_and_dates_are_wri
     assert (float(payable["FALLAMOUNTFOR"]), payable["FSUPPLIERID"]["FNumber"]) == (1130.0, "VEN001")
     (row,) = payable["entries"]
     assert (row["FMATERIALID"]["FNumber"], float(row["FPriceQty"]), float(row["FTAXAMOUNTFOR_D"])) == ("M001", 10, 130)
-    assert books.kingdee.attachments(PAYABLE, payable["FID"]) == {"invoice.pdf": b"%PDF"}
+    hanging = books.kingdee.attachments(PAYABLE, payable["FID"])
+    assert sorted(hanging.values()) == [b"%PDF", b"jpg"]
+    assert [name[-4:] for name in hanging if name != "invoice.pdf"] == [".jpg"]
     assert writes(books)[0] == "Save"
     assert "Submit" not in writes(books)
 

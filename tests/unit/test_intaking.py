@@ -9,7 +9,11 @@ from typing import Any, cast
 import pytest
 
 from kdsync.dingtalk.frames import EPOCH, Happened
-from kdsync.intaking import Intaking
+from kdsync.errors import EdgeError, FailureKind
+from kdsync.intaking import Intaking, KingdeeCabinet
+from kdsync.kingdee.operations import Outcome
+from kdsync.model import Facts
+from kdsync.services.ports import Known
 from kdsync.store.inbox import Received
 
 NOW = datetime(2026, 11, 28, 1, tzinfo=UTC)
@@ -93,6 +97,32 @@ def test_other_events_are_left_alone(taken: Taken, data: dict[str, Any]) -> None
 
 def test_events_of_tasks_are_left_alone(taken: Taken) -> None:
     assert not hear(taken, "bpms_task_change")
+
+
+def test_a_document_with_a_key_that_kingdee_would_leave_out_is_not_made() -> None:
+    steps: list[Any] = []
+    refusal = EdgeError("kingdee", FailureKind.CONFIGURATION, "unknown-key", "F has no field FX")
+
+    class Kingdee:
+        def facts(self, form: str, _rows: object) -> Known:
+            return Known(Facts(form, number="FNumber"))
+
+        def check(self, form: str, model: Mapping[str, Any]) -> None:
+            steps.append((form, model))
+            if "FX" in model:
+                raise refusal
+
+        def create(self, _form: str, model: Mapping[str, Any], *, draft: bool) -> Outcome:
+            steps.append((draft, list(model)))
+            return Outcome("7", "A1", done=True)
+
+    kingdee = cast("Any", Kingdee())
+    cabinet = KingdeeCabinet(kingdee, kingdee, kingdee, kingdee)
+    assert cabinet.create("F", None, "A1", {"FA": 1}, draft=True).number == "A1"
+    assert steps == [("F", {"FNumber": "A1", "FA": 1}), (True, ["FNumber", "FA"])]
+    with pytest.raises(EdgeError, match="no field FX"):
+        cabinet.create("F", "F_KD", "A1", {"FX": 1}, draft=False)
+    assert steps[2:] == [("F", {"F_KD": "A1", "FX": 1})]
 
 
 @pytest.mark.parametrize("told", [1_795_827_600, "yesterday", None, -1])
