@@ -24,6 +24,7 @@ from kdsync.kingdee.limits import LoginLedger
 from kdsync.kingdee.persons import Persons
 from kdsync.kingdee.query import select
 from kdsync.kingdee.transport import symptom_of
+from kdsync.rules.intake import CompiledIntake
 from kdsync.services.tasks import task_forms
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import KingdeeSection
@@ -85,6 +86,7 @@ def _inside(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
     source = KingdeeSource(client)
     for form in loaded.ruleset.forms:
         yield from _form(source, loaded, form)
+    yield from (_intake(client, intake) for intake in loaded.intakes)
     forms = task_forms(loaded.ruleset, loaded.actions)
     if forms:
         yield attempt("kingdee tasks", lambda: f"{len(source.pending(forms))} wait for somebody")
@@ -158,6 +160,19 @@ def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]
         yield Finding(what, WARNING, detail, f"if there are some: {RIGHTS}")
     elif not used:
         yield Finding(what, OK, f"{len(layout.heads) + len(layout.entries)} fields can be read")
+
+
+def _intake(client: KingdeeClient, intake: CompiledIntake) -> Finding:
+    """Whether the form has what an intake fills in: Kingdee itself leaves out what it does not know."""
+    what = f"kingdee {intake.form} of {intake.id}"
+    try:
+        wrong = dict(probes.unknown_intake_keys(client, intake))
+    except EdgeError as error:
+        return failed(what, error)
+    if wrong:
+        cure = "; ".join(dict.fromkeys(hint for hint in wrong.values() if hint)) or "correct the intake"
+        return Finding(what, FAILED, f"Kingdee has no field or entry {', '.join(wrong)}", cure)
+    return Finding(what, OK, "what it fills in is there, as far as Kingdee tells what its forms have")
 
 
 def _asks_for_people(loaded: Loaded) -> bool:

@@ -81,6 +81,7 @@ def configure(tmp_path: Path, kingdee: SimulatedKingdee, dingtalk: SimulatedDing
         kd: dict[str, Any] | None = None,
         dt: dict[str, Any] | None = None,
         actions: Sequence[dict[str, Any]] = (),
+        intake: Sequence[dict[str, Any]] = (),
         **sections: Any,
     ) -> Loaded:
         ours = kingdee.credentials
@@ -108,7 +109,8 @@ def configure(tmp_path: Path, kingdee: SimulatedKingdee, dingtalk: SimulatedDing
             **sections,
         }
         (tmp_path / "kdsync.yaml").write_text(yaml.safe_dump(main))
-        (tmp_path / "rules.yaml").write_text(yaml.safe_dump({"rules": list(rules) or [RULE], "actions": list(actions)}))
+        rule_file = {"rules": list(rules) or [RULE], "actions": list(actions), "intake": list(intake)}
+        (tmp_path / "rules.yaml").write_text(yaml.safe_dump(rule_file))
         secrets = {"KD_SECRET": ours.app_secret, "KD_PASSWORD": ours.password, "KD_WRONG": "wrong", **SECRETS}
         return load(tmp_path / "kdsync.yaml", secrets)
 
