@@ -30,7 +30,9 @@ OWN = "own"  # state of a notification that is not sent: what it tells of was do
 WORKED_ON = (WAITING, TAKEN)  # states of what may still be written for
 UNHEARD = timedelta(hours=1)  # so long can a write still be carried out of which nothing was heard
 _UNMET = (
-    "SELECT id, inbox_id, step, doc_id, number, operation, outcome, wanted, showed FROM writes "
+    "SELECT id, inbox_id, step, doc_id, number, operation, outcome, wanted, showed, "
+    "operation IN ('approve', 'reject') AND EXISTS (SELECT 1 FROM tasks AS t WHERE t.number = writes.number "
+    "AND t.form = writes.form COLLATE NOCASE AND t.item_id <> target AND t.seen_at > at) AS is_followed FROM writes "
     "WHERE met = '' AND form = ? COLLATE NOCASE AND outcome IN ('intended', 'accepted', 'unknown', 'verified') "
     "ORDER BY id"
 )
@@ -130,6 +132,7 @@ def _own(row: RowMapping, seal: Seal) -> OwnWrite | None:
         before=_standing(wanted),
         after=_standing(showed),
         fields=(showed or wanted).get("fields", {}),
+        is_followed=bool(row["is_followed"]),
     )
 
 

@@ -47,6 +47,7 @@ class OwnWrite:
 
     `ident` is its row; `after` is None until Kingdee has shown that it was done. `fields` are those of a save, by the
     keys of a query: as Kingdee showed them or, before, as they were sent. What is created may have a number only.
+    `is_followed`: somebody was asked for another decision since, so the one that this made left it in approval.
     """
 
     ident: int
@@ -56,6 +57,7 @@ class OwnWrite:
     before: Standing | None = None
     after: Standing | None = None
     fields: Mapping[str, Any] = field(default_factory=dict)
+    is_followed: bool = False
 
     def is_about(self, doc_id: str, number: str) -> bool:
         """Whether it was done to that document."""
@@ -67,7 +69,7 @@ class OwnWrite:
         if self.operation not in MAKES:
             return frozenset(_between(self.before, self.after)) if self.before and self.after else frozenset()
         did = self.after is None or self.after.status in LEAVES.get(self.operation, self.after.status)
-        return frozenset({MAKES[self.operation]}) if did else frozenset()
+        return frozenset({MAKES[self.operation]}) if did and not self.is_followed else frozenset()
 
 
 class Explained(NamedTuple):

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from kdsync.model import Transition
+from kdsync.model import Task, Transition
 from kdsync.rules.actions import CompiledAction
-from kdsync.store import documents, forms, notifications, origins, writes
+from kdsync.store import documents, forms, notifications, origins, tasks, writes
 from kdsync.store.sealing import Seal
 from kdsync.store.writes import ACCEPTED, REFUSED, UNKNOWN, UNSENT, Write
 from kdsync.sync.origin import Standing
@@ -29,7 +29,15 @@ class House:
         world.watch(*rules({"id": THEIRS, "on": KINDS}, {"id": ALL, "on": KINDS, "origin": "any"}))
         world.poll()
 
-    def begin(self, ident: int, operation: str, step: int = 0, inbox_id: str = "", fields: Fields | None = None) -> int:
+    def begin(
+        self,
+        ident: int,
+        operation: str,
+        step: int = 0,
+        inbox_id: str = "",
+        fields: Fields | None = None,
+        target: str = "",
+    ) -> int:
         self.tries += 1
         write = Write(
             inbox_id=inbox_id or f"said{self.tries}",
@@ -38,6 +46,7 @@ class House:
             doc_id=str(ident),
             number=f"K{ident}",
             operation=operation,
+            target=target,
             user="u1",
             at=self.world.clock.now(),
         )
@@ -236,6 +245,28 @@ def test_a_document_that_kdsync_made_is_ours_from_its_beginning(house: House) ->
     house.look()
     assert house.ours(ident) == [("created", create), ("submitted", submit)]
     assert house.told(ident) == [("created", "own"), ("submitted", "own")]
+
+
+@pytest.mark.parametrize(("item_id", "state"), [("mine", "own"), ("next", "matched")])
+@pytest.mark.parametrize("is_late", [True, False], ids=["verified late", "unheard of"])
+def test_whoever_was_asked_after_ours_made_the_approval(
+    house: House, item_id: str, state: str, *, is_late: bool
+) -> None:
+    """Nobody heard what became of ours; a task that was seen since tells that it left the document in approval."""
+    ident = house.world.kingdee.create("B")
+    house.look()
+    row = house.begin(ident, "approve", target="mine")
+    house.hear(row, UNKNOWN)
+    house.world.clock.advance(5)
+    task = Task(item_id, "t", FORM.upper(), f"K{ident}", "n2", "101", "Li", house.world.kingdee.now())
+    with house.world.db.write() as tx:
+        tasks.put(tx, FORM, [task], house.world.clock.now())
+    house.world.kingdee.move(ident, "C")
+    if is_late:
+        house.verify(ident, row)
+    house.look()
+    assert house.told(ident)[-1] == ("approved", state)
+    assert house.ours(ident) == ([("approved", row)] if state == "own" else [])
 
 
 def test_what_kdsync_did_to_a_document_that_no_look_at_the_open_ones_shows_is_ours(house: House) -> None:

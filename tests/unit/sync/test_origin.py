@@ -96,6 +96,8 @@ def test_an_approval_is_ours_only_as_long_as_the_document_bears_its_date() -> No
 def test_an_approval_that_another_node_follows_approves_nothing() -> None:
     assert ours(step(row("B"), row("C", NOON)), write("approve", shows="B")) == {}
     assert ours(step(row("B"), row("D")), write("reject", shows="B")) == {}
+    for shows in (None, "C"):  # by somebody whose task was seen after ours
+        assert ours(step(row("B"), row("C", NOON)), write("approve", shows=shows, is_followed=True)) == {}
 
 
 def test_a_submission_where_no_workflow_follows_leaves_an_approved_document() -> None:
