@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -31,7 +31,7 @@ def simulate(
         company = populate(on.kingdee, on.dingtalk, clock.now().date())
         screen = Screen(clock, company.names, company.phones)
         introduce(screen, on, faults)
-        spoil(screen, on, faults)
+        spoil(on, faults, screen.struck)
         papers = dict(company.papers)
         while True:
             player = Player(on, company.ids, papers, screen.step, screen.seen)
@@ -56,10 +56,10 @@ def fresh(on: Stage, company: Company) -> dict[str, Filed]:
     return papers
 
 
-def spoil(screen: Screen, on: Stage, faults: Sequence[Ask]) -> None:
-    """Let things go wrong, and say so whenever they do."""
-    on.kingdee.faults.on_strike = partial(screen.struck, "kingdee")
-    on.dingtalk.faults.on_strike = partial(screen.struck, "dingtalk")
+def spoil(on: Stage, faults: Sequence[Ask], struck: Callable[[str, str, Mapping[str, str]], None]) -> None:
+    """Let things go wrong; `struck` hears of each by system, name and place."""
+    on.kingdee.faults.on_strike = partial(struck, "kingdee")
+    on.dingtalk.faults.on_strike = partial(struck, "dingtalk")
     unleash(faults, on.kingdee, on.dingtalk)
 
 

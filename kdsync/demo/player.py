@@ -98,7 +98,7 @@ class Player:
         for one in seen:
             calls.setdefault((one.task_id, one.title), []).append(one)
         for together in calls.values():
-            judged = [self.tally.arrive(Arrival(one.who, one.title, one.time)) for one in together]
+            judged = [self.tally.arrive(Arrival(one.who, one.title, one.time, one.text)) for one in together]
             delay = max(one.delay for one in judged)
             rung = Rung(tuple(together), tuple(one.verdict for one in judged), delay)
             answered = next((self._asked[one.answers] for one in judged if one.answers), None)

@@ -83,6 +83,9 @@ class Screen:
 
     def rung(self, rung: Rung) -> None:
         """What appeared on phones: on whose, how long after the change, and how it begins."""
+        if Verdict.EXPLAINED in rung.verdicts:
+            self.seen(rung)
+            return
         bad = next((f" ({verdict.value}!)" for verdict in rung.verdicts if verdict is not Verdict.SEEN), "")
         self._phones_show(rung, f"+{rung.delay:.1f} s", bad)
         if rung.paper:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 from kdsync.clock import Clock
-from kdsync.demo.company import BEFORE, STOCK, Company, populate
+from kdsync.demo.company import BEFORE, STOCK, populate
 from kdsync.demo.day import day
 from kdsync.demo.endless import spoil
+from kdsync.demo.explained import explained
 from kdsync.demo.player import Player
 from kdsync.demo.process import RunningDaemon
 from kdsync.demo.screen import Screen
@@ -35,9 +37,10 @@ def show(clock: Clock, seconds: float, faults: Sequence[Ask] = (), seed: int | N
         _introduce(screen, on)
         with workplace() as (folder, keep), watching(on, folder, setting) as daemon:
             screen.say("The daemon has taken its first look, in silence. The day begins.\n", "dim")
-            spoil(screen, on, faults)
+            player = Player(on, company.ids, dict(company.papers), screen.step, screen.rung)
+            spoil(on, faults, partial(_struck, screen, player))
             shortest, patience = (SHORTEST_BAD, PATIENCE_BAD) if faults else (SHORTEST, PATIENCE)
-            player = play(on, company, screen, max(seconds - AROUND, shortest), patience)
+            play(player, max(seconds - AROUND, shortest), patience)
             outcome = judge(player, daemon, plan=setting.monthly_calls)
             report(screen, outcome, player)
             if not outcome.good:
@@ -45,14 +48,18 @@ def show(clock: Clock, seconds: float, faults: Sequence[Ask] = (), seed: int | N
     return 0 if outcome.good else 1
 
 
-def play(on: Stage, company: Company, screen: Screen, seconds: float, patience: float = PATIENCE) -> Player:
-    """The day, live on the screen; nothing goes wrong any more when it is over."""
-    player = Player(on, company.ids, dict(company.papers), screen.step, screen.rung)
+def play(player: Player, seconds: float, patience: float = PATIENCE) -> None:
+    """The day, live; nothing goes wrong any more when it is over."""
     player.play(day(seconds))
-    on.kingdee.clear_faults()
-    on.dingtalk.clear_faults()
+    player.stage.kingdee.clear_faults()
+    player.stage.dingtalk.clear_faults()
     player.finish(patience, SETTLE)
-    return player
+
+
+def _struck(screen: Screen, player: Player, system: str, fault: str, place: Mapping[str, str]) -> None:
+    screen.struck(system, fault, place)
+    for notice in explained(system, fault, player.stage.clock.now()):
+        player.tally.may_arrive(notice)
 
 
 def judge(player: Player, daemon: RunningDaemon, plan: int = 0) -> Outcome:

@@ -22,6 +22,7 @@ class Verdict(StrEnum):
 
     SEEN = "seen"
     DOUBLED = "doubled"  # expected, but had arrived before
+    EXPLAINED = "explained"  # it follows from what was made to go wrong
     UNASKED = "unasked"  # nothing of the kind was expected
 
 
@@ -40,12 +41,25 @@ class Expected:
 
 
 @dataclass(frozen=True, slots=True)
+class Notice:
+    """What may be told from `since` on, on the phones of `who`, its title as the pattern has it."""
+
+    who: frozenset[str]
+    title: re.Pattern[str]
+    since: datetime
+
+    def fits(self, arrival: Arrival) -> bool:
+        return arrival.who in self.who and arrival.at >= self.since and bool(self.title.fullmatch(arrival.title))
+
+
+@dataclass(frozen=True, slots=True)
 class Arrival:
-    """A message that arrived."""
+    """A message that arrived. Two notices of the same title differ in their text."""
 
     who: str
     title: str
     at: datetime
+    text: str = ""
 
 
 class Judged(NamedTuple):
@@ -64,11 +78,17 @@ class Tally:
     waits: list[float] = field(default_factory=list)  # of those who answered, for their replies
     doubled: list[Arrival] = field(default_factory=list)
     unasked: list[Arrival] = field(default_factory=list)
+    explained: list[Arrival] = field(default_factory=list)
     _open: dict[str, list[Expected]] = field(default_factory=lambda: defaultdict(list))
     _met: dict[str, list[Expected]] = field(default_factory=lambda: defaultdict(list))
+    _may: dict[re.Pattern[str], Notice] = field(default_factory=dict)
 
     def expect(self, expected: Expected) -> None:
         self._open[expected.who].append(expected)
+
+    def may_arrive(self, notice: Notice) -> None:
+        """From now on; safe in any thread."""
+        self._may.setdefault(notice.title, notice)
 
     def arrive(self, arrival: Arrival) -> Judged:
         """What it is; an arrival counts once."""
@@ -84,8 +104,18 @@ class Tally:
         if before:
             self.doubled.append(arrival)
             return Judged(Verdict.DOUBLED, (arrival.at - before.since).total_seconds())
-        self.unasked.append(arrival)
-        return Judged(Verdict.UNASKED, 0.0)
+        return Judged(self._beside(arrival), 0.0)
+
+    def _beside(self, arrival: Arrival) -> Verdict:
+        """What it is that nobody has to get."""
+        if not any(notice.fits(arrival) for notice in tuple(self._may.values())):
+            self.unasked.append(arrival)
+            return Verdict.UNASKED
+        again = any(
+            (one.who, one.title, one.text) == (arrival.who, arrival.title, arrival.text) for one in self.explained
+        )
+        (self.doubled if again else self.explained).append(arrival)
+        return Verdict.DOUBLED if again else Verdict.EXPLAINED
 
     @property
     def missing(self) -> list[Expected]:
@@ -101,7 +131,8 @@ class Tally:
         """The figures so far."""
         seen, missed = len(self.delays) + len(self.waits), len(self.missing)
         surplus = len(self.doubled), len(self.unasked)
-        return Result(seen + missed, seen, missed, *surplus, Delays.of(self.delays), Delays.of(self.waits))
+        delays, waits = Delays.of(self.delays), Delays.of(self.waits)
+        return Result(seen + missed, seen, missed, *surplus, delays, waits, len(self.explained))
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +154,7 @@ class Delays:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """`expected` is `seen` and `missed`; `doubled` and `unasked` came on top."""
+    """`expected` is `seen` and `missed`; `doubled`, `unasked` and `explained` came on top."""
 
     expected: int
     seen: int
@@ -132,6 +163,7 @@ class Result:
     unasked: int
     delays: Delays | None
     waits: Delays | None = None
+    explained: int = 0
 
     @property
     def good(self) -> bool:

@@ -47,6 +47,8 @@ class Outcome:
         yield "  missed", f"{told.missed:,}", not told.missed
         yield "  doubled", f"{told.doubled:,}", not told.doubled
         yield "  that nobody asked for", f"{told.unasked:,}", not told.unasked
+        if told.explained:
+            yield "  that the faults explain", f"{told.explained:,}", True
         if told.delays:
             yield "delay, change to DingTalk", delays(told.delays), True
         if told.waits:

@@ -86,6 +86,14 @@ def test_a_double_is_pointed_at(screen: Screen, capsys: pytest.CaptureFixture[st
     assert "(doubled!)" in capsys.readouterr().out
 
 
+def test_a_notice_to_operators_stands_with_its_time_and_is_no_mistake(
+    screen: Screen, capsys: pytest.CaptureFixture[str]
+) -> None:
+    screen.rung(rung(Verdict.EXPLAINED, title="Kingdee 不可用"))
+    (line,) = capsys.readouterr().out.splitlines()
+    assert line == f"{AT.astimezone():%H:%M:%S}  > 张三: Kingdee 不可用"
+
+
 def test_the_title_and_the_footer_are_not_repeated() -> None:
     assert beginning("T", "T ❗\na\nb\nc\nd\n2026 · #0a1b2c3d") == ["a", "b", "c"]
 
@@ -133,6 +141,13 @@ def test_answers_have_figures_of_their_own_where_there_were_any() -> None:
     rows = {label.strip(): figure for label, figure, _ in replace(outcome(), said=Said(5, 5)).rows()}
     assert rows["answers given in DingTalk"] == rows["with the right effect in Kingdee"] == "5"
     assert "answers given in DingTalk" not in {label for label, _figure, _good in outcome().rows()}
+
+
+def test_notices_to_operators_are_counted_where_there_were_any() -> None:
+    told = replace(outcome(), told=replace(outcome().told, explained=2))
+    assert told.good
+    assert ("  that the faults explain", "2", True) in list(told.rows())
+    assert "  that the faults explain" not in {label for label, *_ in outcome().rows()}
 
 
 def test_changes_that_were_not_noticed_are_named() -> None:
