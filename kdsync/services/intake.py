@@ -15,61 +15,38 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.delivery.retry import after
-from kdsync.errors import EdgeError, FailureKind, StoreUnusableError
+from kdsync.errors import EdgeError, FailureKind
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
 from kdsync.rules.mistakes import ExpressionError
+from kdsync.services import intake_ends
 from kdsync.services.approval_names import REVOKE, files_of, names_of, of_another
 from kdsync.services.attaching import Attaching
-from kdsync.services.cabinet import Approval, Approvals, File
-from kdsync.services.carry import Carry, NotYetError, Stopped
+from kdsync.services.cabinet import Approval, Approvals
+from kdsync.services.carry import Carry, Stopped
 from kdsync.services.filing import Filed, Filing
+from kdsync.services.intake_ends import End
 from kdsync.services.intake_words import IntakeWords
 from kdsync.services.numbers import Numbers, UnresolvedError
+from kdsync.services.patience import STORES_OWN, Enough, Patience, is_mistake
 from kdsync.services.ports import Meter
 from kdsync.store import inbox, ledger
 from kdsync.store import intake as store
 from kdsync.store.database import Database
-from kdsync.store.inbox import DONE, FAILED, IGNORED, REFUSED, Received
+from kdsync.store.inbox import DONE, IGNORED, Received
 from kdsync.store.sealing import Seal
 
 log = logs.get("intake")
-PATIENCE = timedelta(days=3)  # so long is tried what fails in passing: a weekend without Kingdee loses nothing
-PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0)  # seconds between tries, the last again and again
-MOST_MISTAKES = 5  # tries of an approval that kdsync itself stumbles over
-HOPELESS = (FailureKind.CONFIGURATION, FailureKind.REFUSED)
-REMEMBERED = 50  # approvals that need not be fetched again, which costs a call of the month's
-SAID = {
-    "kingdee": "Kingdee:",
-    "file": "a file cannot be attached:",
-    "file-unknown": "whether this file hangs on the document cannot be told:",
-    "many": "several documents have its business id:",
-    "elsewhere": "it is in Kingdee, or may be, as the intake was before:",
-    "another": "an answer was lost, and Kingdee gives numbers of its own: look whether there is another one beside",
-    "unnumbered": "Kingdee did not answer, and it gives numbers of its own: look whether the document is there;",
-    "gone": "the document is not there any more",
-    "unknown": "whether Kingdee did it cannot be told",
-    "workflow": "a workflow decides on it, and kdsync does not bypass it",
-}
-"""Why filing or carrying stopped, in words."""
+PATIENCE = Patience(timedelta(days=3), (2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0), least=20)
+"""A weekend without Kingdee loses nothing."""
+COSTLY = replace(PATIENCE, pauses=(*PATIENCE.pauses, 900.0, 1800.0))
+"""Where DingTalk is asked, for each call is one of the month's."""
+REMEMBERED = 50  # approvals that need not be fetched again, which costs a call
 SINCE = "intake:"
 """Facts by process: since when its approvals become documents."""
-UNSURE = frozenset({"unknown", "file-unknown", "many", "gone", "elsewhere", "another", "unnumbered"})
-"""Why it stopped where somebody has to look what is in Kingdee."""
-
-
-@dataclass(frozen=True, slots=True)
-class End:
-    """How it ends: the inbox state, what is told (of `delivery.intakes`), and why in English."""
-
-    state: str
-    told: str
-    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,29 +93,36 @@ class Intake:
     def _surely(self, item: Received) -> None:
         try:
             self._work(item)
-        except NotYetError as error:
-            self._later(item, str(error))
-        except EdgeError as error:
-            self._failed(item, error)
-        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this approval's
+        except STORES_OWN:
             raise
         except Exception as error:
-            log.exception("intake.broke", inbox_id=item.id)
-            self._stumbled(item, f"kdsync stumbled over it ({type(error).__name__})")
+            if is_mistake(error):
+                log.exception("intake.broke", inbox_id=item.id)
+            self._failed(item, error)
 
     def _work(self, item: Received) -> None:
         intake = self.of_process(str(item.content.get("process")))
         if item.content.get("refusal"):
             self._tell(item)
         elif item.damaged or intake is None:
-            self._refuse(item, End(FAILED, "intake_failed", item.damaged or "no intake is for its process any more"))
+            self._refuse(item, intake_ends.failed(item.damaged or "no intake is for its process any more"))
+        elif item.content.get("agreed"):
+            self._take_in(replace(item, action=intake.id, form=item.form if item.doc_id else intake.form), intake)
         else:
-            approval = self._approval(item)
-            reason = self._unwanted(item, approval)
-            if reason or approval is None:
-                self._pass_over(item, reason)
-            else:
-                self._take_in(self._known(item, intake, approval), intake, approval)
+            self._begin(item, intake)
+
+    def _begin(self, item: Received, intake: CompiledIntake) -> None:
+        """See what DingTalk says of it, once: while Kingdee is down nobody asks again, which would cost calls."""
+        approval = self._approval(item)
+        reason = self._unwanted(item, approval)
+        if reason or approval is None:
+            self._pass_over(item, reason)
+        elif not approval.business_id:
+            self._refuse(item, intake_ends.failed("DingTalk tells no business id of it"))
+        elif reason := of_another(approval, self._number_of(approval.main_id), again="again" in item.content):
+            self._refuse(item, intake_ends.unsure(reason))
+        else:
+            self._take_in(self._known(item, intake, approval), intake)
 
     def _approval(self, item: Received) -> Approval | None:
         instance = str(item.content["instance"])
@@ -156,7 +140,7 @@ class Intake:
         if approval is None:
             return "DingTalk does not have it any more"
         if approval.status == "RUNNING":
-            raise NotYetError("DingTalk says that it is still running")
+            raise EdgeError("dingtalk", FailureKind.TRANSIENT, "running", "the approval is still running there")
         if not approval.is_agreed:
             return f"not agreed to ({approval.status} {approval.result})".replace(" )", ")")
         if approval.action == REVOKE and item.content.get("again"):
@@ -176,39 +160,39 @@ class Intake:
 
     def _known(self, item: Received, intake: CompiledIntake, approval: Approval) -> Received:
         """With all that the approval tells."""
-        content = {**item.content, "business_id": approval.business_id, "title": approval.title}
+        told = {"business_id": approval.business_id, "title": approval.title, "agreed": True}
         known = replace(
             item,
-            content=content,
+            content={**item.content, **told},
             sender=approval.applicant or item.sender,
             action=intake.id,
             form=intake.form,
             number=item.number if item.doc_id else approval.business_id,
         )
-        if known != item:
-            with self.db.write() as tx:
-                store.keep(tx, self.seal, known)
+        with self.db.write() as tx:
+            store.keep(tx, self.seal, known)
         return known
 
-    def _take_in(self, item: Received, intake: CompiledIntake, approval: Approval) -> None:
-        if not approval.business_id:
-            self._refuse(item, End(FAILED, "intake_failed", "DingTalk tells no business id of it"))
-            return
-        if reason := of_another(approval, self._number_of(approval.main_id), again="again" in item.content):
-            self._refuse(item, End(FAILED, "intake_unknown", reason))
-            return
+    def _take_in(self, item: Received, intake: CompiledIntake) -> None:
+        value = str(item.content["business_id"])
         try:
-            files = files_of(intake, approval)
-            filed = self.filing.document(item, intake, approval.business_id, lambda: self._model(intake, approval))
+            filed = self.filing.document(item, intake, value, lambda: self._model(item, intake))
             if isinstance(filed, Filed) and not filed.before:
-                self._complete(filed.item, intake, files)
+                self._complete(filed.item, intake)
             elif isinstance(filed, Filed):
                 self.words.done(filed.item, intake, filed.bill, "intake_already")
                 self._count(DONE)
             else:
-                self._stopped(item, filed)
+                self._refuse(item, intake_ends.stopped(filed))
         except (ExpressionError, UnresolvedError) as error:
-            self._refuse(item, End(REFUSED, "intake_refused", str(error)))
+            self._refuse(item, intake_ends.refused(str(error)))
+
+    def _whole(self, item: Received) -> Approval:
+        """The approval, where what was noted of it is not enough."""
+        found = self._approval(item)
+        if found is None:
+            raise EdgeError("dingtalk", FailureKind.REFUSED, "gone", "it does not have the approval any more")
+        return found
 
     def _number_of(self, instance: str) -> str:
         """The number of the document that another approval became, as far as it is known here."""
@@ -216,39 +200,37 @@ class Intake:
             found = inbox.find(tx, self.seal, store.row_id(instance))
         return found.number if found and found.doc_id else ""
 
-    def _complete(self, item: Received, intake: CompiledIntake, files: Sequence[File]) -> None:
-        stopped = self.attaching.files(item, files) if item.step == 0 else None
-        if stopped:
-            self._stopped(item, stopped)
-            return
+    def _complete(self, item: Received, intake: CompiledIntake) -> None:
+        if item.step == 0 and intake.attachments:
+            stopped = self.attaching.files(item, files_of(intake, self._whole(item)))
+            if stopped:
+                self._refuse(item, intake_ends.stopped(stopped))
+                return
         outcome = self.carry.run(item, _steps(intake))
         if isinstance(outcome, Stopped):
-            self._stopped(item, outcome)
+            self._refuse(item, intake_ends.stopped(outcome))
         elif outcome.bill is None:
-            self._stopped(item, Stopped("gone"))
+            self._refuse(item, intake_ends.stopped(Stopped("gone")))
         else:
             self.words.done(item, intake, outcome.bill, "intake_done")
             self._count(DONE)
 
-    def _model(self, intake: CompiledIntake, approval: Approval) -> Mapping[str, Any]:
+    def _model(self, item: Received, intake: CompiledIntake) -> Mapping[str, Any]:
+        approval = self._whole(item)
+        files_of(intake, approval)  # what is wrong with its files is told before anything is written
         applicant = self.words.name(approval.applicant)
         names = names_of(intake.process, approval, applicant, self.clock.now().astimezone(self.zone()))
         return self.numbers.in_model(intake.model(names))
-
-    def _stopped(self, item: Received, stopped: Stopped) -> None:
-        """It cannot be made as it should be: where nobody can tell what is there it is an operator's business."""
-        state, told = (FAILED, "intake_unknown") if stopped.reason in UNSURE else (REFUSED, "intake_refused")
-        self._refuse(item, End(state, told, f"{SAID.get(stopped.reason, stopped.reason)} {stopped.text}".strip()))
 
     def _refuse(self, item: Received, end: End) -> None:
         """Note that it is over before anybody is told, so that it is not tried again while telling takes long."""
         refusal = {"state": end.state, "told": end.told, "reason": end.reason}
         with self.db.write() as tx:
             latest = inbox.find(tx, self.seal, item.id) or item
-            over = replace(latest, content={**latest.content, "refusal": refusal})
-            store.keep(tx, self.seal, over)
+            over = replace(latest, attempts=0, content={**latest.content, "refusal": refusal})
+            store.refuse(tx, self.seal, over)
         log.error("intake.refused", inbox_id=over.id, bill_no=over.number, reason=end.reason, outcome=end.state)
-        self._tell(over)
+        self._surely(over)
 
     def _tell(self, item: Received) -> None:
         self.words.refused(item)
@@ -263,28 +245,25 @@ class Intake:
     def _count(self, state: str) -> None:
         self.meter.count("intakes", labels={"outcome": state})
 
-    def _failed(self, item: Received, error: EdgeError) -> None:
-        if error.kind in HOPELESS and not item.content.get("refusal"):
-            self._refuse(item, End(FAILED, "intake_failed", f"{error} {error.cure}".strip()))
-        else:
-            self._later(item, str(error), error.retry_after or 0.0)
-
-    def _stumbled(self, item: Received, reason: str) -> None:
-        if item.attempts + 1 < MOST_MISTAKES or item.content.get("refusal"):
-            self._later(item, reason)
-        else:
-            self._refuse(item, End(FAILED, "intake_failed", reason))
-
-    def _later(self, item: Received, reason: str, at_least: float = 0.0) -> None:
-        now, since = self.clock.now(), item.content.get("since")
-        began = datetime.fromisoformat(str(since)) if since else item.received_at
-        if now - began >= PATIENCE and not item.content.get("refusal"):
-            self._refuse(item, End(FAILED, "intake_failed", f"tried for three days: {reason}"))
+    def _failed(self, item: Received, error: Exception) -> None:
+        """What may pass is tried again for days; what somebody has to mend, or kdsync stumbles over, is told."""
+        now = self.clock.now()
+        patience = COSTLY if getattr(error, "system", "") == "dingtalk" else PATIENCE
+        judged = patience.judge(error, item.attempts, now - _began(item))
+        if item.content.get("refusal"):
+            judged = patience.again(error, item.attempts)  # it is only to be told any more
+        if isinstance(judged, Enough):
+            self._refuse(item, intake_ends.given_up(judged, error))
             return
-        pause = max(after(PAUSES, item.attempts), min(at_least, PAUSES[-1]))
         with self.db.write() as tx:
-            inbox.again(tx, item.id, now + timedelta(seconds=pause), reason)
-        log.warning("intake.put_off", inbox_id=item.id, seconds=pause, reason=reason)
+            inbox.again(tx, item.id, now + timedelta(seconds=judged.seconds), judged.reason)
+        log.warning("intake.put_off", inbox_id=item.id, seconds=judged.seconds, reason=judged.reason)
+
+
+def _began(item: Received) -> datetime:
+    """Since when it is tried: since it came, or an operator last had it tried again."""
+    since = item.content.get("since")
+    return datetime.fromisoformat(str(since)) if since else item.received_at
 
 
 def _is_after(tx: Connection, item: Received) -> bool:

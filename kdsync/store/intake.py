@@ -65,6 +65,12 @@ def keep(tx: Connection, seal: Seal, item: Received) -> None:
     tx.execute(update(inbox).where(inbox.c.id == item.id).values(sender=item.sender))
 
 
+def refuse(tx: Connection, seal: Seal, item: Received) -> None:
+    """Note that nothing becomes of one, and why, before anybody is told: that is all that is left to try."""
+    keep(tx, seal, item)
+    tx.execute(update(inbox).where(inbox.c.id == item.id).values(attempts=0))
+
+
 def retry(tx: Connection, seal: Seal, item: Received, now: datetime) -> None:
     """Try it anew, as if it had just come in; what was done of it stays done."""
     content = {key: value for key, value in item.content.items() if key != "refusal"}

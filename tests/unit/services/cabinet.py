@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import select
+
 from kdsync.dingtalk.approvals import Approval
 from kdsync.dingtalk.components import Attachment, Component
 from kdsync.dingtalk.contacts import Contact
@@ -23,9 +25,9 @@ from kdsync.services.intake_words import IntakeWords
 from kdsync.services.missed import Missed
 from kdsync.services.numbers import Numbers
 from kdsync.services.tries import Tries
-from kdsync.store import inbox, intake, moments, writes
+from kdsync.store import inbox, intake, moments
 from kdsync.store.inbox import Received
-from kdsync.store.writes import Write
+from kdsync.store.schema import writes
 from tests.unit.services.desk import FakeDesk, trouble
 from tests.unit.services.world import ZONE, World
 
@@ -321,11 +323,9 @@ class Registry:
 
     def written(self, operation: str, ident: str = "A1") -> list[str]:
         """The outcomes of all writes of one operation."""
+        mine = (writes.c.inbox_id == intake.row_id(ident), writes.c.operation == operation)
         with self.world.db.read() as tx:
-            found: list[Write] = [
-                one for step in range(-1100, 5) for one in writes.of_step(tx, self.row(ident).id, step)
-            ]
-        return [one.outcome for one in found if one.operation == operation]
+            return list(tx.execute(select(writes.c.outcome).where(*mine).order_by(writes.c.id)).scalars())
 
     def statuses(self) -> list[str]:
         return [str(values["FDocumentStatus"]) for values in self.cabinet.bills.values()]

@@ -10,6 +10,7 @@ from kdsync.dingtalk.components import Component
 from kdsync.errors import FailureKind
 from kdsync.store import inbox, intake, writes
 from tests.unit.services.cabinet import Registry, compiled
+from tests.unit.services.desk import trouble
 from tests.unit.services.world import World
 
 
@@ -139,6 +140,8 @@ def test_kingdee_is_down_for_ten_minutes(registry: Registry) -> None:
 def test_after_three_days_it_is_given_up_and_told(registry: Registry) -> None:
     registry.cabinet.down = True
     registry.agree()
+    registry.wait(3 * 86_400.0)
+    assert registry.row().state == intake.TAKEN, "kdsync itself was down for most of the time"
     assert registry.settle().state == inbox.FAILED
     assert len(registry.told("ops")) == 1
     assert len(registry.approvals.comments) == 1
@@ -357,3 +360,50 @@ def test_a_document_that_somebody_deletes_meanwhile_is_not_made_again(registry: 
     assert registry.settle().state == inbox.FAILED
     assert "not there any more" in registry.row().reason
     assert len(registry.cabinet.models) == 1
+
+
+@pytest.mark.parametrize("why", ["three days", "configuration", "a mistake"])
+def test_a_word_that_cannot_be_said_when_it_is_given_up_stops_nothing_and_is_said_later(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch, why: str
+) -> None:
+    error = {"configuration": trouble(FailureKind.CONFIGURATION), "a mistake": RuntimeError("boom")}
+    registry.cabinet.down = why == "three days"
+    if why in error:
+
+        def fail(*_: Any, **__: Any) -> None:
+            raise error[why]
+
+        monkeypatch.setattr(registry.cabinet, "find", fail)
+    registry.approvals.faults = [FailureKind.TRANSIENT]
+    registry.agree()
+    if why == "three days":
+        registry.wait(3 * 86_400.0)
+    assert registry.settle().state == inbox.FAILED
+    assert (len(registry.approvals.comments), len(registry.told("ops"))) == (1, 1)
+    assert {"three days": "tried for three days", "configuration": "trouble", "a mistake": "stumbled"}[
+        why
+    ] in registry.row().reason
+
+
+def test_while_kingdee_is_down_no_approval_is_fetched_again_however_many_wait(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kdsync.services.intake.REMEMBERED", 1)
+    registry.cabinet.down = True
+    for ident in ("A1", "A2"):
+        registry.agree(ident)
+    for _ in range(3):
+        registry.restart()
+        registry.wait(600.0)
+    assert registry.approvals.fetched == 2, "each costs a call of the month's"
+    registry.cabinet.down = False
+    registry.settle()
+    assert [registry.row(ident).state for ident in ("A1", "A2")] == [inbox.DONE] * 2
+
+
+def test_an_approval_that_stays_unfinished_in_dingtalk_is_asked_for_less_and_less_often(registry: Registry) -> None:
+    registry.agree(status="RUNNING", result="")
+    for _ in range(12):
+        registry.wait(1800.0)
+    registry.wait(1799.0)
+    assert (registry.approvals.fetched, registry.row().state) == (13, intake.TAKEN)
