@@ -126,8 +126,14 @@ def test_while_tasks_cannot_be_read_approvers_are_told_and_nobody_twice_when_the
 def test_the_doctor_and_the_live_check_say_that_tasks_cannot_be_read(
     office: Company, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    expense(office, "EXP1")
+    bill = expense(office, "EXP1")
     assert live.check(office.config, live=True, json_output=False) == 0
+    assert _tasks_of(office, capsys)["result"] == "ok"
+    office.kingdee.submit(EXPENSE, bill)  # a permission that hides rows shows as no tasks
+    hidden = _tasks_of(office, capsys)
+    assert hidden["result"] == "warning"
+    assert EXPENSE in hidden["detail"]
+    office.kingdee.start_workflow(EXPENSE, bill, "kd2")
     assert _tasks_of(office, capsys)["result"] == "ok"
     office.kingdee.fault("permission", form="WF_AssignmentBill_ProcManage")
     assert live.check(office.config, live=True, json_output=False) == 78
