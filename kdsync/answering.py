@@ -31,7 +31,8 @@ from kdsync.kingdee.workflow import Workflow
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
 from kdsync.services.bars import Bars
-from kdsync.services.cards import Cards, on_cards
+from kdsync.services.cards import Cards
+from kdsync.services.decisions import on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.notices import Notices
 from kdsync.services.outsiders import Outsiders

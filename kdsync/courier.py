@@ -18,16 +18,12 @@ from kdsync.store.outbox import WORK
 
 @dataclass(frozen=True, slots=True)
 class DingTalkCourier:
-    """`services.ports.Courier`. Without `cards` nobody gets any."""
+    """`services.ports.Courier`. `has_cards`: there is a template; cards that are out can be changed without."""
 
     notices: WorkNotices
     robots: GroupRobots
-    cards: Cards | None = None
-
-    @property
-    def has_cards(self) -> bool:
-        """Whether the organisation has a template."""
-        return self.cards is not None
+    cards: Cards
+    has_cards: bool
 
     def compose(
         self, channel: str, content: Content, footer: str, *, priority: Priority, button: str, bar: str = ""
@@ -65,13 +61,11 @@ class DingTalkCourier:
 
     def send_card(self, track: str, userids: Sequence[str], face: bytes) -> Mapping[str, str]:
         """A card with buttons."""
-        assert self.cards is not None  # noqa: S101  # nothing is a card without a template
         result = self.cards.deliver(track, userids, _face(face), {})
         return {missed.userid: missed.said for missed in result.not_shown}
 
     def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
         """Another line below the card; without buttons, unless it is open."""
-        assert self.cards is not None  # noqa: S101  # nothing is a card without a template
         own = {userid: {"status": text, "open": "true" if is_open else "false"} for userid, text in private.items()}
         self.cards.update(track, replace(_face(face), status=line, open=is_open), own)
 

@@ -141,8 +141,9 @@ class Wired:
         section = self.settings.main.dingtalk
         self.calls = CallLedger(self.db, self.clock, month_of)
         self.dingtalk = DingTalkClient(section, self.clock, on_call=self._dingtalk_called)
-        cards = Cards(self.dingtalk, section.card_template) if section.card_template and section.stream else None
-        self.courier = DingTalkCourier(WorkNotices(self.dingtalk), GroupRobots(self.dingtalk), cards)
+        notices, robots = WorkNotices(self.dingtalk), GroupRobots(self.dingtalk)
+        has_cards = bool(section.card_template) and section.stream
+        self.courier = DingTalkCourier(notices, robots, Cards(self.dingtalk, section.card_template), has_cards)
         self.book = DingTalkBook(Contacts(self.dingtalk), self.clock)
 
     def _dingtalk_called(self, api: str, metered: bool) -> None:

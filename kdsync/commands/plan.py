@@ -81,7 +81,7 @@ def is_over(steps: Sequence[Do], status: str, *, decided: bool) -> bool:
     """
     kinds = {do.kind for do in steps}
     if kinds & {"approve", "reject"}:
-        return decided or status == Status.APPROVED
+        return decided or status in (Status.APPROVED, Status.DRAFT, Status.SENT_BACK)
     if status == Status.APPROVED:
         return not kinds & {"push", "operation"}
     if "submit" in kinds:

@@ -43,8 +43,8 @@ class Clicks:
         return about, self._meant(about, card)
 
     def _meant(self, item: Received, card: Card) -> Understood | Ending:
-        wanted = item.content.get("action")
-        action = next((one for one in self.actions() if one.id == wanted and one.id in card.actions), None)
+        wanted = str(item.content.get("action") or "")
+        action = next((one for one in self.actions() if one.id == wanted and _offers(card, one)), None)
         if action is None:
             return Ending(REFUSED, "reply_card_no_action", f"the card has no action {wanted}", {}, {})
         bill = self.desk.read(card.form, card.doc_id, sorted({*action.heads, *card.seen}), sorted(action.entries))
@@ -53,6 +53,8 @@ class Clicks:
         if card.state != cards.OPEN or not self._waits(card):
             return Ending(REFUSED, "reply_card_over", "it was decided before", {}, action.titles, bill.status)
         changed = [key for key, value in card.seen.items() if not same(bill.raw(key), value)]
+        if bill.document.number not in ("", card.number):
+            changed = list(dict.fromkeys([bill.facts.number or card.number, *changed]))
         if changed:
             return _stale(changed, action, bill)
         return Understood(action, bill, str(item.content.get("reason") or ""), card.item_id)
@@ -62,6 +64,11 @@ class Clicks:
         if not card.item_id:
             return True
         return any(task.item_id == card.item_id for task in self.desk.tasks(card.form, card.number))
+
+
+def _offers(card: Card, action: CompiledAction) -> bool:
+    """Whether a card has a button for an action; its form may have become another one since."""
+    return action.id in card.actions and action.form.casefold() == card.form.casefold()
 
 
 def _about(item: Received, card: Card) -> Received:

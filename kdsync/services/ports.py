@@ -102,7 +102,7 @@ class Courier(Protocol):
 
     @property
     def has_cards(self) -> bool:
-        """Whether there is a template for cards."""
+        """Whether cards are sent; those that are out can be changed anyhow."""
 
     def compose(
         self, channel: str, content: Content, footer: str, *, priority: Priority, button: str, bar: str = ""

@@ -5,10 +5,10 @@ A row stands before the card is sent, so that a click finds it however soon it c
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -68,6 +68,14 @@ class Card:
     damaged: str = ""
 
 
+class Outdated(NamedTuple):
+    """A card whose document moved on: to which version, and whether the task is gone that it is about."""
+
+    card: Card
+    version: int
+    task_gone: bool
+
+
 def add(tx: Connection, seal: Seal, items: Sequence[Card]) -> None:
     """Insert cards; one that is there stays as it is."""
     rows = [
@@ -97,10 +105,11 @@ def of_content(tx: Connection, notification_id: str, content_id: str) -> str:
 
 
 def of_document(tx: Connection, seal: Seal, form: str, doc_id: str) -> list[Card]:
-    """The open cards about one document, oldest first."""
+    """The open cards about one document that can be read, oldest first."""
     mine = (cards.c.state == OPEN, func.lower(cards.c.form) == form.lower(), cards.c.doc_id == doc_id)
     query = select(cards).where(*mine).order_by(cards.c.created_at, cards.c.track)
-    return [_opened(row, seal) for row in tx.execute(query).mappings()]
+    found = (_opened(row, seal) for row in tx.execute(query).mappings())
+    return [card for card in found if not card.damaged]
 
 
 def of_notification(tx: Connection, seal: Seal, ident: str) -> list[Card]:
@@ -165,13 +174,19 @@ def again(tx: Connection, track: str, at: datetime, reason: str) -> None:
     tx.execute(update(cards).where(cards.c.track == track).values(**values))
 
 
-def give_up(tx: Connection, track: str, reason: str) -> None:
-    """DingTalk will not show it any more."""
-    tx.execute(update(cards).where(cards.c.track == track).values(state=LOST, reason=reason, dirty=0, answers=""))
+def answered(tx: Connection, track: str) -> None:
+    """Whom it is the answer to is answered otherwise."""
+    tx.execute(update(cards).where(cards.c.track == track).values(answers=""))
 
 
-def outdated(tx: Connection, seal: Seal) -> list[tuple[Card, int, bool]]:
-    """Open cards whose document moved on since they were looked at: with its version, and whether their task is gone.
+def give_up(tx: Connection, card: Card, reason: str) -> None:
+    """DingTalk will not show what it is by now. One that is open can still be clicked, and may change again."""
+    state = LOST if card.damaged or card.state != OPEN else OPEN
+    tx.execute(update(cards).where(cards.c.track == card.track).values(state=state, reason=reason, dirty=0))
+
+
+def outdated(tx: Connection, seal: Seal, *, besides: Collection[str] = (), track: str = "") -> Outdated | None:
+    """The oldest open card whose document moved on since it was looked at, `besides` some; or `track`, if it is such.
 
     Those are left out about which an answer is being worked on: it will say itself what became of them.
     """
@@ -184,7 +199,9 @@ def outdated(tx: Connection, seal: Seal) -> list[tuple[Card, int, bool]]:
     answered = exists().where(inbox.c.state == "waiting", *about)
     columns = (cards, documents.c.version.label("now"), task.label("task_gone"))
     query = select(*columns).select_from(joined).where(cards.c.state == OPEN, or_(moved, task), ~answered)
-    return [(_opened(row, seal), int(row["now"] or 0), bool(row["task_gone"])) for row in tx.execute(query).mappings()]
+    mine = cards.c.track == track if track else cards.c.track.not_in(besides)
+    row = tx.execute(query.where(mine).order_by(cards.c.created_at, cards.c.track).limit(1)).mappings().first()
+    return Outdated(_opened(row, seal), int(row["now"] or 0), bool(row["task_gone"])) if row else None
 
 
 def counts(tx: Connection) -> dict[str, int]:

@@ -526,7 +526,7 @@ def cards_given_up(house: House) -> None:
         house.expect(f"asked PAY{n}.", *CASHIERS)
         house.card(CASHIERS[n], f"asked PAY{n}.")
         _sent(house, 2 * n + 2)
-        house.dingtalk.fault("ip_not_listed", times=4, api="card/instances")
+        house.dingtalk.fault("no_route", times=4, api="card/instances")
         house.click(CASHIERS[n], f"asked PAY{n}.", "pay")
         house.expect_write("Audit", bill)
         house.expect(f"PAY{n}：确认付款 已完成", CASHIERS[n])

@@ -39,6 +39,7 @@ WAY_BACK = (
     "parse",
     "clicks",
     "cards",
+    "decisions",
 )
 PATIENCE = 300.0  # seconds for one judge
 
@@ -514,13 +515,13 @@ MUTANTS = (
     ),
     Mutant(
         "a card does not show what was decided on it",
-        "services/cards.py",
+        "services/decisions.py",
         "        cards.show(tx, seal, replace(done.on(mine), answers=answers), now + AFTER_CLICK)\n",
         "        del answers\n",
     ),
     Mutant(
         "who clicked goes on seeing that it is being worked on",
-        "services/cards.py",
+        "services/decisions.py",
         "return replace(card, state=state, line=self._line(card), private=dict.fromkeys(card.private))",
         "return replace(card, state=state, line=self._line(card), private={})",
     ),

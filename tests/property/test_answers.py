@@ -18,7 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from sqlalchemy import Connection
 
 from kdsync.rules.actions import CompiledAction
-from kdsync.services.cards import Cards, on_cards
+from kdsync.services.cards import Cards
+from kdsync.services.decisions import on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.permit import Permit
 from kdsync.services.ports import KingdeeIdentity

@@ -160,6 +160,8 @@ def test_an_audit_never_goes_past_a_workflow_and_nothing_is_written_into_the_app
         (["approve"], "B", False, False),
         (["approve"], "B", True, True),
         (["reject"], "C", False, True),
+        (["approve"], "D", False, True),
+        (["approve"], "A", False, False),
         (["save"], "B", False, False),
         (["save"], "C", False, True),
         (["push"], "C", False, False),

@@ -11,7 +11,8 @@ import pytest
 
 from kdsync.model import Content, Offer, Priority
 from kdsync.rules.actions import offered_of
-from kdsync.services.cards import MOST_TRIES, Cards, on_cards
+from kdsync.services.cards import IN_WORDS, MOST_TRIES, Cards
+from kdsync.services.decisions import on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.permit import Permit
 from kdsync.services.replies import ANSWER, Replies
@@ -24,7 +25,7 @@ from kdsync.sync import identity
 from tests.unit.services.test_inbound import APPROVE, CONFIRM, EXPENSE, Office, action
 from tests.unit.services.world import FORM, ZONE, World
 
-SAVE = {**CONFIRM, "id": "remark", "phrases": ["备注"], "do": [{"save": {"FREMARK": "seen"}}]}
+SAVE = {**CONFIRM, "id": "remark", "title": "备注", "phrases": ["备注"], "do": [{"save": {"FREMARK": "seen"}}]}
 
 
 class CardOffice(Office):
@@ -324,11 +325,134 @@ def test_a_change_that_dingtalk_never_takes_is_given_up_some_day(office: CardOff
     office.click("u1", track)
     office.world.dingtalk.outcomes = ["transient"] * 100
     for _ in range(MOST_TRIES * 2):
-        office.settle(301)
+        office.settle(3601)
     assert office.world.dingtalk.updates == MOST_TRIES
-    office.world.dingtalk.outcomes = []
+    assert office.cards.next_due() is None
+
+
+def test_who_clicked_does_not_wait_for_a_card_that_cannot_be_changed(office: CardOffice) -> None:
+    track = office.tell("u1", "u2")
+    office.click("u1", track)
+    office.world.dingtalk.outcomes = ["transient"] * IN_WORDS
+    office.settle(1)
+    for seconds in (2, 5, 15):
+        assert office.replies("u1") == []
+        office.settle(seconds)
     office.world.deliver()
     assert len([text for text in office.world.dingtalk.seen("u1") if "已完成" in text]) == 1
+    office.settle(60)
+    assert office.shows(track)["open"] is False
+    office.settle(3600)
+    office.world.deliver()
+    assert len(office.world.dingtalk.seen("u1")) == 1
+
+
+def test_while_cards_cannot_be_changed_messages_do_not_wait_for_one_after_the_other(office: CardOffice) -> None:
+    for ident in "123":
+        office.desk.create(ident, f"FKD{ident}", "B")
+        office.click("u1", office.tell("u1", ident=ident))
+    office.world.clock.advance(1)
+    office.world.dingtalk.outcomes = ["no template"] * 3
+    tried = []
+    for seconds in (0, 2, 5, 15):
+        office.settle(seconds)
+        tried.append(office.world.dingtalk.updates)
+    due = office.cards.next_due()
+    assert tried == [1, 2, 3, 6]
+    assert due is None
+    assert {card["open"] for card in office.world.dingtalk.cards.values()} == {False}
+
+
+def test_a_card_that_kdsync_stumbles_over_holds_up_no_other(office: CardOffice) -> None:
+    office.desk.create("8", "FKD8", "B")
+    bad, good = office.tell("u1"), office.tell("u1", ident="8")
+    office.click("u1", bad)
+    office.click("u1", good)
+    with office.world.db.write() as tx:
+        tx.exec_driver_sql("UPDATE cards SET face = ? WHERE track = ?", (office.world.seal.close_bytes(b"{"), bad))
+    office.settle()
+    assert office.shows(good)["open"] is False
+    for _ in range(9):
+        office.settle(3600)
+    office.world.deliver()
+    assert len([text for text in office.world.dingtalk.seen("u1") if "FKD7" in text]) == 1, "the answer in words"
+
+
+@pytest.mark.parametrize("moved", [False, True])
+def test_a_card_that_cannot_be_read_any_more_holds_up_no_other(office: CardOffice, moved: bool) -> None:
+    office.desk.create("8", "FKD8", "B")
+    bad, good = office.tell("u1"), office.tell("u1", ident="8")
+    office.click("u1", bad)
+    office.click("u1", good)
+    with office.world.db.write() as tx:
+        tx.exec_driver_sql("UPDATE cards SET shown = x'01ff' WHERE track = ?", (bad,))
+        tx.exec_driver_sql("UPDATE cards SET state = ?, dirty = ? WHERE track = ?", ("open", not moved, bad))
+    stored(office, 2 if moved else 1)
+    office.settle()
+    office.say("u2", "确认付款 FKD7")
+    office.settle()
+    assert office.shows(good)["open"] is False
+    with office.world.db.read() as tx:
+        assert cards.counts(tx) == {cards.OVER: 1, cards.LOST: 1}
+
+
+def test_cards_that_are_out_are_kept_true_although_no_more_are_sent(office: CardOffice) -> None:
+    track = office.tell("u1", "u2")
+    office.world.dingtalk.has_cards = False
+    office.click("u1", track)
+    office.settle()
+    assert office.shows(track)["open"] is False
+
+
+def test_a_button_counts_although_dingtalk_would_not_show_what_another_was_told(office: CardOffice) -> None:
+    track = office.tell("u1", "u9")
+    office.click("u9", track)
+    office.world.dingtalk.outcomes = ["refused"]
+    office.settle()
+    assert office.click("u1", track).state == inbox.DONE
+    office.settle()
+    assert office.shows(track)["open"] is False
+
+
+@pytest.mark.parametrize("outcome", ["refused", "transient", "ok"])
+def test_what_is_answered_while_dingtalk_is_told_of_something_else_is_told_next(
+    office: CardOffice, monkeypatch: pytest.MonkeyPatch, outcome: str
+) -> None:
+    track = office.tell("u1", "u9")
+    office.click("u9", track)
+    update = office.world.dingtalk.update_card
+
+    def meanwhile(*args: Any, **more: Any) -> None:
+        monkeypatch.undo()
+        office.click("u1", track)
+        office.world.dingtalk.outcomes = [outcome]
+        update(*args, **more)
+
+    monkeypatch.setattr(office.world.dingtalk, "update_card", meanwhile)
+    office.settle()
+    office.settle(60)
+    assert office.shows(track)["open"] is False
+    assert office.replies("u1") == []
+
+
+def test_an_answer_that_comes_while_kingdee_is_asked_says_itself_what_became_of_the_card(
+    office: CardOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    track = office.tell("u1", "u2")
+    stored(office, 2)
+    read = office.desk.read
+
+    def meanwhile(form: str, doc_id: str, fields: Any) -> Any:
+        monkeypatch.undo()
+        office.click("u1", track)
+        return read(form, doc_id, fields)
+
+    monkeypatch.setattr(office.desk, "read", meanwhile)
+    office.settle()
+    office.settle()
+    shown = office.shows(track)
+    assert shown["line"].startswith("Name of u1：确认付款 · 已审核 · ")
+    assert shown["private"] == {"u1": shown["line"]}
 
 
 def test_what_changes_while_dingtalk_is_told_is_told_next(office: CardOffice) -> None:
@@ -438,6 +562,42 @@ def test_a_remark_leaves_the_other_buttons(office: CardOffice) -> None:
     assert office.shows(track)["open"] is False
 
 
+def test_what_was_done_on_the_card_before_is_not_said_to_be_done_in_kingdee(office: CardOffice) -> None:
+    office.actions.append(action(SAVE))
+    track = office.tell("u1", "u2", offered=("confirm-payment", "remark"))
+    for userid in ("u1", "u2"):
+        assert office.click(userid, track, "remark").state == inbox.DONE
+        office.settle()
+    assert office.shows(track)["line"].startswith("Name of u1：")
+    office.actions[0] = action({**CONFIRM, "when": None})
+    office.desk.bills[FORM, "7"]["FDocumentStatus"] = "C"
+    office.click("u2", track)
+    office.settle()
+    assert office.shows(track)["line"].startswith("已在金蝶中处理")
+
+
+def test_who_reads_another_language_sees_what_was_done_and_that_it_takes_a_second_person(office: CardOffice) -> None:
+    office.world.configure(locales={"u2": "en"}, roles=office.world.settings.directory.roles)
+    office.actions[0] = action({**CONFIRM, "limit": {"field": "FAmount", "max": 50, "above": "second-person"}})
+    office.actions.append(action(SAVE))
+    office.desk.bills[FORM, "7"]["FAmount"] = 100
+    office.desk.create("8", "FKD8", "B", FAmount=100)
+    other = office.tell("u2", ident="8")
+    office.tell("u1", "u2", offered=("confirm-payment", "remark"))
+    track, english = sorted(office.world.dingtalk.cards.keys() - {other}, key=lambda one: office.shows(one)["to"])
+    office.click("u1", track, "remark")
+    office.settle()
+    assert office.shows(english)["line"].startswith("Name of u1: 备注")
+    assert office.click("u1", track).state == inbox.HALF
+    office.settle()
+    assert "somebody else has to as well" in office.shows(english)["line"]
+    assert (office.shows(english)["open"], office.shows(english)["private"]) == (True, {})
+    assert office.click("u2", english).state == inbox.DONE
+    office.settle()
+    assert [office.shows(one)["open"] for one in (track, english, other)] == [False, False, True]
+    assert office.shows(other)["line"] == ""
+
+
 def test_what_is_decided_by_words_closes_the_cards_about_it_and_no_others(office: CardOffice) -> None:
     office.desk.create("8", "FKD8", "B")
     mine, other = office.tell("u1"), office.tell("u1", ident="8")
@@ -473,6 +633,34 @@ def test_a_card_decides_only_the_task_that_it_showed(office: CardOffice) -> None
     office.desk.wait_for("E", "102", EXPENSE)
     assert office.click("u2", track, "approve").state == inbox.REFUSED
     assert not office.desk.written
+
+
+def test_of_a_card_about_a_document_each_approver_answers_his_own_task_until_it_is_decided(office: CardOffice) -> None:
+    office.actions = [action(APPROVE), action({**APPROVE, "id": "reject", "phrases": ["驳回"], "do": ["reject"]})]
+    office.desk.create("E", "EXP1", "B", EXPENSE)
+    office.desk.wait_for("E", "102", EXPENSE)
+    office.desk.nodes = ["103"]
+    track = office.tell("u2", "u3", ident="E", offered=("approve", "reject"))
+    assert office.click("u2", track, "approve").state == inbox.DONE
+    office.settle()
+    assert office.shows(track)["open"] is True
+    assert office.click("u3", track, "reject").state == inbox.DONE
+    office.settle()
+    assert office.shows(track)["open"] is False
+
+
+def test_an_action_that_is_about_another_form_by_now_is_none_of_the_cards(office: CardOffice) -> None:
+    track = office.tell("u1")
+    office.actions[0] = action({**CONFIRM, "form": EXPENSE})
+    assert office.click("u1", track).state == inbox.REFUSED
+    assert not office.desk.sent
+
+
+def test_a_document_that_has_another_number_by_now_is_not_the_one_that_was_shown(office: CardOffice) -> None:
+    track = office.tell("u1")
+    office.desk.bills[FORM, "7"]["FBillNo"] = "FKD700"
+    assert office.click("u1", track).state == inbox.REFUSED
+    assert not office.desk.sent
 
 
 def stored(office: CardOffice, version: int) -> None:
@@ -524,11 +712,25 @@ def test_while_kingdee_is_down_cards_wait(office: CardOffice) -> None:
     assert office.shows(track)["open"] is False
 
 
-def test_a_task_that_somebody_decided_in_kingdee_closes_its_card(office: CardOffice) -> None:
-    office.actions = [action(APPROVE)]
+def test_a_document_that_cannot_be_read_keeps_no_other_card_open(office: CardOffice) -> None:
+    office.desk.create("8", "FKD8", "B")
+    office.tell("u1", ident="8")
+    track = office.tell("u1")
+    office.desk.bills[FORM, "7"]["FDocumentStatus"] = "C"
+    stored(office, 2)
+    with office.world.db.write() as tx:
+        tx.exec_driver_sql("INSERT INTO documents SELECT form_id, '8', 'FKD8', 1, 0, 2, 1, row FROM documents")
+    del office.desk.bills[FORM, "8"]["FBillNo"]  # so that reading it breaks
+    office.settle()
+    assert office.shows(track)["open"] is False
+
+
+@pytest.mark.parametrize("offered", ["approve", "remark"])
+def test_a_task_that_somebody_decided_in_kingdee_closes_its_card(office: CardOffice, offered: str) -> None:
+    office.actions = [action(APPROVE), action({**SAVE, "form": EXPENSE})]
     office.desk.create("E", "EXP1", "B", EXPENSE)
     task = office.desk.wait_for("E", "102", EXPENSE)
-    track = office.tell("u2", ident="E", item_id=task.item_id)
+    track = office.tell("u2", ident="E", item_id=task.item_id, offered=(offered,))
     now = office.world.clock.now()
     with office.world.db.write() as tx:
         tasks.put(tx, EXPENSE, [task], now)
