@@ -10,22 +10,20 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.commands.authorize import Denied, NeedsCode, Reason
-from kdsync.delivery.retry import after
-from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind, StoreUnusableError
+from kdsync.errors import TASKS_UNREADABLE, EdgeError
 from kdsync.model import Document, Task
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.services import endings, heard, takeback
-from kdsync.services.carry import Carry, NotYetError, Stopped, fingerprint, is_unsure
+from kdsync.services.carry import Carry, Stopped, fingerprint, is_unsure
 from kdsync.services.clicks import Clicks
 from kdsync.services.codes import Codes, Note, is_coded
 from kdsync.services.desk import Bill, Desk
 from kdsync.services.outsiders import STRANGER, Outsiders
+from kdsync.services.patience import STORES_OWN, Enough, Patience, is_mistake
 from kdsync.services.permit import Permit
 from kdsync.services.ports import Meter
 from kdsync.services.replies import Ending, Replies
@@ -37,10 +35,8 @@ from kdsync.store.sealing import Seal
 
 log = logs.get("inbound")
 PATIENCE = timedelta(hours=1)  # so long is tried what fails in passing; who asked is waiting
-PAUSES = (2.0, 5.0, 10.0, 20.0, 30.0)  # seconds between tries, the last again and again
-MOST_MISTAKES = 5  # tries of an answer that kdsync itself stumbles over
+TRIES = Patience(PATIENCE, (2.0, 5.0, 10.0, 20.0, 30.0))
 SECOND_WITHIN = timedelta(days=1)  # so long a first confirmation waits for a second person
-HOPELESS = (FailureKind.CONFIGURATION, FailureKind.REFUSED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,15 +92,12 @@ class Inbound:
     def _surely(self, item: Received) -> None:
         try:
             ending = self._work(item)
-        except NotYetError as error:
-            self._later(item, str(error))
-        except EdgeError as error:
-            self._failed(item, error)
-        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this answer's
+        except STORES_OWN:
             raise
         except Exception as error:
-            log.exception("answer.broke", inbox_id=item.id)
-            self._stumbled(item, error)
+            if is_mistake(error):
+                log.exception("answer.broke", inbox_id=item.id)
+            self._failed(item, error)
         else:
             if ending:
                 self._end(item, ending)
@@ -229,29 +222,17 @@ class Inbound:
             return replace(endings.stopped(outcome, action, bill.status if bill else ""), item=item)
         return replace(endings.done(outcome, action), item=item)
 
-    def _failed(self, item: Received, error: EdgeError) -> None:
-        """What fails in passing is tried again for a while; the rest is over at once."""
-        if error.kind in HOPELESS:
-            self._give_up(item, str(error), endings.reply_of(error))
-        else:
-            self._later(item, str(error), error.retry_after or 0.0)
-
-    def _stumbled(self, item: Received, error: Exception) -> None:
-        reason = f"kdsync stumbled over it ({type(error).__name__})"
-        if item.attempts + 1 < MOST_MISTAKES:
-            self._later(item, reason)
-        else:
-            self._give_up(item, reason)
-
-    def _later(self, item: Received, reason: str, at_least: float = 0.0) -> None:
+    def _failed(self, item: Received, error: Exception) -> None:
+        """What may pass is tried again for a while; the rest is over at once."""
         now = self.clock.now()
-        if now - item.received_at >= PATIENCE:
-            self._give_up(item, reason)
+        judged = TRIES.judge(error, item.attempts, now - item.received_at)
+        if isinstance(judged, Enough):
+            reply = endings.reply_of(error) if isinstance(error, EdgeError) else "reply_failed"
+            self._give_up(item, judged.reason, reply)
             return
-        pause = max(after(PAUSES, item.attempts), min(at_least, PAUSES[-1]))
         with self.db.write() as tx:
-            inbox.again(tx, item.id, now + timedelta(seconds=pause), reason)
-        log.warning("answer.put_off", inbox_id=item.id, seconds=pause, reason=reason)
+            inbox.again(tx, item.id, now + timedelta(seconds=judged.seconds), judged.reason)
+        log.warning("answer.put_off", inbox_id=item.id, seconds=judged.seconds, reason=judged.reason)
 
     def _give_up(self, item: Received, reason: str, reply: str = "reply_failed") -> None:
         with self.db.read() as tx:
