@@ -120,10 +120,15 @@ class _Model:
         if not isinstance(value, Mapping):
             return value
         number = next((str(value[key]) for key in NUMBER_KEYS if value.get(key)), "")
-        found = self._by_number(item, number) if number else None
-        if found is None and number and self._verify:
-            raise Refusal(MsgCode.NO_FIELD, f"字段“{item.key}”的值“{number}”不存在", item.key)
+        user = str(value.get("FUserID") or "")
+        found = self._by_number(item, number) if number else self._user(item, user)
+        if found is None and (number or user) and self._verify:
+            raise Refusal(MsgCode.NO_FIELD, f"字段“{item.key}”的值“{number or user}”不存在", item.key)
         return found
+
+    def _user(self, item: Field, user: str) -> Mapping[str, Any] | None:
+        """A user stands in a model by the id, since users have no number."""
+        return self._documents.lookup(item.target, int(user)) if user.isascii() and user.isdigit() else None
 
     def _by_number(self, item: Field, number: str) -> Mapping[str, Any] | None:
         try:

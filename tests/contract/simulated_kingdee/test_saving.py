@@ -144,6 +144,14 @@ def test_base_data_of_a_form_that_is_not_here_is_known_once_it_was_used(erp: Sim
     assert erp.documents(PAYABLE)[1]["FCURRENCYID"] == yuan
 
 
+def test_a_user_is_found_by_id(erp: SimulatedKingdee, caller: Any, refusal: Refusal) -> None:
+    user = erp.add_user("lisi", "李四")
+    caller.call("Save", FORM, Model={"FCreatorId": {"FUserID": str(user)}}, IsVerifyBaseDataField="true")
+    assert only(erp)["FCreatorId"]["FName"] == "李四"
+    answer = caller.call("Save", FORM, Model={"FCreatorId": {"FUserID": "999"}}, IsVerifyBaseDataField="true")
+    assert "999" in refusal(answer)["texts"][0]
+
+
 def test_a_user_is_found_by_account(erp: SimulatedKingdee, caller: Any) -> None:
     user = erp.add_user("zhangsan", "张三")
     caller.call("Save", FORM, Model={"FModifierId": {"FUserAccount": "zhangsan"}})
