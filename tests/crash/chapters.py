@@ -62,11 +62,10 @@ def a_page_of_bills(house: House) -> None:
 @contextmanager
 def down(house: House) -> Iterator[None]:
     """What happens inside happens while the daemon is down; no blow strikes before."""
-    blows, house.blows = house.blows, []
-    house.start()
-    house.close_daemon()
-    yield
-    house.blows = blows
+    with house.unharmed():
+        house.start()
+        house.close_daemon()
+        yield
     house.launch()
 
 
@@ -102,15 +101,14 @@ def damaged(house: House) -> None:
     """What is stored of a message is damaged before it is known whom it is for."""
     house.configure(rule("made", to=("creator",)))
     house.dingtalk.fault("http500", probability=1.0, api="getbymobile")
-    blows, house.blows = house.blows, []
-    house.start()
-    house.kingdee.create(BILL, "NEW", "C", creator=house.users[3], **AMOUNT)
-    house.until(lambda: house.store("SELECT id FROM notifications WHERE attempts > 0"))
-    house.close_daemon()
+    with house.unharmed():
+        house.start()
+        house.kingdee.create(BILL, "NEW", "C", creator=house.users[3], **AMOUNT)
+        house.until(lambda: house.store("SELECT id FROM notifications WHERE attempts > 0"))
+        house.close_daemon()
     with closing(sqlite3.connect(house.file)) as store, store:
         store.execute("UPDATE notifications SET contents = x'00'")
     house.dingtalk.clear_faults()
-    house.blows = blows
     house.launch()
     house.expect("NEW", "user5")
 

@@ -9,7 +9,7 @@ import os
 import signal
 import sys
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -40,6 +40,17 @@ class Blow:
     point: str
     when: When
     nth: int = 1
+
+
+def remaining(blows: tuple[Blow, ...], reached: Sequence[str]) -> tuple[Blow, ...]:
+    """`blows` without the first that was due to a process that came to these points, each `when name`."""
+    count: Counter[str] = Counter()
+    for at in reached:
+        count[at] += 1
+        for blow in blows:
+            if at == f"{blow.when} {blow.point}" and count[at] == blow.nth:
+                return tuple(one for one in blows if one is not blow)
+    return blows
 
 
 class Stroke(Protocol):
