@@ -26,18 +26,19 @@ class KingdeeDesk:
 
     def find(self, form: str, number: str, fields: Iterable[str], rows: Iterable[str] = ()) -> list[Bill]:
         """Whether `=` looks at case depends on the database behind Kingdee, so both spellings are asked for."""
-        layout = self._layout(form, fields, rows)
+        layout, lookup_of = self._layout(form, fields, rows)
         if layout.facts.number is None:
             return []
         spellings = ",".join(literal(text) for text in dict.fromkeys((number, number.upper())))
-        found = list(self._bills(layout, self.source.pages(layout, f"{layout.facts.number} in ({spellings})")))
+        pages = self.source.pages(layout, f"{layout.facts.number} in ({spellings})")
+        found = list(_bills(layout, lookup_of, pages))
         exact = [bill for bill in found if bill.document.number == number]
         return exact or [bill for bill in found if bill.document.number.casefold() == number.casefold()]
 
     def read(self, form: str, doc_id: str, fields: Iterable[str], rows: Iterable[str] = ()) -> Bill | None:
         """The document now."""
-        layout = self._layout(form, fields, rows)
-        return next(self._bills(layout, self.source.by_ids(layout, [doc_id])), None)
+        layout, lookup_of = self._layout(form, fields, rows)
+        return next(_bills(layout, lookup_of, self.source.by_ids(layout, [doc_id])), None)
 
     def tasks(self, form: str, number: str) -> list[Task]:
         """What waits on it."""
@@ -52,9 +53,14 @@ class KingdeeDesk:
             if hands.account and error.kind is FailureKind.CONFIGURATION:
                 raise NotThemselvesError(f"{hands.account}: {error.words or error.message}", login=True) from error
             raise
-        return replace(_ruling(outcomes), account=hands.account)
+        made = outcomes if do.kind == "push" and isinstance(outcomes, tuple) else ()
+        targets = tuple((one.doc_id, one.number) for one in made if one.done)
+        return replace(_ruling(outcomes), account=hands.account, made=targets)
 
-    def _layout(self, form: str, fields: Iterable[str], rows: Iterable[str]) -> Layout:
+    def _layout(
+        self, form: str, fields: Iterable[str], rows: Iterable[str]
+    ) -> tuple[Layout, Callable[[str], str]]:
+        """The columns to ask for, and which forms their keys refer to."""
         asked = tuple(rows)
         known = self.source.facts(form, asked)
         facts = known.facts
@@ -62,14 +68,15 @@ class KingdeeDesk:
         layout = full_layout(facts, [*fields, *people], asked, (), known.entry_of)
         if asked and not layout.entries:
             raise _rowless(form, asked)
-        return layout
+        return layout, known.lookup_of
 
-    def _bills(self, layout: Layout, pages: Iterator[Page]) -> Iterator[Bill]:
-        for page in pages:
-            if page.doubled:
-                raise _ambiguous(layout.form, page.doubled)
-            for row in page.rows:
-                yield bill_of(layout, row)
+
+def _bills(layout: Layout, lookup_of: Callable[[str], str], pages: Iterator[Page]) -> Iterator[Bill]:
+    for page in pages:
+        if page.doubled:
+            raise _ambiguous(layout.form, page.doubled)
+        for row in page.rows:
+            yield replace(bill_of(layout, row), lookup_of=lookup_of)
 
 
 def bill_of(layout: Layout, row: Row) -> Bill:

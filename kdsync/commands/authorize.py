@@ -13,6 +13,7 @@ class Reason(StrEnum):
     NOT_ALLOWED = "not-allowed"
     OWN_DOCUMENT = "own-document"
     WHEN = "when"  # the document is not in a state for it
+    MAKER_UNKNOWN = "maker-unknown"  # it may be one's own document: who made it cannot be told
     NO_AMOUNT = "no-amount"  # there is a limit, but the document does not say how much it is about
 
 
@@ -21,26 +22,26 @@ class Facts:
     """What is known about the person, the document and what was said before."""
 
     person: str  # DingTalk userid
-    granted: frozenset[str]  # the entries of `allow` that hold for the person, as they are written
+    granted: bool  # an entry of `allow` holds for the person
     is_own: bool  # the person made the document
     when_holds: bool
     amount: Decimal | None  # in the field of the limit; None where there is none
     confirmed_by: str = ""  # who asked for the same before, and may do it; "" nobody
     totp_ok: bool = False  # a one-time code of the person came with it and was right
+    maker_unknown: str = ""  # why it cannot be told who made the document; "" where it can, or does not matter
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """It may be done now. `by` are the entries of `allow` that grant it."""
-
-    by: tuple[str, ...]
+    """It may be done now."""
 
 
 @dataclass(frozen=True, slots=True)
 class Denied:
-    """It may not be done."""
+    """It may not be done; `detail` is for an operator."""
 
     reason: Reason
+    detail: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +68,17 @@ def authorize(*, own_allowed: bool, limit_max: Decimal | None, above: str, facts
         return Denied(Reason.OWN_DOCUMENT)
     if not facts.when_holds:
         return Denied(Reason.WHEN)
-    allowed = Allowed(tuple(sorted(facts.granted)))
+    if facts.maker_unknown and not own_allowed:
+        return Denied(Reason.MAKER_UNKNOWN, facts.maker_unknown)
     if limit_max is None:
-        return allowed
+        return Allowed()
     if facts.amount is None or not facts.amount.is_finite():
         return Denied(Reason.NO_AMOUNT)
-    return allowed if abs(facts.amount) <= limit_max else _above(above, facts, allowed)
+    return Allowed() if abs(facts.amount) <= limit_max else _above(above, facts)
 
 
-def _above(above: str, facts: Facts, allowed: Allowed) -> Verdict:
+def _above(above: str, facts: Facts) -> Verdict:
     if above == "totp":
-        return allowed if facts.totp_ok else NeedsCode()
+        return Allowed() if facts.totp_ok else NeedsCode()
     second = facts.confirmed_by not in ("", facts.person)
-    return allowed if second else NeedsSecond()
+    return Allowed() if second else NeedsSecond()

@@ -76,26 +76,6 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "It cannot be told which one is meant ({where}), so nothing was changed. Please do it in Kingdee.",
         "Không biết là chứng từ nào ({where}), nên không có gì bị thay đổi. Hãy xử lý trong Kingdee.",
     ),
-    "reply_not_allowed_title": (
-        "{number}：您无权执行 {action}",
-        "{number}: you may not {action}",
-        "{number}: bạn không có quyền {action}",
-    ),
-    "reply_not_allowed_body": (
-        "只有 {allow} 可以执行“{action}”。没有做任何修改，已留下记录。",
-        "“{action}” is for {allow}. Nothing was changed; the try is on record.",
-        "“{action}” chỉ dành cho {allow}. Không có gì bị thay đổi, việc này đã được ghi lại.",
-    ),
-    "reply_own_document_title": (
-        "{number}：不能处理自己的单据",
-        "{number} is your own document",
-        "{number} là chứng từ của chính bạn",
-    ),
-    "reply_own_document_body": (
-        "“{action}”须由他人执行。没有做任何修改，已留下记录。",
-        "Somebody else has to {action}. Nothing was changed; the try is on record.",
-        "“{action}” phải do người khác thực hiện. Không có gì bị thay đổi, việc này đã được ghi lại.",
-    ),
     "reply_not_now_title": (
         "{number}：现在不能 {action}",
         "{number}: not possible now: {action}",
@@ -105,16 +85,6 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "单据的当前状态是 {status}，不符合条件。没有做任何修改。",
         "Its status is {status}, and the conditions of the action do not hold. Nothing was changed.",
         "Trạng thái là {status}, không thỏa điều kiện. Không có gì bị thay đổi.",
-    ),
-    "reply_over_limit_title": (
-        "{number}：超过可确认的金额",
-        "{number} is over the limit",
-        "{number} vượt hạn mức",
-    ),
-    "reply_over_limit_body": (
-        "金额超过 {most}，不能在钉钉中由一人确认。没有做任何修改，请在金蝶中处理。",
-        "The amount is over {most}, which one person cannot confirm here. Nothing was changed; do it in Kingdee.",
-        "Số tiền vượt {most}, một người không thể xác nhận ở đây. Không có gì bị thay đổi; hãy xử lý trong Kingdee.",
     ),
     "reply_held_title": (
         "{number}：{seconds} 秒后执行 {action}",
@@ -145,22 +115,6 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "可能已经执行。请查看已收到的答复或金蝶中的单据；如需更改，请在金蝶中处理。",
         "It may be done by now: the answers that you got and Kingdee tell. What has to be changed, change in Kingdee.",
         "Có thể đã được thực hiện. Hãy xem các trả lời đã nhận hoặc chứng từ trong Kingdee và xử lý trong Kingdee nếu cần.",
-    ),
-    "reply_second_title": (
-        "{number}：还需要第二个人确认",
-        "{number}: a second person has to confirm",
-        "{number}: cần người thứ hai xác nhận",
-    ),
-    "reply_second_body": (
-        "金额超过 {most}。请另一位有权限的人（{allow}）在一天内发送同样的话。在此之前不会做任何修改。",
-        (
-            "The amount is over {most}. Somebody else with the right ({allow}) has to say the same within a day. "
-            "Until then nothing is changed."
-        ),
-        (
-            "Số tiền vượt {most}. Một người khác có quyền ({allow}) cần gửi cùng nội dung trong một ngày. "
-            "Trước đó không có gì bị thay đổi."
-        ),
     ),
     "reply_workflow_title": (
         "{number}：工作流正在审批",

@@ -10,6 +10,7 @@ from kdsync.delivery.code_replies import CODE_REPLIES
 from kdsync.delivery.intakes import INTAKES
 from kdsync.delivery.lines import LINES
 from kdsync.delivery.replies import REPLIES
+from kdsync.delivery.right_replies import RIGHT_REPLIES
 from kdsync.delivery.unusual import UNUSUAL
 from kdsync.model import Status, Transition
 
@@ -225,7 +226,7 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "The clock of {system} is {seconds} seconds off this machine's. Set the clocks right.",
         "Đồng hồ của {system} lệch {seconds} giây so với máy này. Hãy chỉnh lại giờ.",
     ),
-} | {**UNUSUAL, **REPLIES, **CODE_REPLIES, **INTAKES, **LINES}
+} | {**UNUSUAL, **REPLIES, **CODE_REPLIES, **RIGHT_REPLIES, **INTAKES, **LINES}
 """The words by key, in the order of LOCALES."""
 
 

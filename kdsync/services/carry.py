@@ -7,7 +7,7 @@ and a write that was noted and cut off by a crash may have happened.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -19,7 +19,7 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Do, Status, Task
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.desk import Bill, Desk, NotThemselvesError
-from kdsync.store import inbox, origins, writes
+from kdsync.store import inbox, makers, origins, writes
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
 from kdsync.store.sealing import Seal
@@ -197,12 +197,15 @@ class Carry:
             self._note(item, do, row, outcome, str(error))
             raise
         said = f"as {ruling.account}: {ruling.text}" if ruling.account else ruling.text
-        self._note(item, do, row, writes.ACCEPTED if ruling.done else writes.REFUSED, said)
+        self._note(item, do, row, writes.ACCEPTED if ruling.done else writes.REFUSED, said, ruling.made)
         return "" if ruling.done else ruling.text or "no"
 
-    def _note(self, item: Received, do: Do, row: int, outcome: str, detail: str) -> None:
+    def _note(
+        self, item: Received, do: Do, row: int, outcome: str, detail: str, made: Sequence[tuple[str, str]] = ()
+    ) -> None:
         with self.db.write() as tx:
             writes.note(tx, row, outcome, detail)
+            makers.note(tx, self._intended(item, do, item.step, None), str(do.options.get("to") or ""), made)
             if outcome in (writes.REFUSED, writes.UNSENT):
                 origins.refused(tx, row)
         told = {"inbox_id": item.id, "form": item.form, "bill_no": item.number, "operation": do.kind}

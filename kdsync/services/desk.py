@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from kdsync.model import Do, Document, Facts, Raw, Task
@@ -15,6 +15,7 @@ class Bill:
 
     document: Document
     facts: Facts
+    lookup_of: Callable[[str], str] = field(default=lambda _key: "", compare=False)  # the form that a key refers to
 
     @property
     def status(self) -> str:
@@ -41,6 +42,7 @@ class Ruling:
     done: bool
     text: str = ""
     account: str = ""  # the Kingdee user in whose session it was asked; "" for the integration's
+    made: tuple[tuple[str, str], ...] = ()  # ids and numbers of the documents that a push made
 
 
 class NotThemselvesError(Exception):

@@ -23,11 +23,13 @@ STOPPED = {
 }
 AN_OPERATORS = frozenset({"no-account", "no-session"})
 """Whoever runs kdsync or Kingdee has to do something, or it will be so the next time."""
+NAME_THEM = "name the creator's account in directory.yaml under users:"
 DENIED = {
     "not-allowed": "reply_not_allowed",
     "own-document": "reply_own_document",
     "when": "reply_not_now",
-    "no-amount": "reply_over_limit",
+    "no-amount": "reply_no_amount",
+    "maker-unknown": "reply_maker_unknown",
 }
 
 
@@ -59,14 +61,20 @@ def unknown(error: str, action: CompiledAction | None, status: str = "") -> Endi
 
 def of_verdict(verdict: Allowed | Denied | NeedsSecond, action: CompiledAction, bill: Bill) -> Ending | None:
     """Why somebody may not do it; None where they may."""
-    params = {"allow": ", ".join(map(str, action.allow)), "most": format(action.limit.max, "f") if action.limit else ""}
+    limit = action.limit
+    params = {
+        "allow": ", ".join(map(str, action.allow)),
+        "most": format(limit.max, "f") if limit else "",
+        "field": limit.field if limit else "",
+    }
     if isinstance(verdict, Allowed):
         return None
     if isinstance(verdict, NeedsSecond):
         return Ending(HALF, "reply_second", "a second person has to ask for it", params, action.titles, bill.status)
     assert isinstance(verdict, Denied)  # noqa: S101  # the last of them
     reply = DENIED.get(str(verdict.reason), "reply_not_allowed")
-    return Ending(REFUSED, reply, str(verdict.reason), params, action.titles, bill.status)
+    alarm = f"{action.id} has own: false, and {verdict.detail}; {NAME_THEM}" if verdict.detail else ""
+    return Ending(REFUSED, reply, str(verdict.reason), params, action.titles, bill.status, alarm=alarm)
 
 
 def failed(error: str, *, alarm: str = "", action: CompiledAction | None = None, reply: str = "reply_failed") -> Ending:

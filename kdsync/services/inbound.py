@@ -191,9 +191,9 @@ class Inbound:
         now, document = self.clock.now(), bill.document
         tasks, unread = self._tasks(action, document)
         with self.db.read() as tx:
-            first = inbox.first_half(tx, self.seal, item, now - SECOND_WITHIN)
+            before = inbox.halves(tx, self.seal, item, now - SECOND_WITHIN)
         try:
-            verdict = self.permit.verdict(item.sender, action, bill, tasks, now, first, coded=is_coded(item))
+            verdict = self.permit.verdict(item.sender, action, bill, tasks, now, before, coded=is_coded(item))
         except ExpressionError as error:
             return endings.failed(str(error), alarm=str(error), action=action)
         if unread and verdict == Denied(Reason.NOT_ALLOWED):

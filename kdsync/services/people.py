@@ -116,7 +116,7 @@ class People:
     def _ask(self, key: str) -> Found:
         lookup, _, raw = key.partition(":")
         now = self.clock.now()
-        if PHONE.fullmatch(raw):
+        if not lookup and PHONE.fullmatch(raw):  # an id may look like one
             userid = self.contacts.by_mobile(raw)
             return Found(key, userid, "mobile" if userid else f"{raw}, a number that DingTalk does not know", now)
         person = self.staff.person(raw, lookup)

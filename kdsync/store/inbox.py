@@ -124,17 +124,18 @@ def every_held(tx: Connection, seal: Seal) -> list[Received]:
     return [_opened(row, seal) for row in tx.execute(select(inbox).where(*_HELD)).mappings()]
 
 
-def first_half(tx: Connection, seal: Seal, item: Received, since: datetime) -> str:
-    """Who else asked for the same since then and was told that it takes two; '' if nobody did.
+def halves(tx: Connection, seal: Seal, item: Received, since: datetime) -> list[str]:
+    """Who else asked for the same since then and was told that it takes two, the latest first.
 
-    It counts for the amount that it was said about, and until the same was done.
+    It counts for the amount that it was said about and for the steps that it meant, and until the same was done.
     """
     same = (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
     done = str(tx.execute(select(func.max(inbox.c.finished_at)).where(*same, inbox.c.state == DONE)).scalar() or "")
     half = (inbox.c.state == HALF, inbox.c.sender != item.sender, inbox.c.finished_at >= moments.text(since))
     query = select(inbox).where(*same, *half, inbox.c.finished_at > done).order_by(inbox.c.finished_at.desc())
     found = (_opened(row, seal) for row in tx.execute(query).mappings())
-    return next((one.sender for one in found if one.content.get("amount") == item.content.get("amount")), "")
+    about = _about(item)
+    return list(dict.fromkeys(one.sender for one in found if _about(one) == about))
 
 
 def asked(tx: Connection, seal: Seal, sender: str, since: datetime) -> list[Received]:
@@ -186,6 +187,10 @@ def counts(tx: Connection) -> dict[str, int]:
     """How many are in which state."""
     query = select(inbox.c.state, func.count()).group_by(inbox.c.state)
     return {str(state): int(count) for state, count in tx.execute(query)}
+
+
+def _about(item: Received) -> tuple[object, object]:
+    return item.content.get("amount"), item.content.get("do")
 
 
 def _opened(row: RowMapping, seal: Seal) -> Received:

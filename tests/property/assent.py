@@ -215,7 +215,7 @@ class Judge:
             mine = any(KINGDEE_USERS.get(task.receiver) == sender for task in tasks)
         else:
             mine = sender in rule.who
-        own = KINGDEE_USERS.get(str(values["FCreatorId"])) == sender
+        own = KINGDEE_USERS.get(str(values["FCreatorId"]), sender) == sender  # of whom nothing is known it may be
         return mine and (rule.own or not own) and (not rule.states or values["FDocumentStatus"] in rule.states)
 
     def _finished(self, row: Row) -> None:

@@ -130,9 +130,9 @@ class Answers(RuleBasedStateMachine):
     @initialize(chosen=st.sampled_from([0, 0, 0, 4]), deeds=st.lists(ACTS, max_size=2), nodes=NODES)
     def begin(self, chosen: int, deeds: list[Deed], nodes: tuple[int, int]) -> None:
         self.reload(chosen)
-        self.desk.create("1", "FKD100001", FAMOUNT=100, FREMARK="")
+        self.desk.create("1", "FKD100001", FAMOUNT=100, FREMARK="", FCreatorId="103")
         self.desk.create("2", "FKD100002", FAMOUNT=100, FREMARK="", FCreatorId="102")
-        self.desk.create("5", "FKD100003", FAMOUNT=60000, FREMARK="")
+        self.desk.create("5", "FKD100003", FAMOUNT=60000, FREMARK="", FCreatorId="103")
         for ident in ("3", "4"):
             self.desk.create(ident, "FKD7", FAMOUNT=1, FREMARK="")
         for ident, number in (("7", "EXP1"), ("8", "EXP2")):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
+from types import SimpleNamespace
 from typing import Any, cast
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,9 @@ import pytest
 
 from kdsync.desk import KingdeeDesk
 from kdsync.errors import EdgeError
-from kdsync.model import Facts, Layout, Page
+from kdsync.kingdee.operations import Outcome
+from kdsync.kingdee.persons import Hands
+from kdsync.model import Do, Facts, Layout, Page
 from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
 from kdsync.services.ports import Known
 
@@ -74,3 +77,19 @@ def test_a_document_of_which_two_states_come_is_judged_by_neither() -> None:
     shelf.doubled = ("1",)
     with pytest.raises(EdgeError, match="more than one value"):
         desk(shelf).read(FORM, "1", ("FAmount",))
+
+
+def test_the_forms_that_fields_refer_to_come_with_the_document() -> None:
+    bill = desk(Shelf()).read(FORM, "1", ("FPayeeId",))
+    assert bill is not None
+    assert [bill.lookup_of(key) for key in ("FPayeeId", "FAmount")] == ["BD_Empinfo", ""]
+
+
+def test_what_a_push_made_is_told_and_what_it_refused_is_not() -> None:
+    outcomes = (Outcome("9", "FKD9", done=True), Outcome("1", "", done=False, text="no"))
+    hands = cast("Hands", SimpleNamespace(account="", operations=SimpleNamespace(push=lambda *_: outcomes)))
+    pushing = KingdeeDesk(cast("Any", Shelf()), cast("Any", None), lambda *_: hands)
+    bill = pushing.read(FORM, "1", ())
+    assert bill is not None
+    ruling = pushing.write(bill, Do("push", options={"to": FORM}), user_id="", opinion="", sender="u1")
+    assert (ruling.done, ruling.made) == (False, (("9", "FKD9"),))

@@ -35,6 +35,7 @@ class FakeDesk:
     mute: bool = False  # Kingdee says yes and shows nothing of it
     secret: bool = False  # workflow tasks may not be read
     nodes: list[str] = field(default_factory=list)  # receivers of the nodes that follow
+    lookups: dict[str, str] = field(default_factory=dict)  # the forms that fields refer to
 
     def create(self, ident: str, number: str, status: str = "A", form: str = "AP_PAYBILL", **values: Any) -> str:
         self.bills[form, ident] = {"FID": ident, "FBillNo": number, STATUS: status, "FCreatorId": 0, **values}
@@ -92,9 +93,17 @@ class FakeDesk:
             values[STATUS] = values[STATUS] if self.mute else after
         elif do.kind in ("approve", "reject"):
             return self._decide(values, do, bill, user_id, opinion)
+        elif do.kind == "push":
+            return self._push(bill, do)
         values.update(do.fields)
         self.written.append((do.kind, bill.document.doc_id, opinion))
         return Ruling(done=True)
+
+    def _push(self, bill: Bill, do: Do) -> Ruling:
+        made = (f"9{bill.document.doc_id}", f"{bill.document.number}-P")
+        self.create(*made, form=do.options["to"])
+        self.written.append((do.kind, bill.document.doc_id, ""))
+        return Ruling(done=True, made=(made,))
 
     def _decide(self, values: dict[str, Any], do: Do, bill: Bill, user_id: str, opinion: str) -> Ruling:
         mine = [task for task in self.waiting if (task.number, task.receiver) == (bill.document.number, user_id)]
@@ -113,7 +122,8 @@ class FakeDesk:
         shown = {"FID", "FBillNo", STATUS, "FCreatorId", *fields}
         values = {name: value for name, value in self.bills[key].items() if name in shown}
         entries = [{name: row[name] for name in rows} for row in self.bills[key].get("entries", ()) if [*rows]]
-        return Bill(Document(key[0], key[1], str(values["FBillNo"]), values, entries), Facts(key[0]))
+        document = Document(key[0], key[1], str(values["FBillNo"]), values, entries)
+        return Bill(document, Facts(key[0]), lambda name: self.lookups.get(name, ""))
 
     def _reachable(self) -> None:
         if self.down:

@@ -173,8 +173,8 @@ class FakeKingdee:
         """Nothing is learned."""
 
     def person(self, key: str, lookup: str) -> KingdeeIdentity | None:
-        assert lookup in ("", "SEC_User")
-        return self.people.get(key)
+        assert lookup in ("", "SEC_User", "BD_Empinfo")
+        return self.people.get(f"{lookup} {key}") or self.people.get(key)
 
     def _fail(self) -> None:
         if self.failures:
