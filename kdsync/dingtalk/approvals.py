@@ -32,7 +32,7 @@ FILE = "approval file"
 """What the fetching of a file is called in errors: the address of a file is a secret."""
 COMPLETED, AGREE, NO_ACTION = "COMPLETED", "agree", "NONE"
 WINDOW, OLDEST = timedelta(days=120), timedelta(days=365)
-BEIJING, SAME = timedelta(hours=8), timedelta(minutes=3)
+BEIJING = timedelta(hours=8)
 MARGIN = timedelta(minutes=5)  # by which a clock may be wrong, and a call take
 PAGE, MOST_PAGES = 20, 501  # at most 10,000 ids are ever told
 LONGEST_COMMENT = 1024  # characters
@@ -231,7 +231,7 @@ def _ahead(details: _Details) -> timedelta:
     except ValueError:
         return timedelta()
     told = _moment(details.createTime)
-    return BEIJING if told is not None and abs(told - begun) <= SAME else timedelta()
+    return BEIJING if told is not None and abs(told - begun) < BEIJING / 2 else timedelta()
 
 
 def _moment(text: str, ahead: timedelta = timedelta()) -> datetime | None:

@@ -14,7 +14,7 @@ from decimal import Decimal
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from kdsync import exact
 from kdsync.dingtalk.answers import DEEPEST
@@ -107,7 +107,7 @@ def _component(item: Any, *, cell: bool = False) -> Component:
     if kind == TABLE and not cell:
         return _table(name, ident, alias, value)
     if kind in (FILES, PICTURES):
-        files = tuple(_files(name, value) if kind == FILES else _pictures(value))
+        files = tuple(_files(name, value) if kind == FILES else _pictures(name, value))
         return Component(name, kind, ", ".join(file.name for file in files), ident, alias, files=files)
     items = () if kind in TYPED else _items(value)
     text = ", ".join(items) if items else _text(value)
@@ -153,12 +153,14 @@ def _files(name: str, value: Any) -> list[Attachment]:
     return files
 
 
-def _pictures(value: Any) -> list[Attachment]:
+def _pictures(name: str, value: Any) -> list[Attachment]:
     """Pictures are addresses, and have no names but what these end with."""
     pictures = []
-    for address in _items(value):
-        end = PurePosixPath(_path(address)).name or "picture"
-        pictures.append(Attachment(address, end, kind=PurePosixPath(end).suffix.removeprefix(".")))
+    for address in [value] if str(value).startswith("http") else _list_in(name, value):
+        if not isinstance(address, str) or not address.strip():
+            raise _unreadable(f"a picture of {name} has no address")
+        end = PurePosixPath(unquote(_path(address))).name or "picture"
+        pictures.append(Attachment(address.strip(), end, kind=PurePosixPath(end).suffix.removeprefix(".")))
     return pictures
 
 

@@ -108,6 +108,8 @@ def test_pictures_are_files_by_their_address() -> None:
     assert one("DDPhotoField", written([address])).files == (Attachment(address, "lADPD.jpg", kind="jpg"),)
     assert one("DDPhotoField", "null").files == ()
     assert one("DDPhotoField", written(["https://[::/"])).files == (Attachment("https://[::/", "picture"),)
+    named = "https://a.aliyuncs.com/%E5%8F%91%E7%A5%A8.png"
+    assert one("DDPhotoField", named).files == (Attachment(named, "发票.png", kind="png"),)
 
 
 CELLS: list[dict[str, Any]] = [
@@ -173,6 +175,8 @@ def test_what_the_app_calls_a_component_is_kept() -> None:
         ("DDAttachment", "a file?"),
         ("DDAttachment", '[{"fileName":"x"}]'),
         ("DDAttachment", "[7]"),
+        ("DDPhotoField", '[{"url":"https://static.dingtalk.com/media/x.jpg"}]'),
+        ("DDPhotoField", '{"url":"x"}'),
         ("TextField", 3),
     ],
 )
