@@ -57,9 +57,7 @@ class KingdeeDesk:
         targets = tuple((one.doc_id, one.number) for one in made if one.done)
         return replace(_ruling(outcomes), account=hands.account, made=targets)
 
-    def _layout(
-        self, form: str, fields: Iterable[str], rows: Iterable[str]
-    ) -> tuple[Layout, Callable[[str], str]]:
+    def _layout(self, form: str, fields: Iterable[str], rows: Iterable[str]) -> tuple[Layout, Callable[[str], str]]:
         """The columns to ask for, and which forms their keys refer to."""
         asked = tuple(rows)
         known = self.source.facts(form, asked)
