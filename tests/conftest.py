@@ -45,4 +45,4 @@ def _new_stores_are_copies() -> Iterator[None]:
 @pytest.fixture
 def by_migrations(monkeypatch: pytest.MonkeyPatch) -> None:
     """For a test of the migrations themselves."""
-    monkeypatch.setattr(Database, "_upgrade", new_store.BY_MIGRATIONS)
+    monkeypatch.setattr(Database, "migrate", new_store.MIGRATE)
