@@ -122,7 +122,9 @@ class Address:
         # The fallback first: who belongs to both learns who else could not be reached.
         letters = list(self._letters(notification, self._fallback(), reason)) if reason else []
         item_id = self._task(notification) if len(whole.userids) <= MOST_WITH_BAR else ""
-        mine, faces = self._offered(notification, list(self._letters(notification, whole, "", bar=bool(item_id))))
+        told = {letter.id for letter in letters}
+        mine = [one for one in self._letters(notification, whole, "", bar=bool(item_id)) if one.id not in told]
+        mine, faces = self._offered(notification, mine)
         self._commit(notification, letters + mine, faces, reason, item_id)
 
     def _task(self, notification: Notification) -> str:

@@ -11,14 +11,17 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.retry import after
 from kdsync.delivery.words import status as status_words
 from kdsync.delivery.words import words
-from kdsync.errors import EdgeError, FailureKind, HeldBackError
+from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError
 from kdsync.model import Status
 from kdsync.services.desk import Desk
+from kdsync.services.dispatch import own_mistake
 from kdsync.services.ports import Courier
 from kdsync.services.upkeep import month_of
 from kdsync.settings.schema import Settings
@@ -67,7 +70,13 @@ class Bars:
             self._rest(OFTEN)
             self._expire(now)
             return 0
-        self._change(owed, now)
+        try:
+            self._change(owed, now)
+        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this bar's
+            raise
+        except Exception as error:  # one that trips over a mistake of ours must not hold up the messages
+            log.exception("bar.broke", form=owed.form, bill_no=owed.number)
+            self._stumbled(owed, now, own_mistake(error, owed.tries + 1))
         return 1
 
     def _rest(self, seconds: float) -> None:
@@ -148,6 +157,13 @@ class Bars:
                 bars.later(tx, owed, 0, now + UNSENT)
             else:
                 bars.settle(tx, owed)
+
+    def _stumbled(self, owed: Owed, now: datetime, error: EdgeError) -> None:
+        if error.kind not in HOPELESS:
+            self._put_off(owed, now, [error])
+            return
+        with self.db.write() as tx:
+            bars.settle(tx, owed)
 
     def _put_off(self, owed: Owed, now: datetime, failed: list[EdgeError]) -> None:
         told = max(error.retry_after or 0.0 for error in failed)

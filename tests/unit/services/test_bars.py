@@ -14,6 +14,7 @@ from kdsync.errors import EdgeError, FailureKind, HeldBackError
 from kdsync.model import Document, Facts, Task
 from kdsync.services.bars import MOST_READS, MOST_TRIES, Bars
 from kdsync.services.desk import Bill
+from kdsync.services.dispatch import MOST_MISTAKES
 from kdsync.services.ports import KingdeeIdentity
 from kdsync.services.upkeep import month_of
 from kdsync.store import bars, ledger, outbox, writes
@@ -247,6 +248,16 @@ def test_where_bars_fail_messages_do_not_wait_for_one_after_the_other(office: Of
     office.settle()
     office.settle()
     assert office.reader.reads == before + 1
+
+
+def test_a_bar_that_kdsync_stumbles_over_is_given_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    bill, items = office.assign("EXP1", "101")
+    office.decide(bill, "C", items)
+    monkeypatch.setattr(office.dingtalk, "change_bar", lambda _task: None)
+    for _ in range(MOST_MISTAKES):
+        assert office.owed() == 1
+        office.settle(301)
+    assert office.owed() == 0
 
 
 def test_a_restart_goes_on_where_it_was(office: Office) -> None:

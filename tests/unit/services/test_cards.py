@@ -182,6 +182,16 @@ def test_an_operator_who_retries_the_letter_of_one_reader_sends_the_card_to_all(
     assert sorted(office.shows(track)["to"]) == ["u1", "u2"]
 
 
+def test_who_is_told_in_words_as_the_fallback_has_no_card_beside(office: CardOffice) -> None:
+    notification = told(office, ("ops",), "7", ("confirm-payment",))
+    notification = replace(notification, wanted=(*notification.wanted, Wanted("role:nobody")))
+    with office.world.db.write() as tx:
+        notifications.add(tx, office.world.seal, [notification])
+    office.world.deliver()
+    assert len(office.world.dingtalk.seen("ops")) == 1
+    assert office.of(notification.id) == []
+
+
 def test_who_cannot_see_cards_gets_the_text(office: CardOffice) -> None:
     office.world.dingtalk.unseen = {"u2": "the client is too old"}
     track = office.tell("u1", "u2")
