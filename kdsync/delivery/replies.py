@@ -114,7 +114,7 @@ REPLIES: dict[str, tuple[str, str, str]] = {
     "reply_not_held_body": (
         "可能已经执行。请查看已收到的答复或金蝶中的单据；如需更改，请在金蝶中处理。",
         "It may be done by now: the answers that you got and Kingdee tell. What has to be changed, change in Kingdee.",
-        "Có thể đã được thực hiện. Hãy xem các trả lời đã nhận hoặc chứng từ trong Kingdee và xử lý trong Kingdee nếu cần.",
+        "Có thể đã được thực hiện. Hãy xem các trả lời đã nhận và chứng từ; nếu cần, hãy xử lý trong Kingdee.",
     ),
     "reply_workflow_title": (
         "{number}：工作流正在审批",
@@ -141,6 +141,22 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "可能已由他人处理，或已转到下一步。单据当前状态：{status}。没有做任何修改。",
         "Somebody may have decided, or it has moved on. Its status is {status}. Nothing was changed.",
         "Có thể đã có người quyết định, hoặc đã sang bước khác. Trạng thái: {status}. Không có gì bị thay đổi.",
+    ),
+    "reply_shared_number_title": (
+        "{number}：另有单据编号相同",
+        "{number}: another document has the same number",
+        "{number}: có chứng từ khác cùng số",
+    ),
+    "reply_shared_number_body": (
+        "金蝶的审批任务按编号查找，无法确定是哪一张单据（{error}），没有做任何修改。请在金蝶中审批。",
+        (
+            "Kingdee finds tasks by number, so it cannot be told which document is meant ({error}). "
+            "Nothing was changed; please decide in Kingdee."
+        ),
+        (
+            "Kingdee tìm nhiệm vụ theo số nên không biết là chứng từ nào ({error}). "
+            "Không có gì bị thay đổi; hãy quyết định trong Kingdee."
+        ),
     ),
     "reply_kingdee_refused_title": (
         "{number}：金蝶拒绝了 {action}",
@@ -191,6 +207,18 @@ REPLIES: dict[str, tuple[str, str, str]] = {
         "kdsync 尝试到现在仍未成功（{error}），不会再试。请稍后重发，或在金蝶中处理。",
         "kdsync tried without success ({error}) and has stopped. Please say it again later, or do it in Kingdee.",
         "kdsync đã thử đến giờ mà không được ({error}) và đã dừng. Hãy gửi lại sau, hoặc xử lý trong Kingdee.",
+    ),
+    "reply_not_reached_title": ("没有处理：{said}", "Not done: {said}", "Chưa xử lý: {said}"),
+    "reply_not_reached_body": (
+        "kdsync 未能及时处理（{error}），没有做任何修改，也不会再试。仍需要的话请重发，或在金蝶中处理。",
+        (
+            "kdsync could not see to it in time ({error}), changed nothing and has stopped. "
+            "If it is still wanted, please say it again, or do it in Kingdee."
+        ),
+        (
+            "kdsync không xử lý kịp ({error}), chưa thay đổi gì và đã dừng. "
+            "Nếu vẫn cần, hãy gửi lại hoặc xử lý trong Kingdee."
+        ),
     ),
     "reply_unknown_title": (
         "{number}：请在金蝶中核对 {action}",

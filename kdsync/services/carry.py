@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.commands.plan import OPEN, Done, Reason, Refuse, State, Verify, next_step
+from kdsync.commands.plan import OPEN, Decision, Done, Reason, Refuse, State, Verify, next_step
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Do, Status, Task
 from kdsync.rules.actions import CompiledAction
@@ -73,12 +73,15 @@ class Carry:
     is_sender: Callable[[Task, str], bool]  # whether a task waits for the person with that userid
     seal: Seal
 
-    def run(self, item: Received, action: CompiledAction) -> Carried | Stopped:
-        """Go on where it stands; raises EdgeError and NotYetError where it has to go on later."""
+    def run(self, item: Received, action: CompiledAction, until: datetime | None = None) -> Carried | Stopped:
+        """Go on where it stands; raises EdgeError and NotYetError where it has to go on later.
+
+        From `until` on nothing more is written: what was is read back, and the rest is not done.
+        """
         bill = self._read(item, action)
         for step in range(item.step, len(action.do)):
             try:
-                stopped, bill = self._step(item, action, step)
+                stopped, bill = self._step(item, action, step, until)
             except NotThemselvesError as error:
                 return self._not_themselves(item, step, error)
             if stopped:
@@ -93,7 +96,9 @@ class Carry:
             is_maybe_done = any(write.outcome in writes.MAYBE for write in writes.of_step(tx, item.id, step))
         return Stopped("unknown" if is_maybe_done else "no-session" if error.login else "no-account", str(error))
 
-    def _step(self, item: Received, action: CompiledAction, step: int) -> tuple[Stopped | None, Bill | None]:
+    def _step(
+        self, item: Received, action: CompiledAction, step: int, until: datetime | None
+    ) -> tuple[Stopped | None, Bill | None]:
         do, refused = action.do[step], ""
         for _ in range(LOOKS):
             bill = self._read(item, action)
@@ -108,18 +113,19 @@ class Carry:
                 self._verified(item, step, do, bill)
                 return None, bill
             self._wait_for(before)
-            if isinstance(decision, Refuse) and decision.reason is not Reason.GONE and is_unsure(before):
-                return Stopped("unknown"), bill
-            if isinstance(decision, Refuse):
-                return Stopped("kingdee" if refused else decision.reason, refused), bill
-            if isinstance(decision, Verify):
-                return Stopped("unknown"), bill
-            if refused or bill is None:
-                return Stopped("kingdee", refused), bill
-            if any(w.outcome == writes.ACCEPTED for w in before):
-                raise NotYetError("Kingdee took it but does not show it yet")
+            if bill is None or refused or isinstance(decision, Refuse | Verify):
+                return _stopped(decision, before, refused), bill
+            if task and (others := self._sharing(item)):
+                return Stopped("shared-number", others), bill
+            self._make_sure_it_may_be_sent(item, before, until)
             refused = self._write(item, bill, do, step, task)
         raise NotYetError("the document keeps changing")
+
+    def _make_sure_it_may_be_sent(self, item: Received, before: list[Write], until: datetime | None) -> None:
+        if any(write.outcome == writes.ACCEPTED for write in before):
+            raise NotYetError("Kingdee took it but does not show it yet")
+        if until and self.clock.now() >= until:
+            raise NotYetError(item.reason or "it is too long ago that it was asked for")
 
     def _wait_for(self, before: list[Write]) -> None:
         """Nothing is decided on a state that a write may still change that is under way."""
@@ -135,6 +141,11 @@ class Carry:
         """The task waits no more, but nobody heard Kingdee's yes, and the document tells of another's decision."""
         against = {"approve": OPEN, "reject": {Status.APPROVED}}.get(do.kind, ())
         return bill.status in against and all(write.outcome != writes.ACCEPTED for write in before)
+
+    def _sharing(self, item: Received) -> str:
+        """The documents with the same number, where there are several: tasks and their decisions go by number."""
+        found = self.desk.find(item.form, item.number, ())
+        return ", ".join(bill.document.doc_id for bill in found) if len(found) > 1 else ""
 
     def _read(self, item: Received, action: CompiledAction) -> Bill | None:
         return self.desk.read(item.form, item.doc_id, sorted(action.heads))
@@ -227,3 +238,10 @@ class Carry:
             user=item.sender,
             at=self.clock.now(),
         )
+
+
+def _stopped(decision: Decision, before: list[Write], refused: str) -> Stopped:
+    """Why a step ends that is not done; `refused` are Kingdee's words to a try of just now."""
+    if isinstance(decision, Verify) or (decision != Refuse(Reason.GONE) and is_unsure(before)):
+        return Stopped("unknown")
+    return Stopped(decision.reason) if isinstance(decision, Refuse) and not refused else Stopped("kingdee", refused)

@@ -15,6 +15,7 @@ STOPPED = {
     "not-submitted": "reply_not_now",
     "workflow": "reply_workflow",
     "no-task": "reply_no_task",
+    "shared-number": "reply_shared_number",
     "approved": "reply_not_now",
     "no-status": "reply_not_now",
     "kingdee": "reply_kingdee_refused",
@@ -80,6 +81,11 @@ def of_verdict(verdict: Allowed | Denied | NeedsSecond, action: CompiledAction, 
 def failed(error: str, *, alarm: str = "", action: CompiledAction | None = None, reply: str = "reply_failed") -> Ending:
     """It was tried for as long as makes sense, or cannot be tried at all."""
     return Ending(FAILED, reply, error, {"error": error}, action.titles if action else {}, alarm=alarm)
+
+
+def not_reached(error: str, said: str, *, alarm: str = "") -> Ending:
+    """It was given up before it was known which document it is about."""
+    return Ending(FAILED, "reply_not_reached", error, {"error": error, "said": said}, {}, alarm=alarm)
 
 
 def reply_of(error: EdgeError) -> str:

@@ -8,6 +8,7 @@ from kdsync.commands.onetime import digits, split
 from kdsync.store.inbox import Received
 
 CODE = "code"
+LONGEST_QUOTE = 40  # characters
 SESSION = "session"  # the address of the conversation, for those whom nothing else reaches
 POSTING = "posting"  # whether an answer may be on its way there
 
@@ -36,6 +37,17 @@ def forgotten(item: Received) -> Received:
 def text(item: Received) -> str:
     """What was written, as far as it is no code."""
     return str(item.content.get("text") or "")
+
+
+def clipped(said: str) -> str:
+    """As much of it as a reply quotes, on one line."""
+    said = " ".join(said.split())
+    return said if len(said) <= LONGEST_QUOTE else said[:LONGEST_QUOTE] + "…"
+
+
+def quoted(item: Received) -> str:
+    """What was said or pressed, as a reply quotes it."""
+    return clipped(text(item)) or str(item.content.get("action") or "?")
 
 
 def code(item: Received) -> str:

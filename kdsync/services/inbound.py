@@ -18,7 +18,7 @@ from kdsync.model import Document, Task
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.services import endings, heard, takeback
-from kdsync.services.carry import Carry, Stopped, fingerprint, is_unsure
+from kdsync.services.carry import Carry, NotYetError, Stopped, fingerprint, is_unsure
 from kdsync.services.clicks import Clicks
 from kdsync.services.codes import Codes, Note, is_coded
 from kdsync.services.desk import Bill, Desk
@@ -34,9 +34,10 @@ from kdsync.store.inbox import Received
 from kdsync.store.sealing import Seal
 
 log = logs.get("inbound")
-PATIENCE = timedelta(hours=1)  # so long is tried what fails in passing; who asked is waiting
+PATIENCE = timedelta(hours=1)  # so long after it was asked for is something begun; who asked is waiting
 TRIES = Patience(PATIENCE, (2.0, 5.0, 10.0, 20.0, 30.0))
 SECOND_WITHIN = timedelta(days=1)  # so long a first confirmation waits for a second person
+TOO_LATE = "kdsync was not running when it was asked for, and it is too long ago"
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +113,13 @@ class Inbound:
             return self.outsiders.answer(item) if self.outsiders else Ending(inbox.IGNORED, "", STRANGER, {}, {})
         if item.action:
             return self._known(item)
+        self._make_sure_it_is_in_time(item)
         return self._taken_back(item) or self._new(item)
+
+    def _make_sure_it_is_in_time(self, item: Received) -> None:
+        """Nothing is begun of what was asked for so long ago: who asked did not hear of it, and has acted since."""
+        if self.clock.now() >= item.received_at + PATIENCE:
+            raise NotYetError(item.reason or TOO_LATE)
 
     def _new(self, item: Received) -> Ending | None:
         """What was not understood yet."""
@@ -146,14 +153,19 @@ class Inbound:
     def _held_for(self, item: Received) -> CompiledAction | None:
         return next((one for one in self.actions() if one.id == item.content.get("held")), None)
 
-    def _known(self, item: Received) -> Ending:
-        """One that was allowed before: it goes on, whatever the document has become by its own steps."""
+    def _known(self, item: Received) -> Ending | None:
+        """One that was allowed before: once it has begun it goes on, whatever the document has become by its steps."""
         action = self._action(item)
         if action is None:
             return self._over(item, "the action is not there any more")
         if item.content.get("do", "") not in ("", fingerprint(action)):
             return self._over(item, "the action has other steps now")
-        return self._carried(item, action)
+        with self.db.read() as tx:
+            has_begun = writes.may_have_changed(tx, item.id)
+        if has_begun:
+            return self._carried(item, action)
+        self._make_sure_it_is_in_time(item)
+        return self._new(replace(item, action=""))  # others may have changed the document since it was allowed
 
     def _understood(self, item: Received, found: Understood) -> Ending | None:
         action, bill = found.action, found.bill
@@ -216,7 +228,7 @@ class Inbound:
 
     def _carried(self, item: Received, action: CompiledAction) -> Ending:
         carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver, self.seal)
-        outcome = carry.run(item, action)
+        outcome = carry.run(item, action, until=item.received_at + PATIENCE)
         if isinstance(outcome, Stopped):
             bill = self.desk.read(item.form, item.doc_id, ())
             return replace(endings.stopped(outcome, action, bill.status if bill else ""), item=item)
@@ -246,9 +258,11 @@ class Inbound:
         """It goes no further; what may have been done all the same is not called impossible."""
         with self.db.read() as tx:
             unsure = is_unsure(writes.of_step(tx, item.id, item.step))
-        action = self._action(item)
+        action = self._action(item) or self._held_for(item)
         if unsure:
             return endings.unknown(reason, action)
+        if not item.number:
+            return endings.not_reached(reason, heard.quoted(item), alarm=alarm)
         return endings.failed(reason, alarm=alarm, action=action, reply=reply)
 
     def _action(self, item: Received) -> CompiledAction | None:

@@ -26,7 +26,6 @@ from kdsync.sync import identity
 log = logs.get("inbound")
 ANSWER = "answer"  # what stands in place of a rule's id
 HELD = "held answer"
-LONGEST_QUOTE = 40  # characters of what somebody wrote
 
 
 @dataclass(frozen=True, slots=True)

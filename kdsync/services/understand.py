@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from kdsync.commands.parse import Phrase, Unclear, parse
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.desk import Bill, Desk
-from kdsync.services.replies import LONGEST_QUOTE, Ending
+from kdsync.services.heard import clipped
+from kdsync.services.replies import Ending
 from kdsync.store.inbox import REFUSED
 
 MOST_EXAMPLES = 6
@@ -60,8 +61,6 @@ def _many(number: str, found: Sequence[tuple[CompiledAction, Bill]]) -> Ending:
 
 
 def _unclear(text: str, unclear: Unclear, actions: Sequence[CompiledAction]) -> Ending:
-    said = " ".join(text.split())
-    clipped = said if len(said) <= LONGEST_QUOTE else said[:LONGEST_QUOTE] + "…"
     examples = unclear.nearest or [action.phrases[0] for action in actions]
-    params = {"said": clipped, "examples": " / ".join(f"{one} FKD000123" for one in examples[:MOST_EXAMPLES])}
+    params = {"said": clipped(text), "examples": " / ".join(f"{one} FKD000123" for one in examples[:MOST_EXAMPLES])}
     return Ending(REFUSED, REPLY[str(unclear.reason)], str(unclear.reason), {**params, "most": unclear.most}, {})

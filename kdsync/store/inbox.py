@@ -103,7 +103,7 @@ def understood(tx: Connection, seal: Seal, item: Received) -> None:
 
 def hold(tx: Connection, seal: Seal, item: Received, until: datetime) -> None:
     """It may be done, at `until`, unless it is taken back; what it is about is kept, what it means is asked again."""
-    values = {name: getattr(item, name) for name in ("form", "doc_id", "number")}
+    values = {name: getattr(item, name) for name in ("action", "form", "doc_id", "number")}
     sealed = seal.close(dict(item.content))
     mine = update(inbox).where(inbox.c.id == item.id)
     tx.execute(mine.values(**values, content=sealed, next_attempt_at=moments.text(until)))

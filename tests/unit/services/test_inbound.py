@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
 from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
 from kdsync.rules.recipients import parse_recipient
+from kdsync.services import endings
+from kdsync.services.carry import Carry, Stopped
 from kdsync.services.inbound import Inbound
 from kdsync.services.permit import Permit
 from kdsync.services.ports import KingdeeIdentity
@@ -473,7 +476,7 @@ def test_the_word_of_an_action_that_begins_like_taking_back_is_that_action(held:
 
 def test_after_a_restart_it_can_be_taken_back_for_as_long_again(held: Office) -> None:
     key = held.say("u1", "确认付款 FKD1").id
-    held.world.clock.advance(300)  # nobody could hear that somebody wanted it back
+    held.world.clock.advance(300)  # nobody heard who wanted it back
     held.restart()
     held.inbound.resume()
     held.inbound.step()
@@ -615,3 +618,60 @@ def test_what_an_earlier_try_may_have_done_is_not_denied_because_a_later_one_can
     assert office.row(key).state == inbox.FAILED
     assert office.outcomes(key) == [("submit", writes.UNKNOWN), ("submit", writes.UNSENT)]
     assert "unknown" in office.row(key).reason
+
+
+def test_what_waited_for_its_first_write_is_judged_anew(office: Office) -> None:
+    office.actions[0] = action(CONFIRM, limit={"field": "FAMOUNT", "max": 50000, "above": "second-person"})
+    office.desk.create("1", "FKD1", FAMOUNT=100)
+    office.desk.faults = ["locked"]  # somebody has the document open, and raises the amount
+    key = office.say("u1", "确认付款 FKD1").id
+    office.desk.bills["AP_PAYBILL", "1"]["FAMOUNT"] = 900000
+    office.wait(60)
+    assert (office.row(key).state, office.desk.status("1"), office.desk.written) == (inbox.HALF, "A", [])
+    assert office.answers("u1") == ["FKD1: a second person has to confirm"]
+
+
+def test_what_was_asked_for_while_nothing_ran_is_not_done_days_later(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    key = office.hear("u1", "确认付款 FKD1")
+    office.world.clock.advance(3 * 86400)
+    office.restart()
+    office.inbound.step()
+    assert (office.row(key).state, office.desk.sent) == (inbox.FAILED, [])
+    assert office.answers("u1") == ["Not done: 确认付款 FKD1"]
+
+
+@pytest.mark.parametrize(("fault", "state", "status"), [("lost", inbox.DONE, "C"), ("cut", inbox.FAILED, "B")])
+def test_days_later_what_was_begun_is_read_back_and_not_gone_on_with(
+    office: Office, fault: str, state: str, status: str
+) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["", fault]
+    key = office.say("u1", "确认付款 FKD1").id
+    office.world.clock.advance(3 * 86400)
+    office.restart()
+    office.inbound.step()
+    assert (office.row(key).state, office.desk.status("1")) == (state, status)
+    assert [kind for kind, *_ in office.desk.sent] == ["submit", "audit"]
+    assert len(office.answers("u1")) == 1
+
+
+def test_a_task_is_not_decided_by_a_number_that_another_document_has_too(office: Office) -> None:
+    for ident in ("7", "8"):
+        office.desk.create(ident, "EXP1", status="B", form=EXPENSE)
+        office.desk.wait_for(ident, "102", EXPENSE)
+    world = office.world
+    item = Received("m1", inbox.CLICK, "u2", {}, world.clock.now(), action="approve", form=EXPENSE, doc_id="7")
+    carry = Carry(world.db, office.desk, world.clock, Permit(world.people, lambda: ZONE).is_receiver, world.seal)
+    outcome = carry.run(replace(item, number="EXP1"), office.actions[1])
+    assert isinstance(outcome, Stopped)
+    assert (outcome.reason, outcome.text, office.desk.sent) == ("shared-number", "7, 8", [])
+    assert endings.stopped(outcome, office.actions[1], "B").reply == "reply_shared_number"
+
+
+def test_an_hour_without_kingdee_before_the_document_was_found_is_told_in_what_was_said(office: Office) -> None:
+    office.desk.down = True
+    key = office.say("u1", "确认付款 FKD1").id
+    office.wait(3700)
+    assert office.row(key).state == inbox.FAILED
+    assert office.answers("u1") == ["Not done: 确认付款 FKD1"]
