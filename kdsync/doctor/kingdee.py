@@ -26,7 +26,7 @@ from kdsync.kingdee.query import select
 from kdsync.kingdee.transport import symptom_of
 from kdsync.model import Status
 from kdsync.rules.intake import CompiledIntake
-from kdsync.services.tasks import task_forms
+from kdsync.services.tasks import SEE_ROWS, task_forms
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import KingdeeSection
 from kdsync.store.database import Database
@@ -39,9 +39,6 @@ PEOPLE = (
     ("BD_Empinfo", ("FID", "FName", "FMobile"), "employees"),
 )
 RIGHTS = "grant the Kingdee user of kdsync the right to view it (查看权限), in each organisation that counts"
-SEE_TASKS = (
-    "let the Kingdee user of kdsync see all rows of process management (流程管理); its data permission hides them"
-)
 AUTHORISE = (
     "let the third-party login authorisation (第三方系统登录授权) cover all users, or list those who answer, or write "
     "act_as: integration"
@@ -189,7 +186,7 @@ def _tasks(client: KingdeeClient, source: KingdeeSource, forms: Sequence[str]) -
         return failed(what, error)
     if unasked:
         detail = f"not one is visible, and documents of {', '.join(unasked)} are in approval"
-        return Finding(what, WARNING, detail, f"if a workflow decides on them: {SEE_TASKS}")
+        return Finding(what, WARNING, detail, f"if a workflow decides on them: {SEE_ROWS}")
     return Finding(what, OK, f"{len(waiting)} wait for somebody")
 
 

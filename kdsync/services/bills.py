@@ -39,6 +39,13 @@ class Bills:
         known = self._snapshots(watch, rows, {item.number for item in items} - rows.keys())
         return [_event(account_set, watch, item, rows.get(item.number), known.get(item.number), now) for item in items]
 
+    def in_approval(self, watch: Watch, numbers: Sequence[str]) -> set[str]:
+        """Those of the numbers whose documents were in approval when they were last looked at."""
+        with self.db.read() as tx:
+            same = documents.numbered(tx, watch.form_id, numbers)
+            found = watch.snapshots.get(tx, [doc_id for doc_id, _is_open, is_gone, _version in same if not is_gone])
+        return {one.number for one in found.values() if _status(one) == Status.IN_APPROVAL}
+
     def _rows(self, watch: Watch, numbers: Iterable[str]) -> dict[str, Row]:
         """The documents by number, as they are now. Of several with one number, the one in approval, or the newest."""
         found: dict[str, Row] = {}
@@ -68,6 +75,11 @@ class Bills:
                     ids[number] = max(same, key=_likely)[0]
             found = watch.snapshots.get(tx, list(ids.values()))
         return {number: (doc_id, found[doc_id]) for number, doc_id in ids.items() if doc_id in found}
+
+
+def _status(snapshot: Snapshot) -> object:
+    place = snapshot.layout.status_place
+    return None if place is None else snapshot.row[place]
 
 
 def _likely(stored: tuple[str, bool, bool, int]) -> tuple[bool, bool, int, str]:

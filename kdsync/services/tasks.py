@@ -24,14 +24,17 @@ from kdsync.services.ports import Tasks
 from kdsync.services.settle import Settle
 from kdsync.services.stays import LATE, Stays
 from kdsync.services.watch import Watch
-from kdsync.services.watcher import LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT, Watcher
+from kdsync.services.watcher import LONGEST_PAUSE, MOST_NAMED, OPERATOR_PAUSE, PERSISTENT, Watcher
 from kdsync.store import ledger, notifications, tasks
 from kdsync.store.notifications import Notification
+from kdsync.store.tasks import Waiting
 from kdsync.sync.gates import suspicious
 
 log = logs.get("tasks")
 ASSIGNED = Transition.ASSIGNED
 CAUSE = "tasks"  # of the notice that they cannot be read
+VANISHED = "tasks vanished"  # of the notice that they are not visible any more
+SEE_ROWS = "let the Kingdee user see all rows of process management (流程管理): its data permission hides them"
 FEW = 20  # tasks of one look that are logged one by one
 
 
@@ -39,8 +42,8 @@ FEW = 20  # tasks of one look that are logged one by one
 class TaskWatch:
     """Looks at the tasks of all forms for which they matter, one look at a time.
 
-    `_failures` counts looks that failed in a row; `_doubted` are tasks that so many others vanished together with that
-    the next look has to say it again.
+    `_failures` counts looks that failed in a row, `_hidden_for` those that showed less than there must be; `_doubted`
+    are tasks that so many others vanished together with that the next look has to say it again.
     """
 
     tasks: Tasks
@@ -55,6 +58,7 @@ class TaskWatch:
     _pause_until: float = 0.0
     _has_worked: bool = False
     _doubted: frozenset[str] = frozenset()
+    _hidden_for: int = 0
 
     def __post_init__(self) -> None:
         self.db, self.clock, self.notices = self.settle.db, self.settle.clock, self.settle.notices
@@ -94,7 +98,7 @@ class TaskWatch:
         if pending is None:
             self._stand_in(forms)
             return
-        self._note_gone(forms, {item.item_id for item in pending})
+        self._note_gone(forms, pending)
         by_form: dict[str, dict[str, Task]] = defaultdict(dict)
         for item in pending:
             by_form[item.form.upper()][item.item_id] = item
@@ -181,24 +185,52 @@ class TaskWatch:
             notifications.add(tx, self.settle.seal, told)
             return self.settle.within(tx, form, by[1], by[0].facts.title) if told and by else None
 
-    def _note_gone(self, forms: Sequence[str], pending: set[str]) -> None:
+    def _note_gone(self, forms: Sequence[str], pending: Sequence[Task]) -> None:
         """Note what does not wait any more.
 
-        Without the right to see them tasks look like none, so where many vanish at once, the next look must agree.
+        Without the right to see them tasks look like none, so where many vanish at once, the next look must agree,
+        and their documents must have gone on.
         """
         with self.db.read() as tx:
             waiting = {one.item_id: one for one in tasks.waiting(tx, forms)}
-        missing = waiting.keys() - pending
+        missing = waiting.keys() - {item.item_id for item in pending}
         is_odd = bool(suspicious(len(waiting), len(missing)))
-        gone = missing & self._doubted if is_odd else missing
+        hidden = self._hidden([waiting[ident] for ident in missing], pending) if is_odd else set()
+        self._doubt(waiting, hidden if suspicious(len(waiting), len(hidden)) else set())
+        gone = (missing & self._doubted) - hidden if is_odd else missing
         self._doubted = frozenset(missing - gone)
         if self._doubted:
-            log.warning("tasks.vanished", tasks=len(missing), known=len(waiting))
+            log.warning("tasks.vanished", tasks=len(missing), known=len(waiting), hidden=len(hidden))
         if gone:
             with self.db.write() as tx:
                 tasks.mark_gone(tx, gone, self.clock.now())
             for form in forms:
                 _log("task.gone", "tasks.gone", form, [waiting[ident] for ident in sorted(gone)])
+
+    def _hidden(self, missing: Sequence[Waiting], pending: Sequence[Task]) -> set[str]:
+        """The ids of missing tasks that nobody can have decided: their documents are where they were."""
+        asked = {(item.form.upper(), item.number) for item in pending}
+        still: set[tuple[str, str]] = set()
+        for form in {one.form for one in missing}:
+            watcher = self.watchers().get(form)
+            in_use = watcher.in_use() if watcher else None
+            numbers = sorted({one.number for one in missing if one.form == form})
+            still |= {(form, number) for number in (self.bills.in_approval(in_use[0], numbers) if in_use else ())}
+        return {
+            one.item_id
+            for one in missing
+            if (one.form, one.number) in still and (one.form.upper(), one.number) not in asked
+        }
+
+    def _doubt(self, waiting: Mapping[str, Waiting], hidden: set[str]) -> None:
+        """Tell an operator of what is hidden for some looks, and when it is not any more."""
+        self._hidden_for = self._hidden_for + 1 if hidden else 0
+        if self._hidden_for == PERSISTENT:
+            numbers = ", ".join(sorted({waiting[ident].number for ident in hidden})[:MOST_NAMED])
+            error = f"{len(hidden)} of {len(waiting)} are not visible any more, and nobody can have decided: {numbers}"
+            self.notices.raise_(VANISHED, "tasks_unreadable", error=error, cure=SEE_ROWS)
+        elif not hidden:
+            self.notices.clear(VANISHED, "tasks_readable")
 
     def _count(self, forms: Iterable[str]) -> None:
         with self.db.read() as tx:
@@ -239,7 +271,7 @@ def task_forms(ruleset: Ruleset, actions: Iterable[CompiledAction]) -> tuple[str
     return tuple({form.upper(): spelled.get(form.upper(), form) for form in (*of_rules, *answered)}.values())
 
 
-def _log(one: str, several: str, form: str, items: Sequence[Task | tasks.Waiting]) -> None:
+def _log(one: str, several: str, form: str, items: Sequence[Task | Waiting]) -> None:
     mine = [item for item in items if item.form.upper() == form.upper()]
     for item in mine if len(mine) <= FEW else ():
         log.info(one, form=form, bill_no=item.number, node=item.node, item_id=item.item_id)

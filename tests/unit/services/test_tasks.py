@@ -329,20 +329,62 @@ def test_a_task_somebody_decided_is_gone(quiet: Desk) -> None:
     assert quiet.waiting("EXP1") == []
 
 
-def test_many_tasks_that_vanish_at_once_have_to_be_missing_twice(quiet: Desk) -> None:
-    for n in range(3):
-        quiet.kingdee.assign(quiet.kingdee.create("A", f"EXP{n}"), "100")
+@pytest.fixture
+def three(quiet: Desk) -> list[int]:
+    """Documents that wait for one person."""
+    bills = [quiet.kingdee.create("A", f"EXP{n}") for n in range(3)]
+    for bill in bills:
+        quiet.kingdee.assign(bill, "100")
     quiet.sweep()
+    quiet.world.watcher.sweep()
+    return bills
+
+
+def test_many_tasks_that_vanish_at_once_have_to_be_missing_twice(quiet: Desk, three: list[int]) -> None:
     hidden, quiet.kingdee.waiting = quiet.kingdee.waiting, []
     quiet.sweep()
     assert quiet.waiting("EXP0") == ["100"]
     quiet.kingdee.waiting = hidden
     quiet.sweep()
     quiet.kingdee.waiting = []
+    for bill in three:
+        quiet.kingdee.move(bill, "C")
     quiet.sweep()
     assert quiet.waiting("EXP0") == ["100"], "what vanished before has come back meanwhile"
     quiet.sweep()
     assert quiet.waiting("EXP0") == []
+    assert notices(quiet) == []
+
+
+def notices(desk: Desk) -> list[str]:
+    """What an operator was told about tasks that cannot be seen."""
+    desk.world.deliver()
+    return [told for told in desk.world.dingtalk.seen("ops") if "待办任务" in told]
+
+
+def test_nobody_decided_where_tasks_vanish_and_their_documents_are_still_in_approval(
+    quiet: Desk, three: list[int]
+) -> None:
+    """A right to rows that is taken away shows as no tasks at all."""
+    hidden, quiet.kingdee.waiting = quiet.kingdee.waiting, []
+    quiet.sweep(6)
+    assert [quiet.waiting(f"EXP{n}") for n in range(3)] == [["100"]] * 3
+    (told,) = notices(quiet)
+    assert "3 of 3 are not visible any more, and nobody can have decided: EXP0, EXP1, EXP2" in told
+    assert "data permission" in told
+    quiet.kingdee.move(three[0], "C")
+    quiet.kingdee.waiting = hidden[1:]
+    quiet.sweep(2)
+    assert [quiet.waiting(f"EXP{n}") for n in range(3)] == [[], ["100"], ["100"]]
+    assert "待办任务已可读取" in notices(quiet)[1]
+    assert len(quiet.told()) == 3
+
+
+def test_who_is_asked_next_tells_that_all_of_them_were_decided(quiet: Desk, three: list[int]) -> None:
+    quiet.kingdee.waiting = [replace(one, item_id=f"next{one.item_id}") for one in quiet.kingdee.waiting]
+    quiet.sweep(2)
+    assert len(quiet.told()) == 2 * len(three)
+    assert [quiet.waiting(f"EXP{n}") for n in range(3)] == [["100"]] * 3
 
 
 def test_a_task_that_comes_back_waits_again_and_is_not_told_again(quiet: Desk) -> None:
