@@ -15,6 +15,7 @@ from itertools import islice
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.delivery.retry import after
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.rules.intake import CompiledIntake
 from kdsync.services.cabinet import Approvals
@@ -29,11 +30,22 @@ from kdsync.store.sealing import Seal
 log = logs.get("intake")
 FAR, NEAR = timedelta(days=30), timedelta(days=3)
 AT_ONCE = timedelta(minutes=1)  # a first look within it shows what was finished before, later ones have to ask
-AFTER_TROUBLE = 60.0  # seconds
-BETWEEN = 300.0  # seconds from one look to the next, however often the line breaks: each costs calls
+AFTER_TROUBLE = (60.0, 120.0, 300.0, 900.0, 1800.0)  # seconds after so many looks that failed, the last again and again
+BETWEEN = 900.0  # seconds from one look to the next, however often the line breaks: each costs calls
+HOUR, DAY = 3600.0, 86_400.0  # from one far look to the next, at least and at most
 PASSES = (FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.SESSION_LOST, FailureKind.UNKNOWN_OUTCOME)
-DAY = 86_400.0
 CHUNK = 200
+NEVER = float("-inf")
+
+
+@dataclass
+class _Turn:
+    """When the approvals of one process are looked for again, and from afar; how many looks failed in a row."""
+
+    due: float = NEVER
+    far_due: float = NEVER
+    far_at: float = NEVER
+    failed: int = 0
 
 
 @dataclass
@@ -47,10 +59,8 @@ class Missed:
     meter: Meter
     intakes: Callable[[], Sequence[CompiledIntake]]
     interval: Callable[[], float]
-    _due: float = float("-inf")
-    _far_due: float = float("-inf")
-    _looked: float = float("-inf")
-    _known: set[str] = field(default_factory=set)
+    _looked: float = NEVER
+    _turns: dict[str, _Turn] = field(default_factory=dict)
     _gap: threading.Event = field(default_factory=threading.Event)
 
     def gap(self) -> None:
@@ -59,28 +69,30 @@ class Missed:
 
     def step(self) -> int:
         """Look where it is time; how many approvals were found that nobody had told of."""
-        now, fresh = self.clock.monotonic(), {one.process for one in self.intakes()} - self._known
+        now, intakes = self.clock.monotonic(), self.intakes()
+        self._turns = {one.process: self._turns.get(one.process) or _Turn() for one in intakes}
         if self._gap.is_set() and now >= self._looked + BETWEEN:
             self._gap.clear()
-            self._due = self._far_due = now
-        if not self.intakes() or (now < self._due and not fresh):
-            return 0
-        far = now >= self._far_due or bool(fresh)
-        found = [self._surely(intake, FAR if far else NEAR) for intake in self.intakes()]
-        self._looked, self._known = now, {one.process for one in self.intakes()}
-        if None in found:
-            self._due = now + min(AFTER_TROUBLE, self.interval())
-        else:
-            self._due, self._far_due = now + self.interval(), now + DAY if far else self._far_due
-        return sum(filter(None, found))
+            for turn in self._turns.values():
+                turn.due, turn.far_due = now, min(turn.far_due, max(now, turn.far_at + HOUR))
+        due = [one for one in intakes if self._turns[one.process].due <= now]
+        self._looked = now if due else self._looked
+        return sum(self._surely(one, self._turns[one.process], now) for one in due)
 
-    def _surely(self, intake: CompiledIntake, back: timedelta) -> int | None:
-        """None where it has to be tried again soon; what only an operator can mend has time."""
+    def _surely(self, intake: CompiledIntake, turn: _Turn, now: float) -> int:
+        """What fails in passing is tried again soon; what only an operator can mend has time."""
+        far = now >= turn.far_due
         try:
-            return self._look(intake, back)
+            found = self._look(intake, FAR if far else NEAR)
         except EdgeError as error:
             log.warning("intake.look_failed", intake=intake.id, error=str(error), cure=error.cure)
-            return None if error.kind in PASSES else 0
+            soon = after(AFTER_TROUBLE, turn.failed) if error.kind in PASSES else self.interval()
+            turn.due, turn.failed = now + min(soon, self.interval()), turn.failed + 1
+            return 0
+        if far:
+            turn.far_at, turn.far_due = now, now + DAY
+        turn.due, turn.failed = min(now + self.interval(), turn.far_due), 0
+        return found
 
     def _look(self, intake: CompiledIntake, back: timedelta) -> int:
         now = self.clock.now()

@@ -134,6 +134,8 @@ class FakeApprovals:
     fetched: int = 0
     asked: list[timedelta] = field(default_factory=list)
     down: bool = False
+    broken: dict[str, FailureKind] = field(default_factory=dict)  # processes whose approvals cannot be listed
+    listed: list[str] = field(default_factory=list)  # the processes of `finished`
     lost_file: bool = False
     slow_files: int = 0  # so many do not come in time
     downloads: int = 0
@@ -145,9 +147,12 @@ class FakeApprovals:
 
     def finished(self, process_code: str, since: datetime, until: datetime) -> Iterator[str]:
         self._reachable()
-        assert process_code == "PROC-1"
+        self.listed.append(process_code)
+        if process_code in self.broken:
+            raise EdgeError("dingtalk", self.broken[process_code], "x", "no list")
         self.asked.append(until - since)
-        yield from [one.instance_id for one in self.known.values() if one.created_at and one.created_at >= since]
+        known = self.known.values() if process_code == "PROC-1" else ()
+        yield from [one.instance_id for one in known if one.created_at and one.created_at >= since]
 
     def comment(self, instance_id: str, userid: str, text: str) -> None:
         if self.faults:

@@ -6,9 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from kdsync.errors import FailureKind
 from kdsync.services.missed import FAR, NEAR
 from kdsync.store import inbox, intake
-from tests.unit.services.cabinet import Registry
+from tests.unit.services.cabinet import Registry, compiled
 from tests.unit.services.world import World
 
 
@@ -26,13 +27,13 @@ def test_the_first_look_takes_note_and_makes_nothing(registry: Registry) -> None
 
 def test_what_was_missed_is_taken_in_once(registry: Registry) -> None:
     registry.missed.step()
-    registry.world.clock.advance(400.0)
+    registry.world.clock.advance(1000.0)
     registry.approval()
     registry.missed.gap()
     assert registry.missed.step() == 1
     registry.wait(1.0)
     assert (registry.row().state, registry.row().sender) == (inbox.DONE, "u1")
-    registry.world.clock.advance(400.0)
+    registry.world.clock.advance(1000.0)
     registry.missed.gap()
     assert registry.missed.step() == 0
     assert not registry.event()
@@ -81,12 +82,21 @@ def test_it_looks_far_at_first_after_a_gap_and_once_a_day_and_a_short_way_otherw
     for _ in range(5):
         registry.missed.gap()
         registry.missed.step()
-    assert registry.approvals.asked == [FAR, NEAR, NEAR], "a line that comes and goes costs no calls"
-    registry.world.clock.advance(300.0)
+    assert registry.approvals.asked == [FAR, NEAR, NEAR], "a line that comes and goes costs few calls"
+    registry.world.clock.advance(900.0)
     registry.missed.step()
     registry.world.clock.advance(timedelta(days=1).total_seconds())
     registry.missed.step()
     assert registry.approvals.asked == [FAR, NEAR, NEAR, FAR, FAR]
+
+
+def test_a_line_that_comes_and_goes_all_day_has_few_looks_and_far_ones_once_an_hour(registry: Registry) -> None:
+    registry.missed.step()
+    for _ in range(24):
+        registry.world.clock.advance(300.0)
+        registry.missed.gap()
+        registry.missed.step()
+    assert registry.approvals.asked == [FAR, NEAR, NEAR, NEAR, FAR, NEAR, NEAR, NEAR, FAR]
 
 
 def test_a_failed_look_is_repeated_soon(registry: Registry) -> None:
@@ -97,6 +107,28 @@ def test_a_failed_look_is_repeated_soon(registry: Registry) -> None:
     registry.missed.step()
     assert registry.approvals.asked == []
     registry.world.clock.advance(31.0)
+    registry.missed.step()
+    assert registry.approvals.asked == [FAR]
+
+
+def test_looks_that_go_on_failing_get_rarer_and_those_at_other_processes_are_not_repeated(registry: Registry) -> None:
+    registry.intakes = [compiled(), compiled(id="other", process="PROC-2")]
+    registry.approvals.broken["PROC-2"] = FailureKind.TRANSIENT
+    for _ in range(60):
+        registry.missed.step()
+        registry.world.clock.advance(59.0)
+    assert registry.approvals.listed.count("PROC-1") == 1, "each look costs calls"
+    assert registry.approvals.listed.count("PROC-2") == 6
+
+
+def test_what_an_operator_mends_is_looked_at_from_afar_then(registry: Registry) -> None:
+    registry.approvals.broken["PROC-1"] = FailureKind.CONFIGURATION
+    registry.missed.step()
+    registry.approvals.broken.clear()
+    registry.world.clock.advance(3599.0)
+    registry.missed.step()
+    assert registry.approvals.asked == []
+    registry.world.clock.advance(1.0)
     registry.missed.step()
     assert registry.approvals.asked == [FAR]
 
