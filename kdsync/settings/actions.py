@@ -9,8 +9,8 @@ from typing import Any
 from kdsync.commands.spelling import plain
 from kdsync.errors import Problem
 from kdsync.settings.crosscheck import (
-    OFF,
     entries,
+    is_off,
     known_names,
     names_of,
     place,
@@ -52,7 +52,7 @@ def crosscheck_actions(sources: Sources) -> Iterator[Problem]:
 def _cards(sources: Sources) -> Iterator[Problem]:
     """Buttons that nobody would hear of."""
     where = ("dingtalk", "card_template")
-    if sources.main.value(where) and sources.main.value(("dingtalk", "stream")) in OFF:
+    if sources.main.value(where) and is_off(sources.main.value(("dingtalk", "stream"))):
         yield sources.main.at(where, "buttons need DingTalk's Stream, which is off", "remove dingtalk.stream: off")
 
 

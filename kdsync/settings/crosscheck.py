@@ -19,7 +19,7 @@ NEEDED = {
     "headers": ("app_id", "app_secret"),
     "password": ("password",),
 }
-OFF = ("off", "no", "false", False)  # as a flag is written
+OFF = frozenset({"off", "no", "false"})
 OF_A_DOCUMENT = frozenset({"creator", "modifier", "approver", "assignee", "field"})
 
 
@@ -148,6 +148,11 @@ def repeated(files: Iterable[YamlFile], section: str, key: str, message: str, hi
             if name in first:
                 yield file.at(where, message.format(name, first[name]), hint)
             first.setdefault(name, place(file, where))
+
+
+def is_off(flag: Any) -> bool:
+    """Whether a flag is written as one that is off, in any case."""
+    return str(flag).lower() in OFF
 
 
 def place(file: YamlFile, where: Where) -> str:

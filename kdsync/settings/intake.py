@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from kdsync.errors import Problem
-from kdsync.settings.crosscheck import OFF, entries, repeated, repeated_ids
+from kdsync.settings.crosscheck import entries, is_off, repeated, repeated_ids
 from kdsync.settings.sources import Sources
 
 
@@ -14,7 +14,7 @@ def crosscheck_intake(sources: Sources) -> Iterator[Problem]:
     yield from repeated_ids(sources.rules, "intake", "intake")
     once = "one approval becomes one document"
     yield from repeated(sources.rules, "intake", "process", "{} is already the process of the intake at {}", once)
-    if sources.main.value(("dingtalk", "stream")) not in OFF:
+    if not is_off(sources.main.value(("dingtalk", "stream"))):
         return
     for file in sources.rules:
         if entries(file.value(("intake",))):

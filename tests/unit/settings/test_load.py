@@ -50,6 +50,14 @@ def test_everything_is_read_resolved_and_compiled(tmp_path: Path) -> None:
     assert set(loaded.secrets) == {"kingdee-secret", "dingtalk-secret"}
 
 
+@pytest.mark.parametrize("word", ["off", "Off", "NO", "false", "'Off'"])
+def test_without_the_stream_nobody_would_hear_of_approvals_or_clicks(tmp_path: Path, word: str) -> None:
+    main = MAIN.replace("agent_id: 1", f"agent_id: 1, card_template: a.schema, stream: {word}")
+    intake = "intake:\n  - {id: a, process: P, form: F, fields: {F: x}}\n"
+    found = problems(write(tmp_path, main, a=intake))
+    assert [one.partition(": ")[0] for one in found] == ["kdsync.yaml:3 dingtalk.card_template", "a.yaml:1 intake"]
+
+
 def test_no_secret_is_in_the_settings_as_text(tmp_path: Path) -> None:
     loaded = load(write(tmp_path), ENVIRON)
     assert not any(secret in repr(loaded.settings) for secret in loaded.secrets)
