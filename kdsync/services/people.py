@@ -13,12 +13,14 @@ from kdsync.errors import EdgeError, FailureKind
 from kdsync.rules.recipients import Recipient
 from kdsync.services.ports import Contacts, KingdeeIdentity, Staff
 from kdsync.settings.schema import Directory
-from kdsync.store import people
+from kdsync.store import ledger, people
 from kdsync.store.database import Database
 from kdsync.store.people import Found
+from kdsync.sync import identity
 
 log = logs.get("people")
 PHONE = re.compile(r"(\+?86[- ]?)?1\d{10}|\+\d{8,14}")
+BASIS = "directory"  # fact: what people were found by
 FRESH = timedelta(days=1)
 MISS_FRESH = timedelta(minutes=5)  # a miss is asked again soon, but not for each of many bills at once
 
@@ -47,6 +49,15 @@ class People:
     contacts: Contacts
     clock: Clock
     directory: Callable[[], Directory]
+
+    def begin(self) -> None:
+        """At a start or reload: what was found by another table, or other ways of matching, is found anew."""
+        directory, now = self.directory(), self.clock.now()
+        basis = identity.digest(*directory.match, *(part for pair in sorted(directory.users.items()) for part in pair))
+        with self.db.write() as tx:
+            if ledger.fact(tx, BASIS) != basis:
+                log.info("people.forgotten", count=people.forget(tx))
+                ledger.put_fact(tx, BASIS, basis, now)
 
     def resolve(self, recipient: Recipient, raw: str = "", lookup: str = "") -> Resolution:
         """`raw` is the value of the document that the recipient stands for, `lookup` the form that it refers to."""

@@ -24,7 +24,7 @@ log = logs.get("receipts")
 FRESH = timedelta(days=1)
 LOOK_BACK = timedelta(days=7)  # a daemon that was off so long still checks what it sent before
 AT_ONCE = 50
-KEY = "userid:"
+KEY = people.OF_DINGTALK
 REASON = "DingTalk does not show this person to the app: they left, or are outside its visible range"
 
 

@@ -1,15 +1,19 @@
-"""Who a Kingdee user, employee or phone number is in DingTalk, as found before."""
+"""Who a Kingdee user, employee or phone number is in DingTalk, as found before; and who of DingTalk was looked up."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.store import moments
 from kdsync.store.schema import people
+
+OF_DINGTALK = "userid:"
+"""Begins the keys of those whose userid was looked up; the others stand for somebody of Kingdee's."""
+_OF_KINGDEE = people.c.key.not_like(f"{OF_DINGTALK}%")
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,13 @@ def put(tx: Connection, found: Found) -> None:
 
 
 def stale(tx: Connection, before: datetime, limit: int = 500) -> list[Found]:
-    """Answers older than `before`, oldest first."""
-    query = select(people).where(people.c.refreshed_at < moments.text(before)).order_by(people.c.refreshed_at)
+    """Answers about people of Kingdee's older than `before`, oldest first."""
+    old = (_OF_KINGDEE, people.c.refreshed_at < moments.text(before))
+    query = select(people).where(*old).order_by(people.c.refreshed_at)
     rows = tx.execute(query.limit(limit)).mappings()
     return [Found(row["key"], row["userid"], row["via"], moments.parse(row["refreshed_at"])) for row in rows]
+
+
+def forget(tx: Connection) -> int:
+    """Drop all answers about people of Kingdee's; returns how many."""
+    return tx.execute(delete(people).where(_OF_KINGDEE)).rowcount
