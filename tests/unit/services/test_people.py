@@ -1,0 +1,53 @@
+"""Whom Kingdee's users are in DingTalk, as it was found, and when that is found anew."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from kdsync.services.ports import KingdeeIdentity
+from kdsync.services.receipts import KEY
+from kdsync.store import people
+from kdsync.store.people import Found
+from tests.unit.services.world import World
+
+
+@pytest.fixture
+def known(world: World) -> World:
+    """User 7 was found as u4, by the table."""
+    world.kingdee.people["7"] = KingdeeIdentity("zhangsan", "Zhang", "13800000001", "")
+    world.dingtalk.mobiles["13800000001"] = "u5"
+    world.configure(users={"zhangsan": "u4"})
+    world.people.begin()
+    assert world.people.find("7", "SEC_User").userid == "u4"
+    return world
+
+
+@pytest.mark.parametrize(
+    ("directory", "userid"),
+    [({"users": {"zhangsan": "u6"}}, "u6"), ({}, "u5"), ({"match": ("job_number",)}, None)],
+)
+def test_another_table_of_people_counts_at_once(known: World, directory: dict[str, Any], userid: str | None) -> None:
+    known.configure(**directory)
+    known.people.begin()
+    assert known.people.find("7", "SEC_User").userid == userid
+
+
+def test_the_same_table_asks_nobody_again(known: World) -> None:
+    known.configure(users={"zhangsan": "u4"}, locales={"u4": "en"})
+    known.people.begin()
+    known.kingdee.people.clear()
+    assert known.people.find("7", "SEC_User").userid == "u4"
+
+
+def test_who_was_looked_for_in_dingtalk_is_not_looked_for_in_kingdee(known: World) -> None:
+    seen = Found(f"{KEY}u4", "u4", "visible", known.clock.now())
+    with known.db.write() as tx:
+        people.put(tx, seen)
+    known.clock.advance(90_000)
+    assert known.people.refresh() == 1
+    known.configure()
+    known.people.begin()
+    with known.db.read() as tx:
+        assert people.get(tx, seen.key) == seen
