@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kdsync.cli.opened import now_of, opened, print_json
+from kdsync.cli.opened import now_of, opened, page, print_json
 from kdsync.errors import KdsyncError
 from kdsync.store import ledger
 
@@ -31,5 +31,5 @@ def accept(config: Path, what: str, *, json_output: bool) -> int:
     if json_output:
         print_json({"accepted": form or ACCOUNT})
     else:
-        print(SOON["" if form else ACCOUNT].format(form=form))
+        page().print(SOON["" if form else ACCOUNT].format(form=form))
     return 0

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from sqlalchemy import Connection
 
-from kdsync.cli.opened import SHORT, clock_time, now_of, opened, print_json, print_table
+from kdsync.cli.opened import SHORT, clock_time, now_of, opened, page, print_json, print_table
 from kdsync.errors import KdsyncError
 from kdsync.store import intake, moments
 from kdsync.store.inbox import FAILED, REFUSED, WAITING, Received
@@ -28,7 +27,7 @@ def listing(config: Path, states: Sequence[str], limit: int, *, json_output: boo
         columns = ("id", "at", "source", "state", "action", "number", "tries", "reason")
         print_table("", columns, [_row(item) for item in found])
     else:
-        Console().print("Nothing waits and nothing was refused.")
+        page().print("Nothing waits and nothing was refused.")
     return 0
 
 
@@ -41,7 +40,7 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
     if json_output:
         print_json({"tried_again": len(items)})
     else:
-        print(f"{len(items)} tried again")
+        print(f"{len(items)} tried again" if items else "nothing to try again: no approval came to nothing")
     return 0 if items else 1
 
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from kdsync.cli.options import DEFAULT, Config, Json
+from kdsync.cli.options import DEFAULT, Config, InboxState, Json, Limit, states
 
 inbox_app = typer.Typer(no_args_is_help=True, help="What people said and what was approved in DingTalk.")
 
@@ -14,10 +14,8 @@ inbox_app = typer.Typer(no_args_is_help=True, help="What people said and what wa
 @inbox_app.command("list")
 def inbox_list(
     config: Config = DEFAULT,
-    state: Annotated[
-        list[str] | None, typer.Option(help="waiting, intake, done, refused, failed, ignored, undone or half")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    state: Annotated[list[InboxState] | None, typer.Option(metavar="STATE", help=states(InboxState))] = None,
+    limit: Limit = 100,
     json_output: Json = False,
 ) -> None:
     """What waits, and what came to nothing."""
@@ -28,7 +26,10 @@ def inbox_list(
 
 @inbox_app.command("retry")
 def inbox_retry(
-    ids: Annotated[list[str], typer.Argument(help="Ids as `inbox list` prints them; the first characters are enough.")],
+    ids: Annotated[
+        list[str],
+        typer.Argument(metavar="ID", help="Ids as `inbox list` prints them; the first characters are enough."),
+    ],
     config: Config = DEFAULT,
     json_output: Json = False,
 ) -> None:

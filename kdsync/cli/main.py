@@ -9,7 +9,19 @@ from typing import Annotated
 import typer
 
 from kdsync.cli.inbox_app import inbox_app
-from kdsync.cli.options import DEFAULT, Config, Faults, Ids, Json, Seed, Userid
+from kdsync.cli.options import (
+    DEFAULT,
+    Config,
+    Faults,
+    Ids,
+    Json,
+    Level,
+    Limit,
+    OutboxState,
+    Seed,
+    Userid,
+    states,
+)
 
 CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
 
@@ -49,7 +61,8 @@ def _root(
 
 @app.command()
 def run(
-    config: Config = DEFAULT, log_level: Annotated[str, typer.Option(help="debug, info, warning or error")] = "info"
+    config: Config = DEFAULT,
+    log_level: Annotated[Level, typer.Option(metavar="LEVEL", help="debug, info, warning or error")] = Level.INFO,
 ) -> None:
     """Run the daemon in the foreground. SIGTERM ends it, SIGHUP reloads the rules."""
     from kdsync.cli.run import run as command
@@ -87,7 +100,7 @@ def doctor(config: Config = DEFAULT, json_output: Json = False) -> None:
 
 @app.command()
 def status(config: Config = DEFAULT, json_output: Json = False) -> None:
-    """Lag of each form, outbox, quota and alarms."""
+    """How it is doing: forms, messages, answers, calls, alarms."""
     from kdsync.cli.status import status as command
 
     _exit(command(config, json_output=json_output))
@@ -127,10 +140,8 @@ def accept(
 @outbox_app.command("list")
 def outbox_list(
     config: Config = DEFAULT,
-    state: Annotated[
-        list[str] | None, typer.Option(help="waiting, leased, accepted, dead, dropped, held or storm")
-    ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=10_000)] = 100,
+    state: Annotated[list[OutboxState] | None, typer.Option(metavar="STATE", help=states(OutboxState))] = None,
+    limit: Limit = 100,
     json_output: Json = False,
 ) -> None:
     """What waits, what is dead, what is held, and storms."""
@@ -141,7 +152,9 @@ def outbox_list(
 
 @outbox_app.command("show")
 def outbox_show(
-    ident: Annotated[str, typer.Argument(metavar="ID")], config: Config = DEFAULT, json_output: Json = False
+    ident: Annotated[str, typer.Argument(metavar="ID", help="As `outbox list` prints it; its beginning is enough.")],
+    config: Config = DEFAULT,
+    json_output: Json = False,
 ) -> None:
     """One message, and every try to send it."""
     from kdsync.cli.outbox import show as command
@@ -163,7 +176,7 @@ def outbox_release(
     config: Config = DEFAULT,
     json_output: Json = False,
 ) -> None:
-    """Send one by one what a storm summed up, or what is held of a form."""
+    """Send one by one what a storm summed up, or is held of a form."""
     from kdsync.cli.outbox import release as command
 
     _exit(command(config, ids, json_output=json_output))
@@ -172,7 +185,7 @@ def outbox_release(
 @outbox_app.command("drop")
 def outbox_drop(
     ids: Ids,
-    reason: Annotated[str, typer.Option(help="Why; it stays in the record.")],
+    reason: Annotated[str, typer.Option(metavar="WHY", help="It stays in the record.")],
     config: Config = DEFAULT,
     json_output: Json = False,
 ) -> None:
@@ -214,7 +227,7 @@ def totp_remove(userid: Userid, config: Config = DEFAULT, json_output: Json = Fa
 
 
 @app.command()
-def schema(which: Annotated[str, typer.Argument(help="kdsync, rules or directory")] = "kdsync") -> None:
+def schema(which: Annotated[str, typer.Argument(metavar="FILE", help="kdsync, rules or directory")] = "kdsync") -> None:
     """Print the JSON Schema of a YAML file, for editors."""
     from kdsync.cli.schema import print_schema as command
 
@@ -224,12 +237,15 @@ def schema(which: Annotated[str, typer.Argument(help="kdsync, rules or directory
 @app.command()
 def demo(
     replay: Annotated[
-        Path | None, typer.Option(help="Play a log of expense declarations (CSV, may be gzipped).")
+        Path | None, typer.Option(metavar="FILE", help="Play a log of expense declarations (CSV, may be gzipped).")
     ] = None,
-    seconds: Annotated[float, typer.Option(help="About how long the day takes.", min=5)] = 40.0,
-    limit: Annotated[int, typer.Option(help="Replay: this many declarations at most; 0 is all.", min=0)] = 0,
+    seconds: Annotated[float, typer.Option(metavar="N", help="About how long the day takes.", min=5)] = 40.0,
+    limit: Annotated[
+        int, typer.Option(metavar="N", help="Replay: this many declarations at most; 0 is all.", min=0)
+    ] = 0,
     speed: Annotated[
-        float, typer.Option(help="Replay: 1 is as fast as DingTalk allows, 0.5 half as fast.", min=0.01, max=1)
+        float,
+        typer.Option(metavar="N", help="Replay: 1 is as fast as DingTalk allows, 0.5 half as fast.", min=0.01, max=1),
     ] = 1.0,
     faults: Faults = None,
     seed: Seed = None,
@@ -245,8 +261,8 @@ def demo(
 
 @app.command()
 def simulate(
-    kingdee_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
-    dingtalk_port: Annotated[int, typer.Option(help="0: any free port")] = 0,
+    kingdee_port: Annotated[int, typer.Option(metavar="PORT", help="0: any free port")] = 0,
+    dingtalk_port: Annotated[int, typer.Option(metavar="PORT", help="0: any free port")] = 0,
     faults: Faults = None,
     seed: Seed = None,
 ) -> None:
@@ -271,10 +287,18 @@ def main() -> None:
         app()
     except ConfigurationError as error:
         for problem in error.problems:
-            print(problem, file=sys.stderr)
+            _complain(str(problem))
         sys.exit(CONFIGURATION_ERROR)
     except KdsyncError as error:
-        print(f"kdsync: {error}", file=sys.stderr)
+        _complain(f"kdsync: {error}")
         sys.exit(1)
     except BrokenPipeError:
         sys.exit(1)
+
+
+def _complain(text: str) -> None:
+    """To whom it concerns: within the width of a terminal, or on one line for whatever reads it otherwise."""
+    from rich.console import Console
+
+    whole = not sys.stderr.isatty()
+    Console(stderr=True, highlight=False, markup=False, emoji=False).print(text, soft_wrap=whole)

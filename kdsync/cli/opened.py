@@ -30,12 +30,26 @@ def opened(config: Path) -> Iterator[tuple[Loaded, Database, Seal]]:
     store = loaded.settings.main.store
     database = Database(store.url)
     try:
-        if not Path(database.path).exists():
-            raise StoreError(f"there is no store at {database.path} yet: start the daemon with `kdsync run` first")
+        _make_sure_of(database.path)
         database.migrate()
         yield loaded, database, Seal(store.key.get_secret_value() if store.key else None)
     finally:
         database.close()
+
+
+def _make_sure_of(path: str) -> None:
+    try:
+        Path(path).stat()
+    except FileNotFoundError:
+        raise StoreError(f"there is no store at {path} yet: start the daemon with `kdsync run` first") from None
+    except OSError as error:
+        who = "run this as root, or as the user that kdsync runs as"
+        raise StoreError(f"the store {path} cannot be reached: {error.strerror} ({who})") from None
+
+
+def page() -> Console:
+    """Standard output, kept within the terminal; what other people wrote is printed as it is."""
+    return Console(highlight=False, markup=False, emoji=False)
 
 
 def print_json(value: Any) -> None:
@@ -50,7 +64,7 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
         table.add_column(column, overflow="fold")
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
-    Console(highlight=False).print(table)
+    page().print(table)
 
 
 def now_of(tx: Connection) -> datetime:

@@ -7,16 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-from rich.console import Console
 from sqlalchemy import Connection
 
 from kdsync.cli import storm
-from kdsync.cli.opened import SHORT, clock_time, now_of, opened, print_json, print_table
+from kdsync.cli.opened import SHORT, clock_time, now_of, opened, page, print_json, print_table
 from kdsync.errors import KdsyncError
 from kdsync.store import holds, outbox
 from kdsync.store.notifications import STORM
 from kdsync.store.outbox import DEAD, LEASED, WAITING, Letter
 from kdsync.store.sealing import Seal
+
+OVER = "only what is dead or waits can be; see `kdsync outbox show ID`"
+MOMENTS = ("written", "accepted", "next_attempt_at")
 
 
 def listing(config: Path, states: Sequence[str], limit: int, *, json_output: bool) -> int:
@@ -35,7 +37,7 @@ def listing(config: Path, states: Sequence[str], limit: int, *, json_output: boo
             "\nHeld, or summed up in one", ("release", "state", "form", "rule", "messages"), list(map(_short, together))
         )
     if not found and not together:
-        Console().print("Nothing waits and nothing is dead.")
+        page().print("Nothing waits and nothing is dead.")
     return 0
 
 
@@ -50,12 +52,14 @@ def show(config: Path, ident: str, *, json_output: bool) -> int:
     if json_output:
         print_json(whole)
         return 0
-    facts = [(key, value) for key, value in whole.items() if key not in ("message", "tries")]
+    facts = [
+        (key, clock_time(str(value or "")) if key in MOMENTS else value)
+        for key, value in whole.items()
+        if key not in ("message", "tries")
+    ]
     print_table("", ("what", "value"), facts)
     print_table("\nTries", ("at", "outcome", "detail"), [(clock_time(a), o, d) for a, o, d in tries])
-    Console(highlight=False, markup=False).print(
-        "\n" + orjson.dumps(whole["message"], option=orjson.OPT_INDENT_2).decode()
-    )
+    print("\n" + orjson.dumps(whole["message"], option=orjson.OPT_INDENT_2).decode())  # whole, to be copied
     return 0
 
 
@@ -70,14 +74,15 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
         count = outbox.revive(tx, [letter.id for letter in letters], now_of(tx))
         for channel in {letter.channel for letter in letters}:
             holds.lift(tx, channel, now_of(tx))
-    return _told("sent again", count, json_output=json_output)
+    why = "nothing is dead" if ids == ["all"] else OVER
+    return _told("sent again", count, why, json_output=json_output)
 
 
 def release(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
     """Send one by one what a storm summed up, or what is held of a form."""
     with opened(config) as (_loaded, database, _seal), database.write() as tx:
         count = sum(storm.release(tx, ident, now_of(tx)) for ident in ids)
-    return _told("released", count, json_output=json_output)
+    return _told("released", count, "it was sent before", json_output=json_output)
 
 
 def drop(config: Path, ids: Sequence[str], reason: str, *, json_output: bool) -> int:
@@ -87,14 +92,15 @@ def drop(config: Path, ids: Sequence[str], reason: str, *, json_output: bool) ->
         letters = [_one(tx, seal, ident)[0].id for ident in ids if ident not in forms]
         count = sum(storm.drop_held(tx, form, reason) for form in forms)
         count += outbox.drop(tx, letters, now_of(tx), reason)
-    return _told("dropped", count, json_output=json_output)
+    return _told("dropped", count, OVER, json_output=json_output)
 
 
-def _told(what: str, count: int, *, json_output: bool) -> int:
+def _told(what: str, count: int, why: str, *, json_output: bool) -> int:
+    """`why` tells how it can be that there was nothing."""
     if json_output:
         print_json({what.replace(" ", "_"): count})
     else:
-        print(f"{count} {what}")
+        print(f"{count} {what}" if count else f"nothing {what}: {why}")
     return 0 if count else 1
 
 

@@ -6,10 +6,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
 from kdsync.cli import storm
-from kdsync.cli.opened import SHORT, ago, clock_time, now_of, opened, print_json, print_table
+from kdsync.cli.opened import SHORT, ago, clock_time, now_of, opened, page, print_json, print_table
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
@@ -95,7 +93,7 @@ def _hold(hold: Hold) -> dict[str, Any]:
 
 
 def _print(found: dict[str, Any], now: datetime) -> None:
-    console = Console(highlight=False)
+    console = page()
     console.print(
         "kdsync is running" if found["running"] else f"kdsync is not running (last sign {ago(found['heartbeat'], now)})"
     )

@@ -7,9 +7,7 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
-from rich.console import Console
-
-from kdsync.cli.opened import clock_time, now_of, opened, print_json, print_table
+from kdsync.cli.opened import clock_time, now_of, opened, page, print_json, print_table
 from kdsync.commands.onetime import SECRET_BYTES, STEP, address, digits, steps
 from kdsync.errors import KdsyncError
 from kdsync.settings.load import Loaded
@@ -19,8 +17,8 @@ from kdsync.store.database import Database
 
 TRIES = 3
 NO_KEY = (
-    "the secrets of one-time codes are only kept encrypted: write store.key into kdsync.yaml "
-    "(key: {file: store.key}, say), restart kdsync, and enrol then"
+    "the secrets of one-time codes are only kept encrypted: write store.key into kdsync.yaml (key: {file: store.key}, "
+    "say, a file with a long random text, as of `openssl rand -base64 32`), restart kdsync, and enrol then"
 )
 
 
@@ -51,7 +49,7 @@ def listing(config: Path, *, json_output: bool) -> int:
         rows = [(x.userid, _at(x.enrolled_at), x.wrong, _at(_locked(x, now))) for x in found]
         print_table("", ("userid", "enrolled", "wrong codes", "locked until"), rows)
     else:
-        Console().print("Nobody is enrolled.")
+        page().print("Nobody is enrolled.")
     return 0
 
 

@@ -6,12 +6,11 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 from sqlalchemy import Connection
 
 from kdsync.cli import storm
-from kdsync.cli.opened import SHORT, clock_time, opened, print_json
+from kdsync.cli.opened import SHORT, clock_time, opened, page, print_json
 from kdsync.model import Layout, Row
 from kdsync.store import cards, documents, forms, inbox, moments, notifications, origins, tasks, writes
 from kdsync.store.cards import Card
@@ -40,9 +39,10 @@ def trace(config: Path, number: str, *, json_output: bool) -> int:
     elif lines:
         _print(lines)
     else:
-        print(
+        told = (
             f"kdsync knows nothing of {number}: check the number, and `kdsync status` for forms still on a first look"
         )
+        page().print(told)
     return 0 if lines else 1
 
 
@@ -180,11 +180,10 @@ def _matched(notification: Notification) -> Line:
 
 
 def _print(lines: list[Line]) -> None:
-    console = Console(highlight=False, markup=False)
     table = Table.grid(padding=(0, 2))
     for line in lines:
         table.add_row(clock_time(line["at"]) or "now", line["what"], _words(line))
-    console.print(table)
+    page().print(table)
 
 
 def _words(line: Line) -> str:

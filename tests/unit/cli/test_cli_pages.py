@@ -1,0 +1,164 @@
+"""What the commands that look into the store print, and what they say of mistakes in asking."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from rich.cells import cell_len
+from typer.testing import CliRunner
+
+from kdsync.cli import main as command
+from kdsync.cli.main import app
+from kdsync.cli.opened import print_table
+from kdsync.cli.options import InboxState, OutboxState
+from kdsync.errors import ConfigurationError, KdsyncError, Problem
+from kdsync.store import inbox, intake, notifications, outbox
+from kdsync.store.database import Database
+
+MAIN = """
+kingdee: {url: "http://127.0.0.1/K3Cloud/", acct_id: a, username: u, app_id: i, app_secret: {env: KD}}
+dingtalk: {client_id: d, client_secret: {env: KD}, agent_id: 1}
+store: {url: "sqlite:///kdsync.db"}
+fallback: [user:ops1]
+"""
+RULES = "rules: [{id: one, form: AP_PAYBILL, on: approved, to: [creator], message: {title: x}}]\n"
+STRANGE = "kingdee: user or password is wrong [login-0] [/red] :100: [bold]"
+
+
+@pytest.fixture
+def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "rules").mkdir()
+    (tmp_path / "rules" / "rules.yaml").write_text(RULES)
+    (tmp_path / "kdsync.yaml").write_text(MAIN)
+    monkeypatch.setenv("KD", "kingdee-secret")
+    monkeypatch.setenv("KDSYNC_CONFIG", str(tmp_path / "kdsync.yaml"))
+    monkeypatch.setenv("COLUMNS", "80")
+    return tmp_path / "kdsync.yaml"
+
+
+@pytest.fixture
+def _store(config: Path) -> None:
+    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
+    database.migrate()
+    database.close()
+
+
+def typed(*words: str) -> tuple[int, str]:
+    """Exit code and everything printed; an error as the console script would end with it."""
+    done = CliRunner().invoke(app, words)
+    if done.exception and not isinstance(done.exception, SystemExit):
+        assert isinstance(done.exception, KdsyncError), done.exception
+        return 1, str(done.exception)
+    return done.exit_code, done.output
+
+
+def test_what_others_wrote_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("", ("reason",), [(STRANGE,), (None,)])
+    assert STRANGE in capsys.readouterr().out
+
+
+def test_the_states_that_can_be_asked_for_are_those_there_are() -> None:
+    held = {notifications.HELD, notifications.STORM}
+    assert set(OutboxState) == {outbox.WAITING, outbox.LEASED, outbox.ACCEPTED, outbox.DEAD, outbox.DROPPED} | held
+    open_ = {inbox.WAITING, intake.TAKEN, inbox.HALF, inbox.ASKED, inbox.CODED}
+    assert set(InboxState) == open_ | {inbox.DONE, inbox.REFUSED, inbox.FAILED, inbox.IGNORED, inbox.UNDONE}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("outbox", "list", "--state", "sent"),
+        ("inbox", "list", "--state", "open"),
+        ("run", "--log-level", "verbose"),
+        ("outbox", "list", "--limit", "0"),
+    ],
+    ids=" ".join,
+)
+def test_a_word_that_is_none_of_those_known_is_wrong_usage(words: tuple[str, ...]) -> None:
+    assert typed(*words)[0] == 2
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        ("outbox list --state dead --state held", 0, "Nothing waits and nothing is dead."),
+        ("inbox list --state refused", 0, "Nothing waits and nothing was refused."),
+        ("outbox retry all", 1, "nothing sent again: nothing is dead"),
+        ("inbox retry all", 1, "nothing to try again: no approval came to nothing"),
+        ("outbox drop 4711 --reason x", 1, "no message of the outbox has an id that begins with 4711"),
+        ("trace FKD000001", 1, "kdsync knows nothing of FKD000001"),
+        ("accept AP_PAYBIL", 1, "is neither `account` nor a form that rules watch: AP_PAYBILL"),
+    ],
+)
+def test_where_there_is_nothing_it_says_so(words: str, code: int, told: str) -> None:
+    exit_code, printed = typed(*words.split())
+    assert exit_code == code
+    assert told in " ".join(printed.split())
+
+
+def test_a_store_that_is_not_there_yet(config: Path) -> None:
+    assert typed("status") == (
+        1,
+        f"there is no store at {config.with_name('kdsync.db')} yet: start the daemon with `kdsync run` first",
+    )
+
+
+def test_a_store_that_only_others_may_reach(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    look = Path.stat
+
+    def closed(path: Path, **options: bool) -> os.stat_result:
+        if path == config.with_name("kdsync.db"):
+            raise PermissionError(13, "Permission denied")
+        return look(path, **options)
+
+    monkeypatch.setattr(Path, "stat", closed)
+    code, told = typed("status")
+    assert code == 1
+    assert re.search(r"cannot be reached: Permission denied \(run this as root", told)
+
+
+@pytest.mark.parametrize("terminal", [True, False])
+def test_an_error_keeps_within_a_terminal_and_on_one_line_elsewhere(
+    terminal: bool, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise ConfigurationError([Problem("kdsync.yaml", 1, 1, "fallback", "[/x] " + "很长的说明 " * 30)])
+
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr(command, "app", fail)
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: terminal)
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    assert ended.value.code == 78
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0].startswith("kdsync.yaml:1:1: fallback: [/x] 很长的说明")
+    assert (max(map(cell_len, lines)) <= 80) is terminal
+    assert (len(lines) > 1) is terminal
+
+
+def every_command() -> list[tuple[str, ...]]:
+    groups: dict[str, Any] = {"": SimpleNamespace(typer_instance=app)}
+    groups |= {group.name or "": group for group in app.registered_groups}
+    return [
+        (*filter(None, (name,)), (one.name or getattr(one.callback, "__name__", "")))
+        for name, group in groups.items()
+        for one in group.typer_instance.registered_commands
+    ]
+
+
+@pytest.mark.parametrize("words", every_command(), ids=" ".join)
+def test_help_fits_the_terminal_and_cuts_nothing_short(words: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    name = words[-1].rpartition("_")[2]
+    code, printed = typed(*words[:-1], name, "--help")
+    _, overview = typed(*words[:-1], "--help")
+    assert code == 0
+    assert max(map(len, (*printed.splitlines(), *overview.splitlines()))) <= 80
+    assert "..." not in overview.partition("Commands:")[2]
