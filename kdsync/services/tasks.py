@@ -35,6 +35,7 @@ ASSIGNED = Transition.ASSIGNED
 CAUSE = "tasks"  # of the notice that they cannot be read
 VANISHED = "tasks vanished"  # of the notice that they are not visible any more
 SEE_ROWS = "let the Kingdee user see all rows of process management (流程管理): its data permission hides them"
+LASTING = 10  # failures in a row, over some minutes: it does not pass by itself
 FEW = 20  # tasks of one look that are logged one by one
 
 
@@ -42,8 +43,9 @@ FEW = 20  # tasks of one look that are logged one by one
 class TaskWatch:
     """Looks at the tasks of all forms for which they matter, one look at a time.
 
-    `_failures` counts looks that failed in a row, `_hidden_for` those that showed less than there must be; `_doubted`
-    are tasks that so many others vanished together with that the next look has to say it again.
+    `_failures` counts looks that failed in a row, `_alone` those of them that failed while Kingdee was there,
+    `_hidden_for` those that showed less than there must be; `_doubted` are tasks that so many others vanished together
+    with that the next look has to say it again.
     """
 
     tasks: Tasks
@@ -59,6 +61,7 @@ class TaskWatch:
     _has_worked: bool = False
     _doubted: frozenset[str] = frozenset()
     _hidden_for: int = 0
+    _alone: int = 0
 
     def __post_init__(self) -> None:
         self.db, self.clock, self.notices = self.settle.db, self.settle.clock, self.settle.notices
@@ -242,12 +245,15 @@ class TaskWatch:
         if not self._failures:
             self._stays.doubt(self._last_read)
         self._failures += 1
+        is_down = any(watcher.guard.is_open for watcher in self.watchers().values())
+        self._alone = 0 if is_down else self._alone + 1
         for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
         pause = min(2.0 ** (self._failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
         self._pause_until = self.clock.monotonic() + max(pause, error.retry_after or 0.0)
         log.warning("tasks.unreadable", error=str(error), kind=error.kind, cure=error.cure, pause=pause)
         self.meter.count("look_failures", labels={"form": CAUSE, "kind": error.kind})
-        if for_operator and self._failures >= PERSISTENT and error.code != ANOTHER_ACCOUNT:  # which the forms tell
+        lasts = self._failures >= PERSISTENT if for_operator else self._alone >= LASTING
+        if lasts and error.code != ANOTHER_ACCOUNT:  # which the forms tell
             self.notices.raise_(CAUSE, "tasks_unreadable", error=error.message, cure=error.cure)
             self._stays.begin(forms)
 
@@ -255,7 +261,7 @@ class TaskWatch:
         if self._failures or not self._has_worked:  # the notice may be of an earlier run
             self.notices.clear(CAUSE, "tasks_readable")
             self._stays.sure()
-        self._failures, self._has_worked, self._last_read = 0, True, began
+        self._failures, self._alone, self._has_worked, self._last_read = 0, 0, True, began
         self.meter.count("looks", labels={"form": CAUSE, "look": "tasks"})
 
 

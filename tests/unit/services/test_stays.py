@@ -179,11 +179,30 @@ def test_a_rule_without_approvers_tells_nobody(quiet: Desk) -> None:
     assert titles(quiet) == []
 
 
-def test_a_failure_that_passes_is_no_reason_to_stand_in(quiet: Desk) -> None:
+def test_a_failure_that_passes_is_no_reason_to_stand_in_until_it_has_lasted(quiet: Desk) -> None:
     quiet.kingdee.down = EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "cut")
     submit(quiet, "EXP1")
-    quiet.sweep(6)
+    quiet.sweep(20)
     assert titles(quiet) == []
+    quiet.sweep(20)
+    assert titles(quiet) == ["EXP1 waits for"]
+    quiet.world.deliver()
+    assert any("无法读取待办任务" in told for told in quiet.world.dingtalk.seen("ops"))
+
+
+def test_tasks_that_cannot_be_read_because_kingdee_is_down_are_the_outages_business(quiet: Desk) -> None:
+    cut = EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "cut")
+    quiet.kingdee.down = cut
+    for _ in range(60):
+        quiet.kingdee.failures = [cut]
+        quiet.sweep()
+    assert quiet.world.guard.is_open
+    quiet.kingdee.failures = []
+    submit(quiet, "EXP1")
+    quiet.sweep(6)
+    quiet.world.deliver()
+    assert titles(quiet) == []
+    assert not any("待办任务" in told for told in quiet.world.dingtalk.seen("ops"))
 
 
 # When tasks can be read again
