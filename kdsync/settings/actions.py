@@ -21,6 +21,8 @@ from kdsync.settings.crosscheck import (
 from kdsync.settings.places import Where, YamlFile
 from kdsync.settings.sources import Sources
 
+MOST_BUTTONS = 5  # config/cards/decision.json
+
 
 @dataclass(frozen=True, slots=True)
 class _Said:
@@ -50,8 +52,12 @@ def crosscheck_actions(sources: Sources) -> Iterator[Problem]:
 
 
 def _cards(sources: Sources) -> Iterator[Problem]:
-    """Buttons that nobody would hear of."""
+    """Buttons that nobody would hear of, or see."""
     where = ("dingtalk", "card_template")
+    for file, at, rule in _written(sources, "rules") if sources.main.value(where) else ():
+        if len(entries(rule.get("actions"))) > MOST_BUTTONS:
+            hint = "let another rule offer the others"
+            yield file.at((*at, "actions", MOST_BUTTONS), f"a card has room for {MOST_BUTTONS} buttons", hint)
     if sources.main.value(where) and is_off(sources.main.value(("dingtalk", "stream"))):
         yield sources.main.at(where, "buttons need DingTalk's Stream, which is off", "remove dingtalk.stream: off")
 

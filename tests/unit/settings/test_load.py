@@ -6,7 +6,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from kdsync.dingtalk import cards
 from kdsync.errors import ConfigurationError
+from kdsync.settings.actions import MOST_BUTTONS
 from kdsync.settings.load import Loaded, load
 
 ENVIRON = {"KD": "kingdee-secret", "DT": "dingtalk-secret"}
@@ -56,6 +58,22 @@ def test_without_the_stream_nobody_would_hear_of_approvals_or_clicks(tmp_path: P
     intake = "intake:\n  - {id: a, process: P, form: F, fields: {F: x}}\n"
     found = problems(write(tmp_path, main, a=intake))
     assert [one.partition(": ")[0] for one in found] == ["kdsync.yaml:3 dingtalk.card_template", "a.yaml:1 intake"]
+
+
+def test_a_card_has_room_for_five_buttons(tmp_path: Path) -> None:
+    actions = "".join(
+        f"  - {{id: a{n}, title: t, phrases: [{'x' * n}y], form: F, allow: [creator], do: [submit]}}\n"
+        for n in range(6)
+    )
+    rule = RULE.format("r").replace("AP_PAYBILL", "F").replace("on:", "actions: [a0, a1, a2, a3, a4, a5], on:")
+    text = f"rules:\n{rule}actions:\n{actions}"
+    path = write(tmp_path, MAIN + "rules: [rules/*.yaml]\n", a=text)
+    assert len(load(path, ENVIRON).actions) == 6
+    main = MAIN.replace("agent_id: 1", "agent_id: 1, card_template: a.schema") + "rules: [rules/*.yaml]\n"
+    assert problems(write(tmp_path, main, a=text)) == [
+        "a.yaml:2 rules[0].actions[5]: rule r: a card has room for 5 buttons"
+    ]
+    assert MOST_BUTTONS == cards.MOST_BUTTONS
 
 
 def test_no_secret_is_in_the_settings_as_text(tmp_path: Path) -> None:
