@@ -1,7 +1,8 @@
 """Tells what became of an approval: the applicant and, where nothing did, `fallback` too.
 
 A refusal stands below the approval as a comment, once: it is noted before it is written and never written twice. Where
-it could not be written, or that cannot be told, the applicant gets a message instead.
+it could not be written, that cannot be told, or it stands there in the applicant's own name, of which DingTalk tells
+nobody, the applicant gets a message.
 """
 
 from __future__ import annotations
@@ -68,10 +69,10 @@ class IntakeWords:
     def refused(self, item: Received) -> None:
         """It is none. Raises EdgeError where DingTalk cannot be told just now."""
         refusal = item.content["refusal"]
-        commented = self._comment(item, str(refusal["told"]), str(refusal["reason"]))
+        told = self._comment(item, str(refusal["told"]), str(refusal["reason"])) and self._speaker(item) != item.sender
         with self.db.write() as tx:
             inbox.finish(tx, item, refusal["state"], refusal["reason"], self.clock.now())
-            if not commented:
+            if not told:
                 self._message(tx, item, refusal["told"], {"error": refusal["reason"]})
             self.notices.raise_within(
                 tx,
@@ -93,7 +94,7 @@ class IntakeWords:
             before = writes.of_step(tx, item.id, step)
         if before and (before[-1].outcome != writes.UNSENT or len(before) >= MOST_COMMENTS):
             return before[-1].outcome == writes.ACCEPTED
-        if not item.sender:
+        if not item.sender or not item.content.get("instance"):
             return False
         locale = self.settings().directory.locale_of(item.sender)
         text = words(f"{told}_comment", locale, error=reason)
@@ -118,9 +119,9 @@ class IntakeWords:
         return False
 
     def _speaker(self, item: Received) -> str:
-        """In whose name: somebody of `fallback`, who is there to help; DingTalk tells nobody of their own comments."""
+        """In whose name: somebody of `fallback`, who is there to help; the applicant's where there is no other."""
         people = (one.value for one in self.settings().main.fallback if one.kind == "user")
-        return next(people, item.sender)
+        return next((userid for userid in people if userid != item.sender), item.sender)
 
     def _write(self, item: Received, step: int) -> Write:
         known = {"inbox_id": item.id, "form": item.form, "doc_id": item.doc_id, "number": item.number}

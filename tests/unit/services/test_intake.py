@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from kdsync.dingtalk.components import Component
 from kdsync.errors import FailureKind
 from kdsync.store import inbox, intake, writes
+from kdsync.store.schema import inbox as rows
 from tests.unit.services.cabinet import Registry, compiled
 from tests.unit.services.desk import trouble
 from tests.unit.services.world import World
@@ -407,3 +409,24 @@ def test_an_approval_that_stays_unfinished_in_dingtalk_is_asked_for_less_and_les
         registry.wait(1800.0)
     registry.wait(1799.0)
     assert (registry.approvals.fetched, registry.row().state) == (13, intake.TAKEN)
+
+
+def test_who_would_comment_on_their_own_approval_gets_a_message_for_dingtalk_tells_nobody_of_their_own_words(
+    registry: Registry,
+) -> None:
+    registry.cabinet.making = ["refused"]
+    registry.book.people["ops"] = registry.book.people["u1"]
+    assert registry.agree(applicant="ops").state == inbox.REFUSED
+    titles = registry.told("ops")
+    assert ["审批未写入金蝶" in title for title in titles].count(True) == 1
+    assert ["审批未能写入金蝶" in title for title in titles].count(True) == 1
+
+
+def test_one_that_is_damaged_in_the_store_is_told_as_far_as_it_can_be(registry: Registry) -> None:
+    registry.event()
+    with registry.world.db.write() as tx:
+        tx.execute(update(rows).values(content=b"\x00"))
+    registry.intake.step()
+    assert registry.row().state == inbox.FAILED
+    assert (registry.approvals.comments, len(registry.told("u1")), len(registry.told("ops"))) == ([], 1, 1)
+    assert registry.row().attempts == 0
