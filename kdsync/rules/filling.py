@@ -17,7 +17,7 @@ from jinja2.environment import TemplateExpression
 from jinja2.runtime import Undefined
 
 from kdsync.rules import language, vocabulary
-from kdsync.rules.approvals import FILTERS, Lookup
+from kdsync.rules.approvals import FILTERS, Fields, Lookup
 from kdsync.rules.expressions import Names, check_length, exactly, settled, sound, unreadable
 from kdsync.rules.meaning import OF_APPROVALS, OF_ROWS
 from kdsync.rules.mistakes import ExpressionError
@@ -25,8 +25,15 @@ from kdsync.rules.reader import read
 from kdsync.rules.wording import explain
 
 
+class _Language(language.Language):
+    """`form.x` is a field of the form, whatever else it could be."""
+
+    def getattr(self, obj: Any, attribute: str) -> Any:
+        return obj[attribute] if isinstance(obj, Fields) else super().getattr(obj, attribute)
+
+
 def _language() -> language.Language:
-    found = language.Language()
+    found = _Language()
     found.filters |= {language.COUNTED: language.MESSAGES.filters[language.COUNTED], **FILTERS}
     return found
 
