@@ -9,19 +9,9 @@ from typing import Annotated
 import typer
 
 from kdsync.cli.inbox_app import inbox_app
-from kdsync.cli.options import (
-    DEFAULT,
-    Config,
-    Faults,
-    Ids,
-    Json,
-    Level,
-    Limit,
-    OutboxState,
-    Seed,
-    Userid,
-    states,
-)
+from kdsync.cli.options import DEFAULT, Config, Faults, Json, Level, Seed
+from kdsync.cli.outbox_app import outbox_app
+from kdsync.cli.totp_app import totp_app
 
 CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
 
@@ -34,10 +24,8 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help answers in half the time
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-outbox_app = typer.Typer(no_args_is_help=True, help="What waits to be sent, or was given up.")
 app.add_typer(outbox_app, name="outbox")
 app.add_typer(inbox_app, name="inbox")
-totp_app = typer.Typer(no_args_is_help=True, help="Who has one-time codes, for `limit: {above: totp}`.")
 app.add_typer(totp_app, name="totp")
 
 
@@ -135,95 +123,6 @@ def accept(
     from kdsync.cli.accept import accept as command
 
     _exit(command(config, what, json_output=json_output))
-
-
-@outbox_app.command("list")
-def outbox_list(
-    config: Config = DEFAULT,
-    state: Annotated[list[OutboxState] | None, typer.Option(metavar="STATE", help=states(OutboxState))] = None,
-    limit: Limit = 100,
-    json_output: Json = False,
-) -> None:
-    """What waits, what is dead, what is held, and storms."""
-    from kdsync.cli.outbox import listing as command
-
-    _exit(command(config, state or [], limit, json_output=json_output))
-
-
-@outbox_app.command("show")
-def outbox_show(
-    ident: Annotated[str, typer.Argument(metavar="ID", help="As `outbox list` prints it; its beginning is enough.")],
-    config: Config = DEFAULT,
-    json_output: Json = False,
-) -> None:
-    """One message, and every try to send it."""
-    from kdsync.cli.outbox import show as command
-
-    _exit(command(config, ident, json_output=json_output))
-
-
-@outbox_app.command("retry")
-def outbox_retry(ids: Ids, config: Config = DEFAULT, json_output: Json = False) -> None:
-    """Send again what is dead or waits, at once. `all` stands for everything dead."""
-    from kdsync.cli.outbox import retry as command
-
-    _exit(command(config, ids, json_output=json_output))
-
-
-@outbox_app.command("release")
-def outbox_release(
-    ids: Annotated[list[str], typer.Argument(metavar="STORM|FORM", help="A storm's id, or a form.")],
-    config: Config = DEFAULT,
-    json_output: Json = False,
-) -> None:
-    """Send one by one what a storm summed up, or is held of a form."""
-    from kdsync.cli.outbox import release as command
-
-    _exit(command(config, ids, json_output=json_output))
-
-
-@outbox_app.command("drop")
-def outbox_drop(
-    ids: Ids,
-    reason: Annotated[str, typer.Option(metavar="WHY", help="It stays in the record.")],
-    config: Config = DEFAULT,
-    json_output: Json = False,
-) -> None:
-    """Give up what is dead or waits, or what is held of a form. It stays visible as dropped."""
-    from kdsync.cli.outbox import drop as command
-
-    _exit(command(config, ids, reason, json_output=json_output))
-
-
-@totp_app.command("enrol")
-def totp_enrol(
-    userid: Userid,
-    config: Config = DEFAULT,
-    yes: Annotated[bool, typer.Option("--yes", help="Keep it without a code that shows that the app has it.")] = False,
-) -> None:
-    """Make a secret for somebody's authenticator app.
-
-    It is shown once, as a QR code and as text, and kept when a code that the app shows was typed.
-    """
-    from kdsync.cli.totp import enrol as command
-
-    _exit(command(config, userid, confirmed=yes))
-
-
-@totp_app.command("list")
-def totp_list(config: Config = DEFAULT, json_output: Json = False) -> None:
-    """Who has codes, and who is locked."""
-    from kdsync.cli.totp import listing as command
-
-    _exit(command(config, json_output=json_output))
-
-
-@totp_app.command("remove")
-def totp_remove(userid: Userid, config: Config = DEFAULT, json_output: Json = False) -> None:
-    """Forget somebody's secret, and a lock with it."""
-    from kdsync.cli.totp import remove as command
-
-    _exit(command(config, userid, json_output=json_output))
 
 
 @app.command()
