@@ -82,10 +82,10 @@ class Intake:
         """What becomes of approvals of a process."""
         return next((one for one in self.intakes() if one.process == process), None)
 
-    def step(self) -> int:
+    def step(self, limit: int = 20) -> int:
         """Work on what is due; returns how many there were."""
         with self.db.read() as tx:
-            due = store.due(tx, self.seal, self.clock.now())
+            due = store.due(tx, self.seal, self.clock.now(), limit)
         for item in due:
             self._surely(item)
         return len(due)

@@ -47,7 +47,7 @@ def take_after_all(tx: Connection, seal: Seal, item: Received, now: datetime) ->
     return True
 
 
-def due(tx: Connection, seal: Seal, now: datetime, limit: int = 20) -> list[Received]:
+def due(tx: Connection, seal: Seal, now: datetime, limit: int) -> list[Received]:
     """Those whose turn it is, oldest first."""
     waiting = (inbox.c.state == TAKEN, inbox.c.next_attempt_at <= moments.text(now))
     query = select(inbox.c.id).where(*waiting).order_by(inbox.c.received_at, inbox.c.id).limit(limit)

@@ -34,6 +34,7 @@ class Taken:
 
     def __init__(self) -> None:
         self.items: list[Received] = []
+        self.steps = 0
 
     def take(self, item: Received) -> bool:
         self.items.append(item)
@@ -41,6 +42,11 @@ class Taken:
 
     def began(self, _intake: object) -> datetime:
         return NOW
+
+    def step(self, limit: int = 0) -> int:
+        """There is always work to do."""
+        self.steps += 1
+        return limit
 
     def now(self) -> datetime:
         return NOW
@@ -129,3 +135,10 @@ def test_a_document_with_a_key_that_kingdee_would_leave_out_is_not_made() -> Non
 def test_a_time_that_is_none_says_nothing(taken: Taken, told: Any) -> None:
     hear(taken, finishTime=told)
     assert taken.items[0].content["finished_at"] == ""
+
+
+def test_an_answer_waits_for_one_approval_at_most(taken: Taken) -> None:
+    intaking = Intaking.__new__(Intaking)
+    intaking.intake = intaking.missed = cast("Any", taken)
+    assert intaking.step() == 1
+    assert taken.steps == 2, "a look for what was missed, and one piece of work"
