@@ -8,11 +8,13 @@ from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from kdsync.errors import KdsyncError
+
 Answer = tuple[int, str, bytes]
 
 
 class HealthServer:
-    """Serves the three pages from a thread of its own until `close`."""
+    """Serves the three pages from a thread of its own until `close`. Raises KdsyncError where it cannot listen."""
 
     def __init__(
         self,
@@ -27,7 +29,7 @@ class HealthServer:
             "/health/ready": lambda: _verdict(ready()),
             "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics()),
         }
-        self._server = ThreadingHTTPServer(address, _handler(pages))
+        self._server = _server(address, _handler(pages))
         self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
         self._thread.start()
@@ -41,6 +43,15 @@ class HealthServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+def _server(address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
+    try:
+        return ThreadingHTTPServer(address, handler)
+    except OSError as error:
+        where = f"{address[0]}:{address[1]}"
+        cure = 'set listen in kdsync.yaml to another address, or to "" for none'
+        raise KdsyncError(f"cannot listen on {where}: {error.strerror} ({cure})") from None
 
 
 def _verdict(state: dict[str, Any]) -> Answer:

@@ -46,4 +46,9 @@ def run(config: Path, level: str) -> int:
     signal.signal(signal.SIGHUP, lambda *_: daemon.request_reload())
     if asked.is_set():
         daemon.request_reload()
-    return daemon.run()
+    try:
+        return daemon.run()
+    except KdsyncError as error:
+        log.error("start.failed", error=str(error))
+        wired.close()
+        return 1

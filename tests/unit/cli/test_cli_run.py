@@ -54,3 +54,19 @@ def test_a_start_that_fails_after_a_reload_was_asked_for(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(command, "Wired", fail)
     assert command.run(Path("kdsync.yaml"), "info") == 1
+
+
+def test_a_daemon_that_cannot_begin_says_so_in_a_line_and_lets_go_of_everything(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    closed: list[bool] = []
+
+    class Taken(Started):
+        def run(self) -> int:
+            raise KdsyncError("cannot listen on 127.0.0.1:9464")
+
+    monkeypatch.setattr(command, "Wired", lambda *_: SimpleNamespace(close=lambda: closed.append(True)))
+    monkeypatch.setattr(command, "Daemon", Taken)
+    assert command.run(Path("kdsync.yaml"), "info") == 1
+    assert "cannot listen on 127.0.0.1:9464" in capsys.readouterr().out
+    assert closed == [True]
