@@ -9,13 +9,13 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from kdsync import logs
 from kdsync.delivery.storm import Verdict
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, HeldBackError
-from kdsync.model import Task, Transition
+from kdsync.model import Event, Task, Transition
 from kdsync.rules.actions import BY_WORKFLOW, CompiledAction
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.bills import Bills
@@ -27,7 +27,8 @@ from kdsync.services.watch import Watch
 from kdsync.services.watcher import LONGEST_PAUSE, MOST_NAMED, OPERATOR_PAUSE, PERSISTENT, Watcher
 from kdsync.store import ledger, notifications, tasks
 from kdsync.store.notifications import Notification
-from kdsync.store.tasks import Waiting
+from kdsync.store.tasks import Seen, Waiting
+from kdsync.sync import identity
 from kdsync.sync.gates import suspicious
 
 log = logs.get("tasks")
@@ -148,8 +149,8 @@ class TaskWatch:
                 tasks.baseline(tx, self.account_set, form, items, self.clock.now())
             log.info("tasks.baselined", form=form, tasks=len(items))
             return True
-        new = [item for item in items if item.item_id not in known]
-        back = [item for item in items if known.get(item.item_id) == tasks.GONE]
+        new = [item for item in items if item.item_id not in known or _is_handed_on(item, known)]
+        back = [item for item in items if item not in new and known[item.item_id].state == tasks.GONE]
         watcher = self.watchers().get(form)
         if not new or watcher is None or not watcher.matcher.ruleset.listening(form, ASSIGNED):
             self._keep(form, [*new, *back])
@@ -157,12 +158,15 @@ class TaskWatch:
         in_use = watcher.in_use()
         if in_use is None:
             return False  # the form is about to be looked at, and the tasks are new at the next look
-        self._tell(form, new, back, *in_use)
+        handed_on = {item.item_id for item in new if item.item_id in known}
+        self._tell(form, new, back, handed_on, *in_use)
         return True
 
-    def _tell(self, form: str, new: list[Task], back: list[Task], watch: Watch, matcher: Matcher) -> None:
+    def _tell(
+        self, form: str, new: list[Task], back: list[Task], handed_on: set[str], watch: Watch, matcher: Matcher
+    ) -> None:
         now = self.clock.now()
-        events = self.bills.assigned(self.account_set, watch, new, now)
+        events = (self._named(one, handed_on) for one in self.bills.assigned(self.account_set, watch, new, now))
         about = ((event, matcher.about(watch, event, now)) for event in events)
         told = [one for event, found in about for one in self._stays.untold(watch, event, found)]
         if told:
@@ -172,6 +176,13 @@ class TaskWatch:
             self.settle.settled(form, verdict)
             self.on_told()
         _log("task.noticed", "tasks.noticed", form, new)
+
+    def _named(self, event: Event, handed_on: set[str]) -> Event:
+        """A task that was handed on is another event than when it waited for the first one."""
+        task = event.task
+        if task is None or task.item_id not in handed_on:
+            return event
+        return replace(event, event_id=identity.task_event_id(self.account_set, task.item_id, task.receiver))
 
     def _keep(
         self,
@@ -275,6 +286,10 @@ def task_forms(ruleset: Ruleset, actions: Iterable[CompiledAction]) -> tuple[str
     )
     answered = (action.form for action in actions if any(do.kind in BY_WORKFLOW for do in action.do))
     return tuple({form.upper(): spelled.get(form.upper(), form) for form in (*of_rules, *answered)}.values())
+
+
+def _is_handed_on(item: Task, known: Mapping[str, Seen]) -> bool:
+    return known[item.item_id].receiver != item.receiver
 
 
 def _log(one: str, several: str, form: str, items: Sequence[Task | Waiting]) -> None:

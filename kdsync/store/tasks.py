@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection, Select, bindparam, delete, func, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -22,7 +22,7 @@ WAITING, GONE = "waiting", "gone"
 BASELINE = "tasks:"
 """Facts by form: the account set in which its tasks were looked at for the first time, in silence."""
 
-_KNOWN = "SELECT item_id, state FROM tasks WHERE item_id IN (SELECT value FROM json_each(?))"
+_KNOWN = "SELECT item_id, state, receiver FROM tasks WHERE item_id IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +41,13 @@ class Waiting:
     since: str
     seen_at: str
     gone_at: str
+
+
+class Seen(NamedTuple):
+    """How a task stood when it was last looked at."""
+
+    state: str
+    receiver: str
 
 
 _PLAIN = ("item_id", "task_id", "form", "number", "node", "receiver", "since", "seen_at")
@@ -62,21 +69,22 @@ def baseline(tx: Connection, account_set: str, form: str, items: Iterable[Task],
     ledger.put_fact(tx, BASELINE + form.upper(), account_set, now)
 
 
-def known(tx: Connection, ids: Sequence[str]) -> dict[str, str]:
-    """The states of those of the items that were seen before."""
-    return {str(ident): str(state) for ident, state in tx.exec_driver_sql(_KNOWN, (exact.dumps(ids).decode(),))}
+def known(tx: Connection, ids: Sequence[str]) -> dict[str, Seen]:
+    """What is known of those of the items that were seen before."""
+    return {str(ident): Seen(*rest) for ident, *rest in tx.exec_driver_sql(_KNOWN, (exact.dumps(ids).decode(),))}
 
 
 def put(tx: Connection, form: str, items: Iterable[Task], now: datetime) -> None:
-    """Keep tasks that wait; those that were gone wait again."""
+    """Keep tasks that wait; those that were gone wait again, and those that were handed on wait for somebody else."""
     rows = [
         {name: getattr(item, name) for name in ("item_id", "task_id", "number", "node", "receiver", "since")}
         | {"form": form, "seen_at": moments.text(now), "state": WAITING}
         for item in items
     ]
     if rows:
-        again = {"form": form, "state": WAITING, "gone_at": None}
-        tx.execute(insert(tasks).on_conflict_do_update(index_elements=["item_id"], set_=again), rows)
+        new = insert(tasks)
+        again = {"form": form, "state": WAITING, "gone_at": None, "receiver": new.excluded.receiver}
+        tx.execute(new.on_conflict_do_update(index_elements=["item_id"], set_=again), rows)
 
 
 def mark_gone(tx: Connection, ids: Iterable[str], now: datetime) -> None:

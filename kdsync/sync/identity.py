@@ -19,9 +19,9 @@ def event_id(account_set: str, form: str, doc_id: str, version: int, kind: str) 
     return digest("event", account_set, form, doc_id, str(version), kind)
 
 
-def task_event_id(account_set: str, item_id: str) -> str:
-    """The id of the event that a task waits for somebody."""
-    return digest("task", account_set, item_id)
+def task_event_id(account_set: str, item_id: str, receiver: str = "") -> str:
+    """The id of the event that a task waits for somebody; `receiver` is whom it was handed on to."""
+    return digest("task", account_set, item_id, *([receiver] if receiver else []))
 
 
 def notification_id(event: str, rule: str) -> str:

@@ -119,7 +119,7 @@ class Desk:
     def states(self) -> dict[str, str]:
         known = [task.item_id for task in self.kingdee.waiting]
         with self.world.db.read() as tx:
-            return tasks.known(tx, known)
+            return {item_id: seen.state for item_id, seen in tasks.known(tx, known).items()}
 
     def waiting(self, number: str) -> list[str]:
         with self.world.db.read() as tx:
@@ -396,6 +396,20 @@ def test_a_task_that_comes_back_waits_again_and_is_not_told_again(quiet: Desk) -
     quiet.sweep(2)
     assert quiet.waiting("EXP1") == ["100"]
     assert len(quiet.told()) == 1
+
+
+def test_a_task_that_is_handed_on_is_told_to_whom_it_waits_for_now(quiet: Desk) -> None:
+    """Whether Kingdee gives it another id then is not known: here it does not."""
+    (mine,) = quiet.kingdee.assign(quiet.kingdee.create("A", "EXP1"), "100")
+    quiet.sweep()
+    for receiver in ("101", "102"):
+        quiet.kingdee.waiting = [replace(mine, receiver=receiver, receiver_name=f"Person {receiver}")]
+        quiet.sweep(2)
+        assert quiet.waiting("EXP1") == [receiver]
+    assert [wanted for _, wanted in quiet.told()] == [(user("100"),), (user("101"),), (user("102"),)]
+    quiet.kingdee.decide(*quiet.kingdee.waiting)
+    quiet.sweep()
+    assert quiet.waiting("EXP1") == []
 
 
 # What fails

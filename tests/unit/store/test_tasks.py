@@ -10,7 +10,7 @@ import pytest
 from kdsync.model import Task
 from kdsync.store import moments, tasks
 from kdsync.store.database import Database
-from kdsync.store.tasks import GONE, WAITING, Waiting
+from kdsync.store.tasks import GONE, WAITING, Seen, Waiting
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 SEEN = moments.text(NOW)
@@ -42,7 +42,7 @@ def test_a_task_that_is_gone_is_still_known(kept: Database) -> None:
     with kept.write() as tx:
         tasks.mark_gone(tx, ["i1"], NOW)
     with kept.read() as tx:
-        assert tasks.known(tx, ["i1", "i2", "i3"]) == {"i1": GONE, "i2": WAITING}
+        assert tasks.known(tx, ["i1", "i2", "i3"]) == {"i1": Seen(GONE, "100002"), "i2": Seen(WAITING, "100003")}
         assert [one.item_id for one in tasks.waiting_of(tx, FORM, "EXP1")] == ["i2"]
         assert tasks.counts(tx) == {FORM: 1}
         assert [(one.item_id, one.gone_at) for one in tasks.of_number(tx, "EXP1")] == [("i2", ""), ("i1", SEEN)]
@@ -53,7 +53,7 @@ def test_a_task_that_is_gone_may_wait_again(kept: Database) -> None:
         tasks.mark_gone(tx, ["i1"], NOW)
         tasks.put(tx, FORM, [ONE], NOW)
     with kept.read() as tx:
-        assert tasks.known(tx, ["i1"]) == {"i1": WAITING}
+        assert tasks.known(tx, ["i1"]) == {"i1": Seen(WAITING, "100002")}
 
 
 def test_a_first_look_in_another_account_set_forgets_what_was_known(kept: Database) -> None:
@@ -63,5 +63,5 @@ def test_a_first_look_in_another_account_set_forgets_what_was_known(kept: Databa
     with kept.write() as tx:
         tasks.baseline(tx, "other", FORM.lower(), [replace(ONE, item_id="i9")], NOW)
     with kept.read() as tx:
-        assert tasks.known(tx, ["i1", "i2", "i9"]) == {"i9": WAITING}
+        assert tasks.known(tx, ["i1", "i2", "i9"]) == {"i9": Seen(WAITING, "100002")}
         assert not tasks.is_baselined(tx, "acct", FORM)
