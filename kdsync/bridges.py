@@ -48,7 +48,7 @@ class KingdeeSource:
                 return Known(replace(facts, form=form))  # asked for again when the form is prepared again
             self._learned[form] = told
         facts = metadata.refine(catalogue.facts_without_metadata(form), told, rows)
-        return Known(replace(facts, form=form), told.entry_of, _lookup_of(told))
+        return Known(replace(facts, form=form), told.entry_of, _lookup_of(told), _key_of(told))
 
     def pages(
         self,
@@ -202,6 +202,14 @@ def _lookup_of(told: Metadata) -> Callable[[str], str]:
         return found.lookup if found else ""
 
     return lookup
+
+
+def _key_of(told: Metadata) -> Callable[[str], str | None]:
+    def key(wanted: str) -> str | None:
+        found = told.field_of(wanted)
+        return found.key if found else None
+
+    return key
 
 
 def _by_job_number(contacts: Iterator[Contact]) -> dict[str, list[str]]:

@@ -15,6 +15,9 @@ from kdsync.services.desk import Bill, NotThemselvesError, Ruling
 from kdsync.services.ports import Source
 from kdsync.sync.layout import full_layout
 
+SOURCE_NUMBER = "FSrcBillNo"  # in the rows of what was pushed: the number of what it came from
+VOIDED = "B"  # FCancelStatus
+
 
 @dataclass(frozen=True, slots=True)
 class KingdeeDesk:
@@ -43,6 +46,16 @@ class KingdeeDesk:
     def tasks(self, form: str, number: str) -> list[Task]:
         """What waits on it."""
         return self.workflow.pending_of(form, number)
+
+    def pushed(self, bill: Bill, do: Do) -> list[tuple[str, str]]:
+        """Found by the number of the document that they came from, where the push names a form that shows it."""
+        form, number = str(do.options.get("to") or ""), bill.document.number
+        key = self.source.facts(form, ()).key_of(SOURCE_NUMBER) if form and number else None
+        if key is None:
+            return []
+        layout, lookup_of = self._layout(form, (), ())
+        made = _bills(layout, lookup_of, self.source.pages(layout, f"{key}={literal(number)}"))
+        return [(one.document.doc_id, one.document.number) for one in made if one.raw(one.facts.cancel) != VOIDED]
 
     def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
         """One step, by the hands that it has to be done with."""
@@ -94,7 +107,7 @@ def _rowless(form: str, keys: Iterable[str]) -> EdgeError:
 
 
 def _ambiguous(form: str, ids: Iterable[str]) -> EdgeError:
-    """Rows of an entry, or a document that is there twice: which of its amounts a limit is about is no matter of luck."""
+    """Rows of an entry, or a document that is there twice: which amount a limit is about is no matter of luck."""
     message = f"Kingdee shows more than one value of a field of {form} {', '.join(ids)}"
     cure = "use fields of the form's head in when, limit and allow"
     return EdgeError("kingdee", FailureKind.CONFIGURATION, "ambiguous", message, cure=cure)

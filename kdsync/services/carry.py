@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
+
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.commands.plan import OPEN, Decision, Done, Reason, Refuse, State, Verify, next_step
@@ -109,8 +111,9 @@ class Carry:
             decision = next_step(do, self._state(item, bill, do, mine=task is not None), sent=bool(sent))
             if isinstance(decision, Done) and bill and sent and self._was_decided_otherwise(do, bill, before):
                 return Stopped("unknown"), bill
-            if isinstance(decision, Done) or self._was_answered(do, before):
-                self._verified(item, step, do, bill)
+            made = self._made_before(do, bill) if not (refused or self._was_answered(do, before)) else []
+            if isinstance(decision, Done) or made or self._was_answered(do, before):
+                self._verified(item, step, do, bill, made if sent else [])
                 return None, bill
             self._wait_for(before)
             if bill is None or refused or isinstance(decision, Refuse | Verify):
@@ -136,6 +139,10 @@ class Carry:
     def _was_answered(self, do: Do, before: list[Write]) -> bool:
         """Steps whose effect no field shows: there Kingdee's own yes has to do."""
         return do.kind in ("push", "operation") and any(w.outcome == writes.ACCEPTED for w in before)
+
+    def _made_before(self, do: Do, bill: Bill | None) -> list[tuple[str, str]]:
+        """What a push made of the document already: a second one would make a second document."""
+        return self.desk.pushed(bill, do) if do.kind == "push" and bill else []
 
     def _was_decided_otherwise(self, do: Do, bill: Bill, before: list[Write]) -> bool:
         """The task waits no more, but nobody heard Kingdee's yes, and the document tells of another's decision."""
@@ -179,12 +186,13 @@ class Carry:
             log.warning("tasks.unreadable", form=item.form, bill_no=item.number, error=str(error))
             return False
 
-    def _verified(self, item: Received, step: int, do: Do, bill: Bill | None) -> None:
+    def _verified(self, item: Received, step: int, do: Do, bill: Bill | None, made: Sequence[tuple[str, str]]) -> None:
         keys = (*do.read_back, *do.fields)
         shown = {key: bill.raw(key) for key in keys if bill.raw(key) is not None} if bill else {}
         showed = self._kept(bill, {**do.read_back, **shown}) if bill else None
         with self.db.write() as tx:
             writes.verified(tx, item.id, step, showed)
+            self._note_made(tx, item, do, made)
             inbox.advance(tx, item.id, step + 1)
 
     def _write(self, item: Received, bill: Bill, do: Do, step: int, task: Task | None) -> str:
@@ -216,11 +224,14 @@ class Carry:
     ) -> None:
         with self.db.write() as tx:
             writes.note(tx, row, outcome, detail)
-            makers.note(tx, self._intended(item, do, item.step, None), str(do.options.get("to") or ""), made)
+            self._note_made(tx, item, do, made)
             if outcome in (writes.REFUSED, writes.UNSENT):
                 origins.refused(tx, row)
         told = {"inbox_id": item.id, "form": item.form, "bill_no": item.number, "operation": do.kind}
         log.info("write.finished", outcome=outcome, detail=detail, **told)
+
+    def _note_made(self, tx: Connection, item: Received, do: Do, made: Sequence[tuple[str, str]]) -> None:
+        makers.note(tx, self._intended(item, do, item.step, None), str(do.options.get("to") or ""), made)
 
     def _kept(self, bill: Bill, fields: Mapping[str, Any]) -> bytes:
         """What tells the change as ours when it is noticed: how the document stands, and what is written into it."""

@@ -67,6 +67,10 @@ class Desk(Protocol):
     def tasks(self, form: str, number: str) -> list[Task]:
         """What a workflow waits for on that document; `number` as the document spells it."""
 
+    def pushed(self, bill: Bill, do: Do) -> list[tuple[str, str]]:
+        """Id and number of each document that a push made of `bill` before, by whomever, and that was not voided since;
+        none also where that cannot be told."""
+
     def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
         """Do one step, once. `user_id` is the Kingdee user whose task `approve` and `reject` answer, `sender` the
         userid of who asked for it; NotThemselvesError where it has to be done as them and cannot.

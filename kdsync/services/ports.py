@@ -15,12 +15,13 @@ class Known:
     """What is known of a form.
 
     `entry_of` tells which entry one of its keys belongs to (None: it is a head key), `lookup_of` which form a key
-    refers to ("": it cannot be said).
+    refers to ("": it cannot be said), `key_of` how the form spells a key (None: it has none, or it cannot be said).
     """
 
     facts: Facts
     entry_of: Callable[[str], str | None] = lambda _key: None
     lookup_of: Callable[[str], str] = lambda _key: ""
+    key_of: Callable[[str], str | None] = lambda _key: None
 
 
 Sure = Callable[[Sequence[Row], datetime], bool]

@@ -438,15 +438,15 @@ def asked_twice(house: House) -> None:
 
 
 def no_state_shows_it(house: House) -> None:
-    """No field shows whether a bill was pushed or an operation done.
+    """No field of a bill shows whether an operation was done or the bill pushed, but what was pushed says where from.
 
-    What a crash cut off is not done again: who asked is told to look, and so is the operator.
+    What a crash cut off is not done again: it is found, or who asked is told to look, and so is the operator.
     """
     house.configure(
         rule("paid"),
         actions=[
             action("void", "作废", {"operation": "Cancel"}),
-            action("push", "下推", {"push": {"rule": "CN_PAYAPPLYTOPAYBILL"}}, form="CN_PAYAPPLY"),
+            action("push", "下推", {"push": {"rule": "CN_PAYAPPLYTOPAYBILL", "to": BILL}}, form="CN_PAYAPPLY"),
         ],
     )
     house.kingdee.missing_services.add("ExecuteOperation")

@@ -19,6 +19,14 @@ CONFIRM: dict[str, Any] = {
     "when": "doc.FDocumentStatus in ('A', 'B', 'D')",
     "do": ["submit", "audit"],
 }
+PUSH: dict[str, Any] = {
+    "id": "push",
+    "title": "下推",
+    "phrases": ["下推"],
+    "form": "CN_PAYAPPLY",
+    "allow": ["role:cashier"],
+    "do": [{"push": {"to": FORM}}],
+}
 DECIDE: list[dict[str, Any]] = [
     {"id": name, "title": name, "phrases": [phrase], "form": EXPENSE, "allow": ["assignee"], "do": [name]}
     for name, phrase in (("approve", "同意"), ("reject", "驳回"))
@@ -42,7 +50,7 @@ CREATED: dict[str, Any] = {
 
 @pytest.fixture
 def office(company: Company) -> Company:
-    company.configure(CREATED, ASSIGNED, actions=[CONFIRM, *DECIDE])
+    company.configure(CREATED, ASSIGNED, actions=[CONFIRM, PUSH, *DECIDE])
     company.start()
     company.until(lambda: company.wired.answering.stream.connected)
     return company
@@ -97,10 +105,15 @@ def test_an_approver_reads_how_to_answer_and_decides_with_an_opinion(office: Com
     assert said == ["发票齐全", "金额不符"]
 
 
-def test_a_lost_answer_of_an_audit_is_looked_up_and_not_repeated(office: Company) -> None:
+def test_a_lost_answer_is_looked_up_and_what_it_was_about_not_repeated(office: Company) -> None:
+    office.kingdee.create("CN_PAYAPPLY", "SQ2", "C", FAPPLYAMOUNTFOR_H=5)
     bill = office.pay("FKD2", "B")
     office.kingdee.fault("lost_reply", times=1, op="Audit")
+    office.kingdee.fault("lost_reply", times=1, op="Push")
+    office.dingtalk.say("user1", "下推 SQ2")
     office.dingtalk.say("user1", "confirm payment FKD2")
+    office.until(lambda: office.shown("user1", "SQ2：下推 已完成"))
+    assert len(office.kingdee.documents(FORM)) == 2
     office.until(lambda: office.shown("user1", "FKD2：确认付款 已完成"))
     assert status(office, FORM, bill) == "C"
     assert writes(office).count("Audit") == 1

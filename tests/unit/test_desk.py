@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any, cast
@@ -15,8 +16,9 @@ from kdsync.desk import KingdeeDesk
 from kdsync.errors import EdgeError
 from kdsync.kingdee.operations import Outcome
 from kdsync.kingdee.persons import Hands
-from kdsync.model import Do, Facts, Layout, Page
+from kdsync.model import Do, Document, Facts, Layout, Page
 from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
+from kdsync.services.desk import Bill
 from kdsync.services.ports import Known
 
 FORM = "AP_PAYBILL"
@@ -93,3 +95,30 @@ def test_what_a_push_made_is_told_and_what_it_refused_is_not() -> None:
     assert bill is not None
     ruling = pushing.write(bill, Do("push", options={"to": FORM}), user_id="", opinion="", sender="u1")
     assert (ruling.done, ruling.made) == (False, (("9", "FKD9"),))
+
+
+@pytest.mark.parametrize(
+    ("to", "key", "cancel", "found"),
+    [
+        (FORM, "FSRCBILLNO", "A", [("1", "FKD1")]),
+        (FORM, "FSRCBILLNO", "B", []),  # it was voided
+        (FORM, None, "A", []),
+        ("", "FSRCBILLNO", "A", []),  # the conversion rule alone does not tell
+    ],
+)
+def test_what_was_pushed_before_is_found_by_where_it_came_from(
+    monkeypatch: pytest.MonkeyPatch, to: str, key: str | None, cancel: str, found: list[tuple[str, str]]
+) -> None:
+    shelf, asked = Shelf(), list[str]()
+    facts, pages = shelf.facts, shelf.pages
+
+    def asked_for(layout: Layout, where: str) -> Iterator[Page]:
+        asked.append(where)
+        return pages(layout, where)
+
+    monkeypatch.setattr(shelf, "facts", lambda form, rows: replace(facts(form, rows), key_of=lambda _key: key))
+    monkeypatch.setattr(shelf, "pages", asked_for)
+    monkeypatch.setitem(BILL, "FCancelStatus", cancel)
+    source = Bill(Document("CN_PAYAPPLY", "5", "SQ'1", {}), Facts("CN_PAYAPPLY"))
+    assert desk(shelf).pushed(source, Do("push", options={"to": to} if to else {"rule": "x"})) == found
+    assert asked == (["FSRCBILLNO='SQ''1'"] if to and key else [])

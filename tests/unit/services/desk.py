@@ -66,6 +66,12 @@ class FakeDesk:
             raise trouble(FailureKind.CONFIGURATION, "tasks-unreadable")
         return [task for task in self.waiting if (task.form, task.number) == (form.upper(), number)]
 
+    def pushed(self, bill: Bill, do: Do) -> list[tuple[str, str]]:
+        self._reachable()
+        found = {key[1]: values for key, values in self.bills.items() if key[0] == do.options.get("to")}
+        mine = ((ident, str(one["FBillNo"])) for ident, one in found.items() if "FSRCBILLNO" in one)
+        return [(ident, number) for ident, number in mine if found[ident]["FSRCBILLNO"] == bill.document.number]
+
     def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
         self._reachable()
         assert sender
@@ -101,7 +107,7 @@ class FakeDesk:
 
     def _push(self, bill: Bill, do: Do) -> Ruling:
         made = (f"9{bill.document.doc_id}", f"{bill.document.number}-P")
-        self.create(*made, form=do.options["to"])
+        self.create(*made, form=do.options["to"], FSRCBILLNO=bill.document.number)
         self.written.append((do.kind, bill.document.doc_id, ""))
         return Ruling(done=True, made=(made,))
 

@@ -669,6 +669,38 @@ def test_a_task_is_not_decided_by_a_number_that_another_document_has_too(office:
     assert endings.stopped(outcome, office.actions[1], "B").reply == "reply_shared_number"
 
 
+@pytest.fixture
+def pushing(office: Office) -> Office:
+    push = {"push": {"to": "AP_PAYBILL"}}
+    office.actions[0] = action(CONFIRM, form="CN_PAYAPPLY", do=[push], when=None)
+    office.desk.create("1", "SQ1", status="C", form="CN_PAYAPPLY")
+    return office
+
+
+@pytest.mark.parametrize(
+    ("fault", "state", "answer"),
+    [
+        ("", inbox.DONE, "SQ1: 确认付款 is done"),
+        ("lost", inbox.DONE, "SQ1: 确认付款 is done"),
+        ("cut", inbox.FAILED, "SQ1: please check in Kingdee: 确认付款"),
+    ],
+)
+def test_a_push_without_an_answer_is_found_again_and_not_repeated(
+    pushing: Office, fault: str, state: str, answer: str
+) -> None:
+    pushing.desk.faults = [fault]
+    key = pushing.say("u1", "确认付款 SQ1").id
+    pushing.wait(60)
+    assert (pushing.row(key).state, len(pushing.desk.sent)) == (state, 1)
+    assert pushing.answers("u1") == [answer]
+
+
+def test_what_somebody_pushed_before_is_not_pushed_a_second_time(pushing: Office) -> None:
+    assert pushing.say("u1", "确认付款 SQ1").state == inbox.DONE
+    assert pushing.say("u2", "确认付款 SQ1").state == inbox.DONE
+    assert (len(pushing.desk.sent), pushing.answers("u2")) == (1, ["SQ1: 确认付款 was done before"])
+
+
 def test_an_hour_without_kingdee_before_the_document_was_found_is_told_in_what_was_said(office: Office) -> None:
     office.desk.down = True
     key = office.say("u1", "确认付款 FKD1").id
