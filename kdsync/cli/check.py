@@ -20,6 +20,7 @@ from kdsync.errors import ConfigurationError, EdgeError, FailureKind, Problem
 from kdsync.model import Transition
 from kdsync.rules.mistakes import did_you_mean
 from kdsync.settings.advice import of_origins
+from kdsync.settings.enrolment import alone, coverage
 from kdsync.settings.load import Loaded, load
 
 SOUND, FAILED, EX_CONFIG = 0, 1, 78
@@ -105,6 +106,22 @@ def _advice(loaded: Loaded) -> Iterator[str]:
         rules = ", ".join(without)
         yield f"{rules}: no approvers, so nobody is told of new documents while Kingdee's tasks cannot be read"
     yield from of_origins(loaded.settings.rules, loaded.ruleset.rules, loaded.actions, loaded.intakes)
+    yield from alone(loaded.actions, loaded.settings.directory.roles)
+    yield from _unenrolled(loaded)
+
+
+def _unenrolled(loaded: Loaded) -> Iterator[str]:
+    """Codes that nobody has, as far as the store can be read here."""
+    if not any(action.takes_code for action in loaded.actions):
+        return
+    from sqlalchemy.engine import make_url  # it is large, and the store is seldom needed
+
+    from kdsync.store import codes
+
+    enrolled = codes.peek(Path(make_url(loaded.settings.main.store.url).database or ""))
+    if enrolled is not None:
+        found = coverage(loaded.actions, loaded.settings.directory.roles, enrolled)
+        yield from (f"{one.lack}: {one.cure}" for one in found if one.lack)
 
 
 def _ask(loaded: Loaded, probes: Sequence[Probe]) -> Iterator[Finding]:

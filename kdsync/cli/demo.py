@@ -28,8 +28,7 @@ def demo(
 ) -> int:
     """Play the day or a log; returns the exit code. Everything is stopped and removed, also on Ctrl-C."""
     if faults == LIST:
-        print("\n".join(listing()))
-        return 0
+        return show_faults()
     if faults and replay:
         raise typer.BadParameter("a replay is played without faults", param_hint="--faults")
     asks = asked(faults)
@@ -53,6 +52,24 @@ def asked(faults: str | None) -> Sequence[Ask]:
         return parse(faults) if faults else ()
     except BadFaultsError as error:
         raise typer.BadParameter(str(error), param_hint="--faults") from None
+
+
+def show_faults() -> int:
+    """Print every profile and fault within the width of the terminal; the exit code."""
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False, markup=False, emoji=False)
+    for heading, known in listing():
+        table = Table(
+            title=heading, title_justify="left", title_style="bold", show_header=False, box=None, pad_edge=False
+        )
+        table.add_column(no_wrap=True)
+        table.add_column()
+        for name, about in known.items():
+            table.add_row(f"  {name}", about)
+        console.print(table, "")
+    return 0
 
 
 def prepare() -> None:

@@ -73,19 +73,34 @@ def _intake_of(client: KingdeeClient, intake: CompiledIntake) -> Iterator[Findin
 
 
 def dingtalk_approvals(loaded: Loaded) -> Iterator[Finding]:
-    """Whether the approvals of every intake's process can be read; one call of the month's for each."""
+    """Whether the approvals of every intake's process can be read, and have its fields; two calls of the month's for
+    each."""
     client = DingTalkClient(loaded.settings.main.dingtalk, SystemClock())
     try:
         for intake in loaded.intakes:
-            now = client.now()
-            try:
-                next(Approvals(client).finished(intake.process, now - timedelta(minutes=10), now), None)
-            except EdgeError as error:
-                if error.kind not in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
-                    raise
-                yield Finding(f"intake {intake.id}: {intake.process}", error.message, error.cure)
+            yield from _approvals_of(client, intake)
     finally:
         client.close()
+
+
+def _approvals_of(client: DingTalkClient, intake: CompiledIntake) -> Iterator[Finding]:
+    about, now = f"intake {intake.id}: {intake.process}", client.now()
+    try:
+        next(Approvals(client).finished(intake.process, now - timedelta(minutes=10), now), None)
+    except EdgeError as error:
+        if error.kind not in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
+            raise
+        yield Finding(about, error.message, error.cure)
+        return
+    try:
+        for name, hint in probes.unknown_form_fields(client, intake):
+            yield Finding(
+                f"{about}: {name}", "the form has no such field, or it is none of the kind that is meant", hint
+            )
+    except EdgeError as error:
+        unasked = error.kind is not FailureKind.REFUSED
+        message = f"its form cannot be compared: {error.message}" if unasked else error.message
+        yield Finding(about, message, error.cure, misconfigured=not unasked)
 
 
 def _tasks(source: KingdeeSource, loaded: Loaded) -> Iterator[Finding]:

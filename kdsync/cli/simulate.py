@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from kdsync.cli.demo import LIST, asked, prepare
+from kdsync.cli.demo import LIST, asked, prepare, show_faults
 from kdsync.clock import SystemClock
 from kdsync.demo import endless
 from kdsync.errors import KdsyncError
-from kdsync.simulator.profiles import listing
 
 
 def simulate(kingdee_port: int, dingtalk_port: int, faults: str | None = None, seed: int | None = None) -> int:
     """Run the simulated systems until Ctrl-C; returns the exit code."""
     if faults == LIST:
-        print("\n".join(listing()))
-        return 0
+        return show_faults()
     asks = asked(faults)
     prepare()
     try:

@@ -109,7 +109,7 @@ def read(path: Path, limit: int = 0) -> list[Row]:
         with _opened(path) as file:
             rows = sorted(_rows(csv.DictReader(file)), key=attrgetter("time"))
     except (OSError, EOFError, zlib.error, UnicodeDecodeError, csv.Error) as error:
-        raise LogError(f"cannot read {path}: {error}") from error
+        raise LogError(f"cannot read {path}: {getattr(error, 'strerror', None) or error}") from error
     if not rows:
         raise LogError(f"{path} has no rows: there is nothing to play")
     return list(_of_first(rows, limit) if limit else rows)

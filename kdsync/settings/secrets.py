@@ -48,7 +48,7 @@ class SecretReader:
         if not folder:
             raise ValueError(
                 f"the credential {name} cannot be read: $CREDENTIALS_DIRECTORY is not set; "
-                "systemd sets it for a unit with LoadCredential="
+                "systemd sets it for a unit with LoadCredential=; in a shell set it to the folder that holds the file"
             )
         return _content(Path(folder, name))
 

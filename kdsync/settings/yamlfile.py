@@ -38,8 +38,14 @@ def read_yaml(path: Path, name: str) -> tuple[YamlFile, list[Problem]]:
             content = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
-        return YamlFile(name, None, unread=True), [Problem(name, 1, 1, "", f"cannot be read: {reason}")]
+        return YamlFile(name, None, unread=True), [Problem(name, 1, 1, "", f"cannot be read: {reason}", _cure(error))]
     return parse_yaml(content, name)
+
+
+def _cure(error: Exception) -> str:
+    if isinstance(error, FileNotFoundError):  # only of the first file, which names the others
+        return "-c FILE or the variable KDSYNC_CONFIG says where it is"
+    return "let the user that kdsync runs as read it" if isinstance(error, PermissionError) else ""
 
 
 def parse_yaml(content: bytes, name: str) -> tuple[YamlFile, list[Problem]]:

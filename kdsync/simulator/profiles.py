@@ -175,10 +175,8 @@ def unleash(asks: Iterable[Ask], kingdee: SimulatedKingdee, dingtalk: SimulatedD
             dingtalk.fault(ask.name, api=ask.place or None, **often)
 
 
-def listing() -> Iterator[str]:
-    """All profiles and all faults, a line each."""
-    yield "profiles:"
-    yield from (f"  {name:<16} {profile.about}" for name, profile in PROFILES.items())
-    for system, known in SYSTEMS.items():
-        yield f"faults of the simulated {system}:"
-        yield from (f"  {name:<16} {about}" for name, about in known.items())
+def listing() -> Iterator[tuple[str, Mapping[str, str]]]:
+    """All profiles and all faults below their headings: what each is about, by name."""
+    yield "Profiles", {name: profile.about for name, profile in PROFILES.items()}
+    yield "Faults of the simulated Kingdee", KINGDEE
+    yield "Faults of the simulated DingTalk", DINGTALK

@@ -62,7 +62,9 @@ def test_the_version_and_a_schema() -> None:
 def test_faults_are_listed_and_nonsense_is_refused_with_advice(command: str) -> None:
     listed = kdsync(command, "--faults", "list")
     assert listed.returncode == 0
-    assert {"bad-day", "session_lost", "robot_keyword"} <= {line.split()[0] for line in listed.stdout.splitlines()}
+    lines = listed.stdout.splitlines()
+    assert {"bad-day", "session_lost", "robot_keyword"} <= {line.split()[0] for line in lines if line.strip()}
+    assert max(map(len, lines)) <= 80
     refused = kdsync(command, "--faults", "bad-dya")
     assert refused.returncode == 2
     assert "bad-dya" in refused.stderr
