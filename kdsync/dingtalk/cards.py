@@ -149,7 +149,7 @@ class Cards:
             "imRobotOpenDeliverModel": {"spaceType": "IM_ROBOT", "robotCode": self._robot_code()},
         }
         try:
-            answer = self._call(Call(CREATE_AND_DELIVER, host="new", writes=True), body, private)
+            answer, _ = self._call(Call(CREATE_AND_DELIVER, host="new", writes=True), body, private)
         except EdgeError as error:
             if error.code != ALREADY_EXISTS:
                 raise
@@ -163,28 +163,35 @@ class Cards:
         """Let the card show `face` to everybody from now on; doing so again changes nothing. One metered call.
 
         Who was ever shown something of their own goes on seeing that, unless `private` replaces it; but a face that
-        is not open takes the buttons from everybody. Where DingTalk does not know somebody of `private` any more, it
-        is left out, at the cost of a second call. Raises EdgeError.
+        is not open takes the buttons from everybody. Where DingTalk does not know somebody of `private` any more, the
+        others of it are told one by one, at the cost of a call each. Raises EdgeError.
         """
-        body = {
-            "outTrackId": out_track_id,
-            "userIdType": 1,
-            "cardData": {"cardParamMap": card_params(face)},
-            "cardUpdateOptions": BY_KEY,
-        }
-        answer = self._call(Call(UPDATE, host="new", method="PUT"), body, private or {})
+        private, shown = private or {}, {"cardData": {"cardParamMap": card_params(face)}}
+        if self._put(out_track_id, shown, private) or len(private) == 1:
+            return
+        for userid, own in private.items():
+            self._put(out_track_id, {}, {userid: own})
+
+    def _put(self, out_track_id: str, shown: Mapping[str, Any], private: Private) -> bool:
+        """Whether what is private was taken; where it is not, DingTalk does not know somebody of it."""
+        body = {"outTrackId": out_track_id, "userIdType": 1, **shown, "cardUpdateOptions": BY_KEY}
+        answer, taken = self._call(Call(UPDATE, host="new", method="PUT"), body, private)
         if not shaped(_Updated, answer, UPDATE, now=self._client.now()).success:
             raise self._client.failure("malformed", UPDATE, "success is false")
+        return taken
 
-    def _call(self, call: Call, body: Mapping[str, Any], private: Private) -> dict[str, Any]:
-        """With the private data, or without where somebody of it left: that must not keep the others from the rest."""
+    def _call(self, call: Call, body: Mapping[str, Any], private: Private) -> tuple[dict[str, Any], bool]:
+        """The answer, and whether what is private was taken: somebody of it who left keeps no others from the rest."""
         own = {userid: {"cardParamMap": _own(seen)} for userid, seen in private.items()}
         try:
-            return self._client.call(replace(call, body=orjson.dumps({**body, "privateData": own} if own else body)))
+            whole = {**body, "privateData": own} if own else body
+            return self._client.call(replace(call, body=orjson.dumps(whole))), True
         except EdgeError as error:
             if error.code != NO_SUCH_USER or not own:
                 raise
-        return self._client.call(replace(call, body=orjson.dumps(body)))
+        if "cardData" not in body:
+            return {}, False
+        return self._client.call(replace(call, body=orjson.dumps(body))), False
 
     def _creation(self, out_track_id: str, face: Face) -> dict[str, Any]:
         """What the card is; forwarding is off, because whoever sees a card may click it."""

@@ -81,6 +81,7 @@ class Cards:
         if found is None:
             self._look_at = now + OFTEN
             return 0
+        self._resting[found.card.track] = now + OFTEN
         self._surely_look(found)
         return 1
 

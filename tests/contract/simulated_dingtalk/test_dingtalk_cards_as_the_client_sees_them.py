@@ -73,8 +73,10 @@ def test_one_who_left_keeps_nobody_from_the_card_or_from_its_end(ding: Simulated
     assert cards.deliver("track-9", ["user1", "gone"], FACE, own).delivered == ("user1",)
     assert ding.seen("user1")[0].title == "FKSQ000123"
     cards.update("track-9", DECIDED, {"user1": {"status": "x"}, "gone": {"status": "y"}})
-    assert ding.seen("user1")[0].text == "Acme\n王总 已同意"
-    assert [call.code for call in ding.calls[1:]] == ["param.userIdNotExist", "0"] * 2
+    assert ding.seen("user1")[0].text == "Acme\nx", "what was private stays with those who are there"
+    assert [call.code for call in ding.calls[1:]] == ["param.userIdNotExist", "0"] * 2 + ["0", "param.userIdNotExist"]
+    cards.update("track-9", DECIDED, {"gone": {"status": "y"}})
+    assert [call.code for call in ding.calls[7:]] == ["param.userIdNotExist", "0"]
 
 
 def test_a_template_that_nobody_published_is_for_the_operator(ding: SimulatedDingTalk, cards: Cards) -> None:
