@@ -121,12 +121,11 @@ class Sessions:
         self._limits.check()
         session = self._log_in()
         self._admit(session)
+        self._enter_organisation(session)
         self._limits.succeeded()
         logs.get("kingdee").info("kingdee.logged_in", user_name=session.user_name)
         if session.warning:
             logs.get("kingdee").warning("kingdee.login_warning", text=session.warning)
-        if self._settings.org:
-            self._switch_organisation(session)
         return session
 
     def _admit(self, session: KingdeeSession) -> None:
@@ -183,9 +182,17 @@ class Sessions:
                 raise for_an_operator(error) from None
             raise
 
-    def _switch_organisation(self, session: KingdeeSession) -> None:
+    def _enter_organisation(self, session: KingdeeSession) -> None:
+        """Where Kingdee does not let it in, the login was for nothing: the next one waits as after a refusal."""
+        if not self._settings.org:
+            return
         body = json.dumps({"data": {"OrgNumber": str(self._settings.org)}}).encode()
-        self._transport.post(SERVICE + "SwitchOrg", body, session.headers, read=True)
+        try:
+            self._transport.post(SERVICE + "SwitchOrg", body, session.headers, read=True)
+        except EdgeError as error:
+            if answered(error):
+                self._limits.refused(error, password=False)
+            raise
 
 
 def _may_be_the_digest(error: EdgeError) -> bool:

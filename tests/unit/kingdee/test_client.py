@@ -377,6 +377,19 @@ def test_the_organisation_is_switched_to_after_a_login(kingdee: Server, make_cli
     assert kingdee.sent("SwitchOrg", "kdservice-sessionid") == ["sid1"]
 
 
+def test_an_organisation_that_cannot_be_switched_to_is_told_and_no_reason_to_log_in_again_and_again(
+    kingdee: Server, make_client: Make, clock: FakeClock
+) -> None:
+    status = {"IsSuccess": False, "Errors": [{"Message": "当前用户没有该组织的权限"}], "MsgCode": 2}
+    kingdee.answers = [{"Result": {"ResponseStatus": status}}]
+    client = make_client(org=100)
+    assert {refused(client).code for _ in range(12)} == {"permission"}
+    assert len(kingdee.names("LoginBy")) == 1
+    assert "没有该组织的权限" in str(refused(client))
+    clock.advance(300)
+    assert query(client) == []
+
+
 def test_signed_headers_need_no_login(kingdee: Server, make_client: Make, clock: FakeClock) -> None:
     client = make_client(auth="headers", org=7)
     query(client)
