@@ -79,12 +79,13 @@ def finished_meanwhile(house: House) -> None:
 
 
 def lost_answers(house: House) -> None:
-    """Answers are lost and the document is locked: all of it is done later, and once."""
+    """Answers are lost, a file does not come and the document is locked: all of it is done later, and once."""
     _books(house)
     _start(house)
     house.kingdee.fault("lost_reply", times=1, op="Save")
     house.kingdee.fault("lost_reply", times=1, op="AttachmentUpLoad")
     house.kingdee.fault("edit_lock", times=1, op="Submit")
+    house.dingtalk.fault("http500", times=1, api="download")
     house.until(lambda: house.dingtalk.connections)
     _expect_claim(house, house.agree(PROCESS, "user3", TAXI), "user3")
 
