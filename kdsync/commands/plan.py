@@ -16,6 +16,7 @@ from typing import Any
 from kdsync.model import Do, Status
 
 NUMBER = re.compile(r"-?(0|[1-9]\d{0,39})(\.\d{1,40})?", re.ASCII)
+MOMENT = re.compile(r"(?P<day>\d{4}-\d\d-\d\d)(?:[T ](?P<time>\d\d:\d\d(?::\d\d(?:\.\d+)?)?))?", re.ASCII)
 OPEN = frozenset({Status.DRAFT, Status.CREATED, Status.SENT_BACK})  # may be submitted
 
 
@@ -137,7 +138,8 @@ _DECIDE: dict[str, Callable[[Do, State, bool], Decision]] = {
 
 
 def _same(wanted: Any, now: Any) -> bool:
-    """Whether two raw values are the same content: `1` is "1.00" and nothing is one blank, but "007" is not 7."""
+    """Whether two raw values are the same content: `1` is "1.00", nothing is one blank, and a day begins at midnight,
+    but "007" is not 7."""
     return bool(wanted == now) or _content(wanted) == _content(now)
 
 
@@ -147,4 +149,6 @@ def _content(value: Any) -> Any:
     text = value.rstrip() if isinstance(value, str) else value
     if isinstance(text, str) and NUMBER.fullmatch(text):
         return Decimal(text)
+    if isinstance(text, str) and (moment := MOMENT.fullmatch(text)):
+        return moment["day"], (moment["time"] or "").rstrip("0:.")
     return None if text == "" else text
