@@ -105,11 +105,10 @@ def of_content(tx: Connection, notification_id: str, content_id: str) -> str:
 
 
 def of_document(tx: Connection, seal: Seal, form: str, doc_id: str) -> list[Card]:
-    """The open cards about one document that can be read, oldest first."""
+    """The open cards about one document, oldest first."""
     mine = (cards.c.state == OPEN, func.lower(cards.c.form) == form.lower(), cards.c.doc_id == doc_id)
     query = select(cards).where(*mine).order_by(cards.c.created_at, cards.c.track)
-    found = (_opened(row, seal) for row in tx.execute(query).mappings())
-    return [card for card in found if not card.damaged]
+    return [_opened(row, seal) for row in tx.execute(query).mappings()]
 
 
 def of_notification(tx: Connection, seal: Seal, ident: str) -> list[Card]:

@@ -399,7 +399,6 @@ def test_a_card_that_cannot_be_read_any_more_holds_up_no_other(office: CardOffic
         tx.exec_driver_sql("UPDATE cards SET state = ?, dirty = ? WHERE track = ?", ("open", not moved, bad))
     stored(office, 2 if moved else 1)
     office.settle()
-    office.say("u2", "确认付款 FKD7")
     office.settle()
     assert office.shows(good)["open"] is False
     with office.world.db.read() as tx:
