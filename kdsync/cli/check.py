@@ -19,7 +19,7 @@ from rich.text import Text
 from kdsync.errors import ConfigurationError, EdgeError, FailureKind, Problem
 from kdsync.model import Transition
 from kdsync.rules.mistakes import did_you_mean
-from kdsync.settings.advice import of_origins
+from kdsync.settings.advice import of_files, of_origins
 from kdsync.settings.enrolment import alone, coverage
 from kdsync.settings.load import Loaded, load
 
@@ -101,6 +101,8 @@ def _unknown_forms(loaded: Loaded, known: Sequence[str]) -> dict[str, str]:
 
 def _advice(loaded: Loaded) -> Iterator[str]:
     """What is no mistake and may surprise all the same."""
+    settings = loaded.settings
+    yield from of_files(settings.main.rules, settings.base, settings.rules, loaded.actions, loaded.intakes)
     without = [rule.id for rule in loaded.ruleset.rules if rule.listens(Transition.ASSIGNED) and not rule.approvers]
     if without:
         rules = ", ".join(without)

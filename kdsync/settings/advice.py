@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from glob import escape, glob
+from pathlib import Path
 
 from kdsync.model import Do, Transition
 from kdsync.rules.actions import CompiledAction
@@ -12,6 +14,7 @@ from kdsync.rules.schema import RuleSection
 from kdsync.sync.origin import CREATE, MAKES
 
 T = Transition
+NOTHING = "there is no rule, no action and no intake: nobody is told anything"
 SPOKEN = {
     T.CREATED: "documents created",
     T.SUBMITTED: "documents submitted",
@@ -19,6 +22,15 @@ SPOKEN = {
     T.REJECTED: "rejections given",
     T.CHANGED: "changes made",
 }
+
+
+def of_files(patterns: Iterable[str], base: Path, *parts: Sequence[object]) -> Iterator[str]:
+    """Names of rule files that no file has, and a configuration of which all `parts` are empty."""
+    for pattern in patterns:
+        if not glob(str(Path(escape(str(base)), pattern)), recursive=True):  # noqa: PTH207  # it may be absolute
+            yield f"rules: no file is called {pattern}"
+    if not any(parts):
+        yield NOTHING
 
 
 def of_origins(

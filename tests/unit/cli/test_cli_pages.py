@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -18,6 +19,7 @@ from kdsync.cli.main import app
 from kdsync.cli.opened import print_table
 from kdsync.cli.options import InboxState, OutboxState
 from kdsync.errors import ConfigurationError, KdsyncError, Problem
+from kdsync.settings.advice import NOTHING
 from kdsync.store import inbox, intake, notifications, outbox
 from kdsync.store.database import Database
 
@@ -141,6 +143,24 @@ def test_an_error_keeps_within_a_terminal_and_on_one_line_elsewhere(
     assert lines[0].startswith("kdsync.yaml:1:1: fallback: [/x] 很长的说明")
     assert (max(map(cell_len, lines)) <= 80) is terminal
     assert (len(lines) > 1) is terminal
+
+
+@pytest.mark.parametrize(
+    ("patterns", "advice"),
+    [
+        ("[rules/*.yaml]", []),
+        ("[rules/*.yml]", ["rules: no file is called rules/*.yml", NOTHING]),
+        ("[rules/*.yaml, more/*.yaml]", ["rules: no file is called more/*.yaml"]),
+        ("[]", [NOTHING]),
+    ],
+)
+def test_rules_that_are_not_where_they_are_looked_for_are_no_mistake_and_told(
+    config: Path, patterns: str, advice: list[str]
+) -> None:
+    config.write_text(f"{MAIN}rules: {patterns}\n")
+    code, printed = typed("check", "--json")
+    assert code == 0
+    assert json.loads(printed)["advice"] == advice
 
 
 def every_command() -> list[tuple[str, ...]]:
