@@ -5,6 +5,7 @@ Hypothesis tries the same examples every time, however slow the machine is; `KDS
 
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 from collections.abc import Iterator
@@ -21,12 +22,19 @@ MEMORY = Path("/dev/shm")  # noqa: S108  # stores of a test need no disk
 ENOUGH = 2 << 30  # bytes
 if MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > ENOUGH:
     os.environ.setdefault("PYTEST_DEBUG_TEMPROOT", str(MEMORY))
+gc.disable()  # while tests are collected
 settings.register_profile("kdsync", deadline=None, derandomize="KDSYNC_EXPLORE" not in os.environ)
 settings.load_profile("kdsync")
 PLAIN = [
     *structlog.get_config()["processors"][:-1],
     structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback),
 ]
+
+
+def pytest_collection_finish() -> None:
+    """Thousands of tests stay where they are: nobody need go through them again for what may be thrown away."""
+    gc.freeze()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 from collections import defaultdict
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -32,11 +33,11 @@ LONGEST_MODULE = 300
 LONGEST_FUNCTION = 60
 
 
-def modules() -> Iterator[tuple[str, ast.Module]]:
+def modules() -> Iterator[tuple[str, Path]]:
     for path in sorted(ROOT.rglob("*.py")):
         parts = path.relative_to(ROOT).with_suffix("").parts
         if "migrations" not in parts:
-            yield ".".join(part for part in parts if part != "__init__"), ast.parse(path.read_text())
+            yield ".".join(part for part in parts if part != "__init__"), path
 
 
 def imported(tree: ast.Module) -> Iterator[str]:
@@ -49,23 +50,33 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 
 MODULES = dict(modules())
-IMPORTS = {
-    name: {target.removeprefix("kdsync.") for target in imported(tree) if target.startswith("kdsync.")} & set(MODULES)
-    for name, tree in MODULES.items()
-}
+
+
+@cache
+def parsed(name: str) -> ast.Module:
+    """One of ours; only when a test is run, as everybody who collects tests would pay for all of them."""
+    return ast.parse(MODULES[name].read_text())
+
+
+@cache
+def ours(name: str) -> set[str]:
+    """What it imports of ours."""
+    return {target.removeprefix("kdsync.") for target in imported(parsed(name)) if target.startswith("kdsync.")} & {
+        *MODULES
+    }
 
 
 @pytest.mark.parametrize("name", [name for name in MODULES if name])
 def test_imports_run_downwards_only(name: str) -> None:
     package = name.split(".", maxsplit=1)[0]
-    for target in IMPORTS[name]:
+    for target in ours(name):
         other = target.split(".")[0]
         if other and other != package:
             assert LEVEL[other] < LEVEL[package], f"{name} imports {target}"
 
 
 def test_no_module_imports_itself_in_a_circle() -> None:
-    waiting: dict[str, set[str]] = {name: targets - {name} for name, targets in IMPORTS.items()}
+    waiting: dict[str, set[str]] = {name: ours(name) - {name} for name in MODULES}
     while free := {name for name, targets in waiting.items() if not targets}:
         waiting = {name: targets - free for name, targets in waiting.items() if name not in free}
     assert not waiting, f"imports run in a circle among {sorted(waiting)}"
@@ -74,15 +85,15 @@ def test_no_module_imports_itself_in_a_circle() -> None:
 def test_the_core_reads_no_clock_and_opens_nothing() -> None:
     forbidden = {"time", "socket", "requests", "sqlite3", "sqlalchemy", "threading", "random", "subprocess", "os"}
     found = defaultdict(set)
-    for name, tree in MODULES.items():
+    for name in MODULES:
         if name.split(".")[0] in ("sync", "rules", "delivery", "commands"):
-            found[name] = {target.split(".")[0] for target in imported(tree)} & forbidden
+            found[name] = {target.split(".")[0] for target in imported(parsed(name))} & forbidden
     assert {name: names for name, names in found.items() if names} == {}
 
 
 @pytest.mark.parametrize("name", list(MODULES))
 def test_modules_and_functions_stay_short(name: str) -> None:
-    tree = MODULES[name]
+    tree = parsed(name)
     assert max((node.end_lineno or 0 for node in tree.body), default=0) <= LONGEST_MODULE
     for node in ast.walk(tree):
         if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef)):
