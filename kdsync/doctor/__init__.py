@@ -11,7 +11,7 @@ import os
 from collections.abc import Iterator
 
 from kdsync.clock import Clock
-from kdsync.doctor import dingtalk, files, kingdee, network, store
+from kdsync.doctor import codes, dingtalk, files, kingdee, network, store
 from kdsync.doctor.finding import FAILED, REPORT, Finding, Walk
 from kdsync.doctor.service import Service, service_of
 from kdsync.settings.load import Loaded
@@ -28,6 +28,7 @@ def examine(loaded: Loaded, clock: Clock, service: Service | None = None) -> Ite
     try:
         if database:
             yield from _whole("store", store.daily(loaded, database, clock))
+        yield from _whole("one-time codes", codes.examine(loaded, database, clock))
         yield from _whole("proxy", network.proxies(service, os.environ))
         yield from _whole("kingdee", kingdee.examine(loaded, clock, database))
         yield from _whole("dingtalk", dingtalk.examine(loaded, clock, database))

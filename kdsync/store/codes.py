@@ -5,10 +5,14 @@ A step of time counts once, and only later ones after it, so that no code can be
 
 from __future__ import annotations
 
+import sqlite3
 from base64 import b64decode, b64encode
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from sqlalchemy import Connection, RowMapping, delete, select, update
 from sqlalchemy.dialects.sqlite import insert
@@ -76,6 +80,17 @@ def count_wrong(tx: Connection, userid: str, wrong: int) -> None:
 def lock(tx: Connection, userid: str, until: datetime) -> None:
     """No code of theirs is looked at before `until`; counting begins anew then."""
     tx.execute(update(codes).where(codes.c.userid == userid).values(wrong=0, locked_until=moments.text(until)))
+
+
+def peek(path: Path) -> list[str] | None:
+    """Who has codes in a store that is perhaps in use, without touching it; None where it does not tell."""
+    if not path.exists():
+        return []
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=1.0)) as store:
+            return [str(row[0]) for row in store.execute("SELECT userid FROM codes ORDER BY userid")]
+    except sqlite3.Error:
+        return None
 
 
 def _enrolled(row: RowMapping) -> Enrolled:

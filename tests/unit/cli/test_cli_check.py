@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ import pytest
 from kdsync.cli.check import Finding, check
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.settings.load import Loaded
+from kdsync.store import codes
+from kdsync.store.database import Database
+from kdsync.store.sealing import Seal
 
 ENVIRON = {"KD": "kingdee-secret", "DT": "dingtalk-secret"}
 MAIN = """
@@ -102,6 +106,31 @@ def test_a_rule_that_misses_what_an_intake_makes_is_advised(config: Path, capsys
         "rule one does not tell of documents created by intake pay",
         "rule one does not tell of documents submitted by intake pay",
     ]
+
+
+def test_codes_that_nobody_has_and_a_second_person_who_is_none_are_advised(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def advice() -> list[str]:
+        assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+        return [one for one in json.loads(capsys.readouterr().out)["advice"] if one.startswith("action")]
+
+    spoil("rules/rules.yaml", "do: [audit]", "limit: {field: FAMOUNT, max: 5, above: second-person}, do: [audit]")
+    assert advice() == ["action confirm takes a second person above 5, and only user:user3 may: there is no second"]
+    spoil("rules/rules.yaml", "second-person", "totp")
+    spoil("kdsync.yaml", "fallback", 'store: {url: "sqlite:///kdsync.db", key: {env: KD}}\nfallback')
+    nobody = "action confirm takes a one-time code above 5, and nobody is enrolled: kdsync totp enrol user3"
+    assert advice() == [nobody]
+    assert not Path("kdsync.db").exists()
+    database = Database("sqlite:///kdsync.db")
+    database.migrate()
+    assert advice() == [nobody]
+    with database.write() as tx:
+        codes.enrol(tx, Seal("key"), "user3", b"x" * 20, datetime.now(UTC), 0)
+    assert advice() == []
+    database.close()
+    Path("kdsync.db").write_text("no store, and what is in it cannot be told")
+    assert advice() == []
 
 
 def test_a_rule_that_watches_what_an_action_saves_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
