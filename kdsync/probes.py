@@ -6,13 +6,18 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 
 from kdsync.bridges import KingdeeSource
+from kdsync.dingtalk.approval_forms import FormField, form_of
+from kdsync.dingtalk.client import DingTalkClient
+from kdsync.dingtalk.components import TABLE
 from kdsync.dingtalk.contacts import Contacts
 from kdsync.errors import UnknownFieldError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import learn
 from kdsync.model import Layout
 from kdsync.rules.intake import CompiledIntake
+from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.recipients import Recipient
+from kdsync.services.approval_names import HOLDERS
 from kdsync.services.watch import layout_of
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection
@@ -51,6 +56,28 @@ def unknown_intake_keys(client: KingdeeClient, intake: CompiledIntake) -> Iterat
     if told is not None:
         heads = (*intake.fields, *((intake.key,) if intake.key else ()))
         yield from told.lacks(heads, {rows.key: rows.fields for rows in intake.entries})
+
+
+def unknown_form_fields(client: DingTalkClient, intake: CompiledIntake) -> Iterator[tuple[str, str]]:
+    """(field, what is wrong with it) of what an intake reads and the approval's form lacks. Raises EdgeError."""
+    form = form_of(client, intake.process)
+    for name in sorted(intake.form_fields - form.keys()):
+        yield name, did_you_mean(name, form)
+    for table, columns in intake.columns.items():
+        if table not in form or form[table].kind != TABLE:
+            tables = [name for name, one in form.items() if one.kind == TABLE]
+            yield table, did_you_mean(table, tables) or f"its tables are {', '.join(tables) or 'none'}"
+            continue
+        for column in sorted(columns - form[table].columns.keys()):
+            yield f"{table}.{column}", did_you_mean(column, form[table].columns)
+    for name in intake.attachments:
+        if name not in form or not _holds_files(form[name]):
+            holders = [label for label, one in form.items() if _holds_files(one)]
+            yield name, f"files are in {', '.join(holders) or 'none of its fields'}"
+
+
+def _holds_files(one: FormField) -> bool:
+    return any(kind in HOLDERS for kind in (one.columns.values() if one.kind == TABLE else (one.kind,)))
 
 
 def named_users(loaded: Loaded) -> dict[str, str]:

@@ -204,6 +204,7 @@ MEANINGS: dict[str, Meaning] = {
     "not dingtalk": Meaning(REFUSED, "the conversation's address does not lead to DingTalk"),
     # approvals
     **dict.fromkeys(NO_APPROVAL, Meaning(REFUSED, "there is no such approval")),
+    **dict.fromkeys(("formNotExist", "aflowProcessCodeIsError"), Meaning(REFUSED, "there is no such process")),
     **dict.fromkeys(APPROVAL_PARAMETERS, BAD_INPUT),
     "userNotExist": NOBODY,
     "noPermission": NO_PERMISSION,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
 from urllib.parse import urlsplit
@@ -126,7 +127,9 @@ def _inside(client: DingTalkClient, loaded: Loaded, database: Database | None) -
     yield _work(client, database)
     if loaded.settings.main.dingtalk.card_template and loaded.actions:
         yield _cards(client, loaded.settings.main.dingtalk.card_template)
-    yield from (_approvals(client, intake) for intake in loaded.intakes)
+    for intake in loaded.intakes:
+        yield _approvals(client, intake)
+        yield _form(client, intake)
 
 
 def _token(client: DingTalkClient) -> str:
@@ -223,6 +226,21 @@ def _approvals(client: DingTalkClient, intake: CompiledIntake) -> Finding:
     except EdgeError as error:
         return failed(what, error)
     return Finding(what, OK, "its approvals can be listed; only a comment can prove Workflow.Instance.Write")
+
+
+def _form(client: DingTalkClient, intake: CompiledIntake) -> Finding:
+    """Whether the form has the fields that the intake names; one metered call."""
+    what = f"dingtalk form of {intake.id}"
+    try:
+        wrong = dict(probes.unknown_form_fields(client, intake))
+    except EdgeError as error:
+        if error.kind is FailureKind.CONFIGURATION:
+            return replace(failed(what, error, "the names of its fields are not compared: "), result=WARNING)
+        return failed(what, error)
+    if wrong:
+        cure = "; ".join(dict.fromkeys(hint for hint in wrong.values() if hint)) or "correct the intake"
+        return Finding(what, FAILED, f"the form has no {', '.join(wrong)}", cure)
+    return Finding(what, OK, "the form has the fields that the intake names")
 
 
 def _last_task(client: DingTalkClient, database: Database | None) -> str:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal
@@ -39,15 +39,19 @@ def _language() -> language.Language:
 
 
 LANGUAGE = _language()
+SEEN = ("form", "row")
 
 
 @dataclass(frozen=True, slots=True)
 class Filling:
-    """Gives the value of a field; `alone` is set where it keeps its type."""
+    """Gives the value of a field; `alone` is set where it keeps its type. `form` and `row` are the names of the fields
+    that have to be in the approval's form, and in the table's rows."""
 
     source: str
     alone: TemplateExpression | None
     _whole: JinjaTemplate
+    form: frozenset[str]
+    row: frozenset[str]
 
     def value(self, names: Names) -> Any:
         """Text, a number, a date, true or false, a Lookup, or None for nothing; ExpressionError where it fails."""
@@ -65,11 +69,30 @@ def compile_filling(source: str, *, row: bool) -> Filling:
         check_length(source)
         tree = LANGUAGE.parse(source.strip())
         sound(read(tree, OF_ROWS if row else OF_APPROVALS, vocabulary.INTAKE_FILTERS))
+        needed = frozenset(_needed(tree))
         whole = exactly(tree)
         alone = _alone(whole)
-        return Filling(source, _expression(alone) if alone else None, settled(LANGUAGE.from_string(whole)))
+        compiled = settled(LANGUAGE.from_string(whole))
+        return Filling(source, _expression(alone) if alone else None, compiled, *(_of(one, needed) for one in SEEN))
     except Exception as error:
         raise unreadable(error) from error
+
+
+def _needed(tree: nodes.Template) -> Iterator[tuple[str, str]]:
+    """(form or row, name) of each field that is named there, but for those that may be missing."""
+    asking = tree.find_all((nodes.Filter, nodes.Test))
+    spared = {id(one.node) for one in asking if one.name in ("default", "d", "defined", "undefined")}
+    parts: list[tuple[nodes.Expr, nodes.Expr, Any]] = [
+        (one, one.node, one.attr) for one in tree.find_all(nodes.Getattr)
+    ]
+    parts += [(one, one.node, getattr(one.arg, "value", None)) for one in tree.find_all(nodes.Getitem)]
+    for part, owner, name in parts:
+        if isinstance(owner, nodes.Name) and isinstance(name, str) and id(part) not in spared:
+            yield owner.name, name
+
+
+def _of(owner: str, needed: frozenset[tuple[str, str]]) -> frozenset[str]:
+    return frozenset(name for one, name in needed if one == owner)
 
 
 def fill(part: Any, names: Names) -> Any:

@@ -16,7 +16,7 @@ from pydantic import BeforeValidator, Field
 from kdsync.model import Do
 from kdsync.rules.actions import FIELD, STATUS_FIELDS
 from kdsync.rules.expressions import Names, TextError
-from kdsync.rules.filling import compile_filling, fill
+from kdsync.rules.filling import Filling, compile_filling, fill
 from kdsync.rules.mistakes import ExpressionError, Mistake, RuleError
 from kdsync.rules.schema import FORM, ID, Section
 
@@ -99,6 +99,21 @@ class CompiledIntake:
     entries: tuple[Rows, ...] = ()
     attachments: tuple[str, ...] = ()
 
+    @property
+    def form_fields(self) -> frozenset[str]:
+        """The fields that have to be in the approval's form, its tables and what holds files aside."""
+        parts = (self.fields, *(rows.fields for rows in self.entries))
+        return frozenset(name for part in parts for one in _fillings(part) for name in one.form)
+
+    @property
+    def columns(self) -> Mapping[str, frozenset[str]]:
+        """The columns that have to be in tables of the form, by table."""
+        found: dict[str, frozenset[str]] = {}
+        for rows in self.entries:
+            mine = frozenset(name for one in _fillings(rows.fields) for name in one.row)
+            found[rows.table] = found.get(rows.table, frozenset()) | mine
+        return found
+
     def model(self, names: Names) -> dict[str, Any]:
         """The document without its key: `Model` of Save with values instead of JSON; nothing is left out of it but
         what the approval leaves empty. ExpressionError, which says of what field, where a value cannot be worked out.
@@ -135,6 +150,13 @@ def compile_intake(spec: IntakeSection) -> CompiledIntake:
         entries,
         spec.attachments,
     )
+
+
+def _fillings(part: Any) -> Iterator[Filling]:
+    if isinstance(part, Filling):
+        yield part
+    for inner in part.values() if isinstance(part, Mapping) else ():
+        yield from _fillings(inner)
 
 
 def _filled(fields: Mapping[str, Any], names: Names, place: str = "") -> dict[str, Any]:

@@ -3,7 +3,8 @@
 Files of a form are fetched from an address of their own, which lives for 15 minutes and takes neither a token nor
 headers that its signature does not cover; pictures from the address that stands in the form, by anybody. Sources:
 "Query details of an approval instance", "Query the list of approval instance IDs", "Add an approval comment",
-"Download an approval attachment" and "Approval events" on open.dingtalk.com, and their tables of errors.
+"Download an approval attachment", "Obtain the form schema" and "Approval events" on open.dingtalk.com, and their tables
+of errors.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from typing import Any, Literal
 from kdsync.clock import Clock
 from kdsync.simulator.dingtalk_contacts import Company
 from kdsync.simulator.dingtalk_envelopes import Json, RefusedError
-from kdsync.simulator.dingtalk_forms import SPACE, ApprovalForm, Fields, Writer
+from kdsync.simulator.dingtalk_forms import SPACE, ApprovalForm, Fields, Writer, designed
 from kdsync.simulator.dingtalk_gateway import Call, Route
 from kdsync.simulator.dingtalk_http import Answer
 from kdsync.simulator.dingtalk_instances import SHANGHAI, Comment, Instance, details, event_data, millis
@@ -28,7 +29,8 @@ from kdsync.simulator.dingtalk_pushes import Push
 BASE = "/v1.0/workflow/processInstances"
 IDS = "/v1.0/workflow/processes/instanceIds/query"
 FILES, PICTURES = "/approval-files", "/media/"
-READ, WRITE = "Workflow.Instance.Read", "Workflow.Instance.Write"
+SCHEMA = "/v1.0/workflow/forms/schemas/processCodes"
+READ, WRITE, DESIGN = "Workflow.Instance.Read", "Workflow.Instance.Write", "Workflow.Form.Read"
 EVENT = "bpms_instance_change"
 LINK = timedelta(minutes=15)
 WINDOW, OLDEST = timedelta(days=120), timedelta(days=365)
@@ -73,6 +75,7 @@ class Approvals:
         return [
             Route("GET", BASE, self._read, READ),
             Route("POST", IDS, self._list, READ),
+            Route("GET", SCHEMA, self._schema, DESIGN),
             Route("POST", f"{BASE}/comments", self._comment, WRITE),
             Route("POST", f"{BASE}/spaces/files/urls/download", self._link, WRITE),
             Route("GET", FILES, self._file, metered=False, token=False),
@@ -160,6 +163,13 @@ class Approvals:
         if instance is None:
             raise _refusal("processInstanceNotExist", "审批实例不存在")
         return {"result": details(instance, self._company, with_code=self.with_process_code), "success": True}
+
+    def _schema(self, call: Call) -> Json:
+        form = self._forms.get(_given(call.query, "processCode", "invalidParameter"))
+        if form is None:
+            raise _refusal("formNotExist", "审批表单模板不存在")
+        content = {"title": form.name, "icon": "common", "items": designed(form.fields)}
+        return {"result": {"formCode": form.process_code, "name": form.name, "schemaContent": content}}
 
     def _list(self, call: Call) -> Json:
         fields, now = call.fields, self._clock.now()

@@ -114,6 +114,18 @@ class Writer:
         return cell if more is None else {**cell, "extendValue": more}
 
 
+def designed(fields: Fields) -> list[Json]:
+    """The items of a form's schema. The two labels of a range of dates are a list."""
+    items = []
+    for label, kind in fields.items():
+        told = orjson.loads(label) if label.startswith("[") else label
+        item: Json = {"componentName": kind, "props": {"id": f"{kind}_1", "label": told, "required": False}}
+        if isinstance(kind, Mapping):
+            item |= {"componentName": "TableField", "children": designed(kind)}
+        items.append(item)
+    return items
+
+
 def _check(what: str, known: Mapping[str, Any], values: Mapping[str, Any]) -> None:
     unknown = set(values) - set(known)
     if unknown:

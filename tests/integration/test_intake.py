@@ -53,6 +53,9 @@ BOUGHT: dict[str, Any] = {
 }
 
 
+WRONG_NAMES = {"事由": "did you mean 报销事由?", "票": "files are in 发票"}
+
+
 def base(number: str) -> dict[str, Any]:
     """Base data that the simulated Kingdee knows from then on."""
     return {"id": 7, "FNumber": number, "FName": number}
@@ -228,11 +231,14 @@ def test_check_live_names_what_kingdee_and_dingtalk_do_not_have(
     assert live.check(books.config, live=True, json_output=True) == 0
     assert json.loads(capsys.readouterr().out)["intake"] == {"expense-claim": EXPENSE, "supplier-invoice": PAYABLE}
     rows = {"from": "费用明细", "fields": {"FExpId": 1, "FAmount": 2}}
-    wrong = {"fields": {"FCausae": "x", "FRemark": "y"}, "entries": {"FEntity": rows, "FNone": rows}}
-    configure(books, CLAIM | wrong | {"key": {"field": "F_KD"}})
+    wrong = {"fields": {"FCausae": "{{ form['事由'] }}", "FRemark": "y"}, "entries": {"FEntity": rows, "FNone": rows}}
+    configure(books, CLAIM | wrong | {"key": {"field": "F_KD"}, "attachments": ["票"]})
     assert live.check(books.config, live=True, json_output=True) == 78
     found = {one["about"]: one["hint"] for one in json.loads(capsys.readouterr().out)["findings"]}
-    assert found.keys() == {f"{EXPENSE}.{key}" for key in ("FCausae", "FRemark", "F_KD", "FNone", "FEntity.FAmount")}
+    of_form = {f"intake {CLAIM['id']}: {CLAIM['process']}: {name}": hint for name, hint in WRONG_NAMES.items()}
+    of_kingdee = {f"{EXPENSE}.{key}" for key in ("FCausae", "FRemark", "F_KD", "FNone", "FEntity.FAmount")}
+    assert found.keys() == of_kingdee | of_form.keys()
+    assert {about: found[about] for about in of_form} == of_form
     assert found[f"{EXPENSE}.FCausae"] == "did you mean FCausa?"
     assert found[f"{EXPENSE}.FRemark"] == "it belongs to the entry FEntity: write it below entries"
 

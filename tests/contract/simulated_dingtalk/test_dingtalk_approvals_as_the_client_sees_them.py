@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from kdsync.clock import FakeClock, SystemClock
+from kdsync.dingtalk.approval_forms import form_of
 from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.frames import Happened, Message
@@ -106,6 +107,19 @@ def test_what_ended_is_listed_page_by_page_and_window_by_window(
     assert list(approvals.finished("PROC-2", first, clock.now())) == []
 
 
+def test_the_form_is_told_as_it_was_made(ding: SimulatedDingTalk, client: DingTalkClient) -> None:
+    ding.approvals.define("PROC-2", {'["从","到"]': "DDDateRangeField", **FIELDS})
+    form = form_of(client, "PROC-2")
+    assert list(form) == ['["从","到"]', "从", "到", *FIELDS]
+    assert (form["照片"].kind, form["明细"].columns) == ("DDPhotoField", FIELDS["明细"])
+    begun = ding.approvals.start("PROC-2", "user1", {'["从","到"]': ["2026-11-01", "2026-11-03"]})
+    approval = Approvals(client).instance(begun)
+    assert approval is not None
+    assert [one.name for one in approval.components] == list(form)
+    with pytest.raises(EdgeError, match="no such process"):
+        form_of(client, "PROC-3")
+
+
 def test_a_comment_reaches_the_approval(ding: SimulatedDingTalk, approvals: Approvals) -> None:
     begun = ding.approvals.start("PROC-1", "user1", VALUES)
     approvals.comment(begun, "user1", "字" * 5000)
@@ -154,7 +168,7 @@ def test_the_end_of_an_approval_is_heard_of_and_pushed_again_until_it_is_kept(
         begun = ding.approvals.start("PROC-1", "user1", VALUES)  # nobody keeps its beginning
         begin = ding._stream.pushed[-1]
         assert begin.answered.wait(5)
-        assert [(ack.code, ack.data["status"]) for ack in begin.acks] == [(500, "LATER")]
+        assert [(ack.code, ack.data["status"]) for ack in begin.acks] == [(200, "LATER")]
         begin.on_ack = lambda _ack: again.set()
         end = ding.approvals.finish(begun)
         assert end.answered.wait(5)

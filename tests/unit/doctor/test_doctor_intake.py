@@ -10,7 +10,7 @@ import pytest
 from kdsync.clock import Clock
 from kdsync.doctor import dingtalk as of_dingtalk
 from kdsync.doctor import kingdee as of_kingdee
-from kdsync.doctor.finding import FAILED, OK, Finding
+from kdsync.doctor.finding import FAILED, OK, WARNING, Finding
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 from tests.unit.doctor.conftest import Configure
 
@@ -24,8 +24,11 @@ CLAIM: dict[str, Any] = {
 }
 
 
-def about(findings: Iterable[Finding]) -> Finding:
-    (found,) = (one for one in findings if one.what.endswith(" of claim"))
+FORM: dict[str, Any] = {"事由": "TextField", "费用明细": {"金额": "MoneyField"}, "发票": "DDAttachment"}
+
+
+def about(findings: Iterable[Finding], system: str) -> Finding:
+    (found,) = (one for one in findings if one.what == f"{system} of claim")
     return found
 
 
@@ -41,19 +44,53 @@ def about(findings: Iterable[Finding]) -> Finding:
 def test_what_an_intake_fills_in_is_looked_up(
     configure: Configure, clock: Clock, other: dict[str, Any], result: str, said: str
 ) -> None:
-    found = about(of_kingdee.examine(configure(intake=[{**CLAIM, **other}]), clock, None))
+    claim = {**CLAIM, **other}
+    found = about(of_kingdee.examine(configure(intake=[claim]), clock, None), f"kingdee {claim['form']}")
     assert found.result == result
     assert said in f"{found.detail} | {found.cure}"
 
 
-def test_approvals_that_may_not_be_listed_are_told(
-    configure: Configure, clock: Clock, dingtalk: SimulatedDingTalk
+@pytest.mark.parametrize(
+    ("other", "result", "said"),
+    [
+        ({"fields": {"FCausa": "{{ form['事由'] }}"}, "attachments": ["发票"]}, OK, "has the fields"),
+        ({"fields": {"FCausa": "{{ form['事由!'] }}"}}, FAILED, "has no 事由! | did you mean 事由?"),
+        ({"attachments": ["事由"]}, FAILED, "has no 事由 | files are in 发票"),
+        ({"entries": {"FEntity": {**ROWS, "from": "明细"}}}, FAILED, "has no 明细 | did you mean 费用明细?"),
+        ({"entries": {"FEntity": {**ROWS, "from": "发票"}}}, FAILED, "has no 发票 | its tables are 费用明细"),
+        (
+            {"entries": {"FEntity": {**ROWS, "fields": {"FExpenseAmount": "{{ row['钱'] }}"}}}},
+            FAILED,
+            "has no 费用明细.钱 | correct the intake",
+        ),
+        ({"process": "PROC-2"}, FAILED, "no such process"),
+    ],
+)
+def test_the_names_of_fields_are_compared_with_the_form(
+    configure: Configure, clock: Clock, dingtalk: SimulatedDingTalk, other: dict[str, Any], result: str, said: str
+) -> None:
+    dingtalk.approvals.define("PROC-1", FORM)
+    found = about(of_dingtalk.examine(configure(intake=[{**CLAIM, **other}]), clock, None), "dingtalk form")
+    assert found.result == result
+    assert said in f"{found.detail} | {found.cure}"
+
+
+@pytest.mark.parametrize(
+    ("scope", "what", "result"),
+    [
+        ("Workflow.Instance.Read", "dingtalk approvals", FAILED),
+        ("Workflow.Form.Read", "dingtalk form", WARNING),
+    ],
+)
+def test_what_may_not_be_asked_is_told_with_its_permission(
+    configure: Configure, clock: Clock, dingtalk: SimulatedDingTalk, scope: str, what: str, result: str
 ) -> None:
     loaded = configure(intake=[CLAIM])
-    assert about(of_dingtalk.examine(loaded, clock, None)).result == OK
-    dingtalk.revoke("Workflow.Instance.Read")
+    dingtalk.approvals.define("PROC-1", FORM)
+    assert about(of_dingtalk.examine(loaded, clock, None), what).result == OK
+    dingtalk.revoke(scope)
     try:
-        found = about(of_dingtalk.examine(loaded, clock, None))
+        found = about(of_dingtalk.examine(loaded, clock, None), what)
     finally:
-        dingtalk.grant("Workflow.Instance.Read")
-    assert (found.result, "Workflow.Instance.Read" in f"{found.detail} {found.cure}") == (FAILED, True)
+        dingtalk.grant(scope)
+    assert (found.result, scope in f"{found.detail} {found.cure}") == (result, True)

@@ -211,3 +211,24 @@ def test_a_model_has_its_fields_in_order_and_no_entry_without_rows() -> None:
     rows = ({"额": part("额", "MoneyField")}, wrong)
     with pytest.raises(ExpressionError, match=r"^FAmount \(row 2 of 明细\): 'ten' is no amount"):
         intake.model({**NAMES, "form": Fields({**FORM, "明细": part("明细", "TableField", cells=rows)}, ZONE)})
+
+
+def test_an_intake_tells_which_fields_of_the_form_it_cannot_do_without() -> None:
+    spec = {
+        "id": "claim",
+        "process": "P",
+        "form": "ER_ExpReimbursement",
+        "fields": {
+            "FA": "{{ form['金额'] }} {{ form.事由 }}",
+            "FB": {"FNumber": "{% if form['部门'] %}x{% endif %}"},
+            "FC": "{{ form['没有'] | default(0) }}{{ form.nor is defined }}{{ approval.title }}",
+            "FD": "{{ form['明细'] | sum(attribute='额') }}",
+        },
+        "entries": {
+            "FEntity": {"from": "明细", "fields": {"FE": {"FNumber": "{{ row['额'] }}"}, "FF": "{{ row.x | d(1) }}"}},
+            "FOther": {"from": "明细", "fields": {"FG": "{{ row.项 }} {{ form.日期 }}"}},
+        },
+    }
+    intake = compile_intake(IntakeSection.model_validate(spec))
+    assert intake.form_fields == {"金额", "事由", "部门", "明细", "日期"}
+    assert intake.columns == {"明细": {"额", "项"}}
