@@ -2,8 +2,8 @@
 
 The approval's business id stands in the document and is looked for before every write, so what was cut off by a crash
 or lost its answer is found again. Kingdee itself refuses a second document with the same number; a named field it does
-not watch over, so there a write of which nothing was heard is given much longer to take effect. Where Kingdee gives a
-number of its own instead, such a write is not repeated until somebody has looked.
+not watch over, nor does it check drafts, so there a write of which nothing was heard is given much longer to take
+effect. Where Kingdee gives a number of its own instead, such a write is not repeated until somebody has looked.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ class Filing:
                 return Stopped("many", ", ".join(bill.document.number for bill in found))
             if found:
                 return self._found(item, intake, value, found[0], before)
-            self.tries.wait_for(before, UNDER_WAY if intake.key is None else LATE)
+            self.tries.wait_for(before, LATE if intake.key or intake.draft else UNDER_WAY)
             if stopped := self._accepted(before) or self._unfindable(item, intake, before):
                 return stopped
             if before and before[-1].outcome == writes.REFUSED and is_of_this_try(item, before[-1]):

@@ -156,7 +156,9 @@ class Intake:
         if item.content.get("finished_at"):
             return str(item.content["finished_at"]) < began
         at = approval.finished_at or approval.created_at
-        return at is None or at < datetime.fromisoformat(began).replace(second=0, microsecond=0)
+        if at is None:
+            return not item.content.get("event")  # DingTalk tells of what was finished just now
+        return at < datetime.fromisoformat(began).replace(second=0, microsecond=0)
 
     def _known(self, item: Received, intake: CompiledIntake, approval: Approval) -> Received:
         """With all that the approval tells."""

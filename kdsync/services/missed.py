@@ -127,7 +127,8 @@ class Missed:
 
     def _keep(self, intake: CompiledIntake, ids: list[str], now: datetime, *, before: bool) -> int:
         with self.db.read() as tx:
-            unknown = [one for one in ids if one not in store.known(tx, ids)]
+            known = store.known(tx, ids)
+        unknown = [one for one in ids if one not in known]
         if not unknown:
             return 0
         state, reason = (IGNORED, store.BEFORE) if before else (store.TAKEN, "")

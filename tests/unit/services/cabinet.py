@@ -280,10 +280,11 @@ class Registry:
         found = self.approvals.known[ident] = Approval(instance_id=ident, **{**told, **other})
         return found
 
-    def event(self, ident: str = "A1") -> bool:
-        """DingTalk tells of it; whether that is new."""
+    def event(self, ident: str = "A1", *, timed: bool = True) -> bool:
+        """DingTalk tells of it, and when it was finished; whether that is new."""
         now = self.world.clock.now()
-        content = {"instance": ident, "process": "PROC-1", "finished_at": moments.text(now), "event": True}
+        finished = moments.text(now) if timed else ""
+        content = {"instance": ident, "process": "PROC-1", "finished_at": finished, "event": True}
         return self.intake.take(
             Received(
                 intake.row_id(ident),

@@ -67,15 +67,20 @@ def test_what_was_not_done_is_repeated_when_it_cannot_be_under_way_any_more(regi
     assert len(registry.cabinet.models) == 2
 
 
-def test_where_kingdee_would_take_a_second_one_it_waits_much_longer(registry: Registry) -> None:
-    registry.intakes = [compiled(key={"field": "F_KD"})]
+@pytest.mark.parametrize(
+    ("how", "number"), [({"key": {"field": "F_KD"}}, "FYBX001"), ({"as": "draft"}, "2026A1")], ids=["a key", "a draft"]
+)
+def test_where_kingdee_would_take_a_second_one_it_waits_much_longer(
+    registry: Registry, how: dict[str, Any], number: str
+) -> None:
+    registry.intakes = [compiled(**how)]
     registry.cabinet.making = ["cut"]
     registry.agree()
-    for _ in range(50):
-        registry.wait(5.0)
+    for _ in range(25):
+        registry.wait(10.0)
     assert len(registry.cabinet.models) == 1
     assert registry.settle().state == inbox.DONE
-    assert (len(registry.cabinet.models), registry.row().number) == (2, "FYBX001")
+    assert (len(registry.cabinet.models), registry.row().number) == (2, number)
 
 
 def test_a_crash_between_note_and_call_makes_one_document(registry: Registry, monkeypatch: pytest.MonkeyPatch) -> None:

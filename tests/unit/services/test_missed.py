@@ -59,6 +59,14 @@ def test_an_event_of_before_that_comes_late_makes_nothing(registry: Registry) ->
     assert registry.row().state == inbox.IGNORED
 
 
+def test_what_is_pushed_without_any_time_was_finished_just_now(registry: Registry) -> None:
+    registry.missed.step()
+    registry.approval(created_at=None, finished_at=None)
+    registry.event(timed=False)
+    registry.wait(1.0)
+    assert registry.row().state == inbox.DONE
+
+
 def test_where_the_first_look_comes_late_each_approval_is_asked_when_it_was_finished(registry: Registry) -> None:
     registry.approvals.down = True
     old = registry.approval("OLD")
