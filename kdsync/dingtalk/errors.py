@@ -86,6 +86,7 @@ CARD_PARAMETERS = (
     "param.spaceDeliverModelEmpty",
 )
 
+NO_PROCESS = Meaning(REFUSED, "there is no such process", "copy its code from the address of the form's design page")
 FILE_EXPIRED = Meaning(TRANSIENT, "the address of the file is not good any more")
 NO_APPROVAL = ("processInstanceNotExist", "processInstNotExist", "aflowProcessInstNotExist", "instanceNotExist")
 CSPACE = ("", "GetCustomSpace", "DentryServiceGrant", "DentryServiceGenerateDownloadPresignedUrl")
@@ -204,7 +205,7 @@ MEANINGS: dict[str, Meaning] = {
     "not dingtalk": Meaning(REFUSED, "the conversation's address does not lead to DingTalk"),
     # approvals
     **dict.fromkeys(NO_APPROVAL, Meaning(REFUSED, "there is no such approval")),
-    **dict.fromkeys(("formNotExist", "aflowProcessCodeIsError"), Meaning(REFUSED, "there is no such process")),
+    **dict.fromkeys(("formNotExist", "aflowProcessCodeIsError"), NO_PROCESS),
     **dict.fromkeys(APPROVAL_PARAMETERS, BAD_INPUT),
     "userNotExist": NOBODY,
     "noPermission": NO_PERMISSION,

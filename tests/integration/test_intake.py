@@ -230,6 +230,11 @@ def test_check_live_names_what_kingdee_and_dingtalk_do_not_have(
         monkeypatch.setenv(name, secret)
     assert live.check(books.config, live=True, json_output=True) == 0
     assert json.loads(capsys.readouterr().out)["intake"] == {"expense-claim": EXPENSE, "supplier-invoice": PAYABLE}
+    books.dingtalk.revoke("Workflow.Form.Read")
+    assert live.check(books.config, live=True, json_output=True) == 1
+    told = json.loads(capsys.readouterr().out)["findings"]
+    assert all("Workflow.Form.Read" in f"{one['message']} {one['hint']}" for one in told)
+    books.dingtalk.grant("Workflow.Form.Read")
     rows = {"from": "费用明细", "fields": {"FExpId": 1, "FAmount": 2}}
     wrong = {"fields": {"FCausae": "{{ form['事由'] }}", "FRemark": "y"}, "entries": {"FEntity": rows, "FNone": rows}}
     configure(books, CLAIM | wrong | {"key": {"field": "F_KD"}, "attachments": ["票"]})
