@@ -39,6 +39,7 @@ PAUSES = (5.0, 15.0, 60.0, 300.0)
 MOST_WITH_BAR = 5  # people who get one message with a status bar: DingTalk takes no more in a call
 MOST_MISTAKES = 5  # tries of a notification that kdsync itself stumbles over
 FOR_AN_OPERATOR = (FailureKind.REFUSED, FailureKind.CONFIGURATION)
+UNTRIED = timedelta(minutes=5)  # after a card that was not taken: each would cost a call to find out
 PERSISTENT = 3  # lookups refused in a row: a server that restarts says strange things for a moment
 
 
@@ -153,6 +154,9 @@ class Address:
         """What offers something to do goes out with buttons, where the organisation has a template for them."""
         if notification.offer is None or not self.courier.has_cards:
             return letters, []
+        with self.db.read() as tx:
+            if cards.were_not_taken(tx, self.clock.now() - UNTRIED):
+                return letters, []
         offered = notification.offer.actions
         return on_cards(
             notification,

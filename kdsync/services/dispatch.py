@@ -156,14 +156,16 @@ class Dispatch:
             )
         return card.track, self.courier.send_card(card.track, targets, card.face)
 
-    def _accepted(self, letters: list[Letter], task: str) -> None:
+    def _accepted(self, letters: list[Letter], task: str, *, before: bool = False) -> None:
+        """`before`: by an earlier call, while this one was refused."""
         if not letters:
             return
         now, channel = self.clock.now(), letters[0].channel
         with self.db.write() as tx:
             outbox.accept(tx, [letter.id for letter in letters], now, task)
             self.channels.works(tx, channel)
-            if channel == CARD:
+            if channel == CARD and not before:
+                cards.taken(tx)
                 self.notices.clear_within(tx, NO_CARDS, "cards_work")
         self.meter.count("notifications_accepted", len(letters))
         for letter in letters:
@@ -176,7 +178,7 @@ class Dispatch:
         if first.channel == CARD and error.kind in (FailureKind.REFUSED, FailureKind.CONFIGURATION):
             card = self._made_before(letters)
             if card:
-                self._accepted(letters, card)
+                self._accepted(letters, card, before=True)
                 return
             if card is not None:
                 self._as_text(letters, str(error), error)
@@ -220,6 +222,7 @@ class Dispatch:
             if error:
                 cards.unsent(tx, cards.of_content(tx, first.notification_id, first.content_id), reason)
             if error and error.kind is FailureKind.CONFIGURATION:
+                cards.not_taken(tx, self.clock.now())
                 said = {"error": error.message, "cure": error.cure or "-"}
                 self.notices.raise_within(tx, NO_CARDS, "cards_refused", **said)
         self._say("card.refused", first, level="warning", error=reason, recipients=len(letters))

@@ -15,13 +15,15 @@ from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.errors import StoreError
 from kdsync.model import Raw
-from kdsync.store import moments
+from kdsync.store import ledger, moments
 from kdsync.store.outbox import CARD, LEASED, WAITING
 from kdsync.store.schema import cards, documents, forms, inbox, tasks
 from kdsync.store.schema import outbox as letters
 from kdsync.store.sealing import Seal
 
 OPEN, OVER, UNSENT, LOST = "open", "over", "unsent", "lost"
+NOT_TAKEN = "cards:not taken"
+"""The fact that DingTalk takes no cards until an operator acts: when one was tried last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +141,22 @@ def looked_at(tx: Connection, track: str, version: int) -> None:
 def unsent(tx: Connection, track: str, reason: str) -> None:
     """It was not sent; its readers got text."""
     tx.execute(update(cards).where(cards.c.track == track).values(state=UNSENT, reason=reason, dirty=0))
+
+
+def not_taken(tx: Connection, now: datetime) -> None:
+    """No card is taken, for a reason that an operator has to mend."""
+    ledger.put_fact(tx, NOT_TAKEN, moments.text(now), now)
+
+
+def taken(tx: Connection) -> None:
+    """One was."""
+    ledger.forget_fact(tx, NOT_TAKEN)
+
+
+def were_not_taken(tx: Connection, since: datetime) -> bool:
+    """Whether one was tried in vain since then."""
+    tried = ledger.fact(tx, NOT_TAKEN)
+    return tried is not None and moments.parse(tried) > since
 
 
 def due(tx: Connection, seal: Seal, now: datetime) -> Card | None:

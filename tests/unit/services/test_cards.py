@@ -276,9 +276,22 @@ def test_operators_hear_once_that_cards_are_not_taken_and_once_that_they_are_aga
         office.desk.create(ident, f"FKD{ident}", "B")
         office.world.dingtalk.outcomes = list(outcomes)
         office.tell("u1", ident=ident)
+        office.world.clock.advance(301)
     told = [text for text in office.world.dingtalk.seen("ops") if "卡片" in text]
     assert len([text for text in told if "钉钉不接受卡片" in text]) == 1
     assert len([text for text in told if "已恢复" in text]) == 1
+
+
+def test_while_no_card_is_taken_not_each_message_costs_a_call_to_find_out(office: CardOffice) -> None:
+    office.world.dingtalk.outcomes = ["no template"]
+    calls = []
+    for ident in "1234":
+        office.desk.create(ident, f"FKD{ident}", "B")
+        office.tell("u1", ident=ident)
+        office.world.clock.advance(150)
+        calls.append(office.world.dingtalk.calls)
+    assert calls == [3, 4, 6, 7], "card, text, the word to operators; text; card, the word that cards work; card"
+    assert len(office.world.dingtalk.cards) == 2
 
 
 def test_a_card_that_cannot_be_read_any_more_goes_out_as_text(office: CardOffice) -> None:
@@ -367,7 +380,8 @@ def test_while_cards_cannot_be_changed_messages_do_not_wait_for_one_after_the_ot
     for seconds in (0, 2, 5, 15):
         office.settle(seconds)
         tried.append(office.world.dingtalk.updates)
-    due = office.cards.next_due()
+        due = office.cards.next_due()
+        assert due is None or due > office.world.clock.now(), "there is nothing to wake up for"
     assert tried == [1, 2, 3, 6]
     assert due is None
     assert {card["open"] for card in office.world.dingtalk.cards.values()} == {False}
