@@ -10,6 +10,8 @@ from kdsync.services import heard
 from kdsync.store.inbox import CLICK, MESSAGE, Received
 from kdsync.sync import identity
 
+LONGEST, LONGEST_NAME = 4000, 100  # characters that are kept; nothing so long is a command
+
 
 def received(message: Said | Clicked | Happened, now: datetime) -> Received | None:
     """None for what nobody answers with. The id is the same when DingTalk pushes the same thing under another one."""
@@ -18,12 +20,12 @@ def received(message: Said | Clicked | Happened, now: datetime) -> Received | No
     if not isinstance(message, Said):
         return None
     content: dict[str, Any] = {
-        "text": message.text,
+        "text": message.text[:LONGEST],
         "kind": message.kind,
         "group": message.group,
         "mentioned": message.mentioned,
         "conversation": message.conversation_id,
-        "nick": message.sender_nick,
+        "nick": message.sender_nick[:LONGEST_NAME],
         "said_at": message.created_at.isoformat(),
     }
     if not message.sender and message.mentioned:
@@ -36,7 +38,7 @@ def _clicked(message: Clicked, now: datetime) -> Received:
     content = {
         "track": message.out_track_id,
         "action": message.button,
-        "reason": str(message.params.get("reason") or ""),
+        "reason": str(message.params.get("reason") or "")[:LONGEST],
         "message_id": message.message_id,
     }
     return Received(identity.digest("clicked", twin_key(message)), CLICK, message.sender, content, now)
