@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -40,10 +40,14 @@ class NotYetError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Stopped:
-    """A step cannot be done: why (a reason of `commands.plan`, or "kingdee" or "unknown"), and Kingdee's words."""
+    """A step cannot be done: why (a reason of `commands.plan`, or "kingdee" or "unknown"), and Kingdee's words.
+
+    `status` is the letter of the document as it was read last.
+    """
 
     reason: str
     text: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,14 +84,11 @@ class Carry:
 
         From `until` on nothing more is written: what was is read back, and the rest is not done.
         """
-        bill = self._read(item, action)
+        bill = self._read(item, action) if item.step == len(action.do) else None
         for step in range(item.step, len(action.do)):
-            try:
-                stopped, bill = self._step(item, action, step, until)
-            except NotThemselvesError as error:
-                return self._not_themselves(item, step, error)
+            stopped, bill = self._step(item, action, step, until)
             if stopped:
-                return stopped
+                return replace(stopped, status=bill.status if bill else "")
         with self.db.read() as tx:
             wrote = any(writes.of_step(tx, item.id, step) for step in range(len(action.do)))
         return Carried(bill, wrote)
@@ -121,7 +122,10 @@ class Carry:
             if task and (others := self._sharing(item)):
                 return Stopped("shared-number", others), bill
             self._make_sure_it_may_be_sent(item, before, until)
-            refused = self._write(item, bill, do, step, task)
+            try:
+                refused = self._write(item, bill, do, step, task)
+            except NotThemselvesError as error:
+                return self._not_themselves(item, step, error), bill
         raise NotYetError("the document keeps changing")
 
     def _make_sure_it_may_be_sent(self, item: Received, before: list[Write], until: datetime | None) -> None:

@@ -41,15 +41,15 @@ def done(carried: Carried, action: CompiledAction) -> Ending:
     return Ending(DONE, reply, "" if carried.wrote else "there was nothing left to do", {}, action.titles, status)
 
 
-def stopped(outcome: Stopped, action: CompiledAction, status: str) -> Ending:
+def stopped(outcome: Stopped, action: CompiledAction) -> Ending:
     """A step could not be done; what cannot be told whether it was done is an operator's business too."""
     if outcome.reason == "unknown":
-        return unknown(outcome.text, action, status)
+        return unknown(outcome.text, action, outcome.status)
     reason = f"{outcome.reason}: {outcome.text}" if outcome.text else outcome.reason
     reply = STOPPED.get(outcome.reason, "reply_not_now")
     params = {"error": outcome.text or "no answer"}
     alarm = outcome.text if outcome.reason in AN_OPERATORS else ""
-    return Ending(REFUSED, reply, reason, params, action.titles, status, alarm=alarm)
+    return Ending(REFUSED, reply, reason, params, action.titles, outcome.status, alarm=alarm)
 
 
 def unknown(error: str, action: CompiledAction | None, status: str = "") -> Ending:

@@ -230,8 +230,7 @@ class Inbound:
         carry = Carry(self.db, self.desk, self.clock, self.permit.is_receiver, self.seal)
         outcome = carry.run(item, action, until=item.received_at + PATIENCE)
         if isinstance(outcome, Stopped):
-            bill = self.desk.read(item.form, item.doc_id, ())
-            return replace(endings.stopped(outcome, action, bill.status if bill else ""), item=item)
+            return replace(endings.stopped(outcome, action), item=item)
         return replace(endings.done(outcome, action), item=item)
 
     def _failed(self, item: Received, error: Exception) -> None:

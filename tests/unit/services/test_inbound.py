@@ -665,8 +665,8 @@ def test_a_task_is_not_decided_by_a_number_that_another_document_has_too(office:
     carry = Carry(world.db, office.desk, world.clock, Permit(world.people, lambda: ZONE).is_receiver, world.seal)
     outcome = carry.run(replace(item, number="EXP1"), office.actions[1])
     assert isinstance(outcome, Stopped)
-    assert (outcome.reason, outcome.text, office.desk.sent) == ("shared-number", "7, 8", [])
-    assert endings.stopped(outcome, office.actions[1], "B").reply == "reply_shared_number"
+    assert (outcome, office.desk.sent) == (Stopped("shared-number", "7, 8", "B"), [])
+    assert endings.stopped(outcome, office.actions[1]).reply == "reply_shared_number"
 
 
 @pytest.fixture
