@@ -14,6 +14,7 @@ from kdsync.errors import UnknownFieldError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import learn
 from kdsync.model import Layout
+from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
 from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.recipients import Recipient
@@ -25,11 +26,43 @@ from kdsync.settings.schema import FormSection
 MOST_FIELDS = 30  # wrong fields of one form that are looked for; Kingdee names one at a time
 
 
+def forms(loaded: Loaded) -> list[str]:
+    """Every form that a rule or an action is about."""
+    found: dict[str, str] = {}
+    for form in (*loaded.ruleset.forms, *(action.form for action in loaded.actions)):
+        found.setdefault(form.lower(), form)
+    return list(found.values())
+
+
 def form_layout(source: KingdeeSource, loaded: Loaded, form: str) -> Layout:
-    """The columns that the rules of a form need, as the daemon would ask for them. Raises EdgeError."""
+    """The columns that rules and actions on a form need, as the daemon would ask for them. Raises EdgeError."""
     section = loaded.settings.main.forms.get(form, FormSection())
-    known = source.facts(form, loaded.ruleset.needs(form).entries)
-    return layout_of(known, loaded.ruleset, section)
+    actions = _on(loaded, form)
+    rows = loaded.ruleset.needs(form).entries.union(*(action.entries for action in actions))
+    known = source.facts(form, rows)
+    layout = layout_of(known, loaded.ruleset, section)
+    return _with(layout, {key for action in actions for key in action.heads if not known.entry_of(key)}, rows)
+
+
+def _on(loaded: Loaded, form: str) -> list[CompiledAction]:
+    return [action for action in loaded.actions if action.form.lower() == form.lower()]
+
+
+def _with(layout: Layout, heads: Iterable[str], rows: Iterable[str]) -> Layout:
+    """The layout with these keys as well."""
+    has = {key.casefold() for key in (*layout.heads, *layout.entries)}
+    more = tuple(key for key in sorted(heads) if key.casefold() not in has)
+    entries = tuple(key for key in sorted(rows) if key.casefold() not in has) if layout.facts.entry else ()
+    return replace(layout, heads=(*layout.heads, *more), entries=(*layout.entries, *entries))
+
+
+def misplaced(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[tuple[str, str, str]]:
+    """(field, entry, action) of what actions take for fields of the head, which they never see. Raises EdgeError."""
+    for action in _on(loaded, form):
+        known = source.facts(form, action.entries)
+        for key in sorted(action.heads):
+            if entry := known.entry_of(key):
+                yield key, entry, action.id
 
 
 def unknown_fields(source: KingdeeSource, layout: Layout) -> Iterator[UnknownFieldError]:
@@ -85,8 +118,7 @@ def named_users(loaded: Loaded) -> dict[str, str]:
     found = {userid: f"users.{account}" for account, userid in loaded.settings.directory.users.items()}
     for role, members in loaded.settings.directory.roles.items():
         found.update({one.value: f"roles.{role}" for one in members if one.kind == "user"})
-    for rule in loaded.ruleset.rules:
-        found.update({one.value: f"rule {rule.id}" for one in map(innermost, rule.everybody) if one.kind == "user"})
+    found.update({one.value: where for where, one in recipients(loaded) if one.kind == "user"})
     fallback = loaded.settings.main.fallback
     return {**found, **{one.value: "fallback" for one in fallback if one.kind == "user"}}
 
@@ -98,9 +130,23 @@ def invisible_users(contacts: Contacts, loaded: Loaded) -> Iterator[tuple[str, s
             yield userid, where
 
 
-def rules_using(loaded: Loaded, form: str, key: str) -> list[str]:
-    """The ids of the rules of a form that need a field."""
-    return [rule.id for rule in loaded.ruleset.of(form) if rule.needs.include(key)]
+def recipients(loaded: Loaded) -> Iterator[tuple[str, Recipient]]:
+    """Whom rules tell and actions allow, past any `manager_of:`, and where they stand."""
+    for rule in loaded.ruleset.rules:
+        yield from ((f"rule {rule.id}", innermost(one)) for one in rule.everybody)
+    for action in loaded.actions:
+        yield from ((f"action {action.id}", innermost(one)) for one in action.allow)
+
+
+def users_of(loaded: Loaded, form: str, key: str) -> list[str]:
+    """The rules and actions on a form that need a field."""
+    rules = [rule.id for rule in loaded.ruleset.of(form) if rule.needs.include(key)]
+    return rules + [f"action {action.id}" for action in _on(loaded, form) if _needs(action, key)]
+
+
+def _needs(action: CompiledAction, key: str) -> bool:
+    wanted = key.casefold()
+    return any(wanted in (one.casefold(), one.partition(".")[0].casefold()) for one in action.heads | action.entries)
 
 
 def innermost(recipient: Recipient) -> Recipient:

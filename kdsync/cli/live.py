@@ -40,7 +40,7 @@ def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:
     client = KingdeeClient(loaded.settings.main.kingdee, SystemClock())
     try:
         source = KingdeeSource(client)
-        for form in loaded.ruleset.forms:
+        for form in probes.forms(loaded):
             yield from _fields_of(source, loaded, form)
         for intake in loaded.intakes:
             yield from _intake_of(client, intake)
@@ -52,9 +52,12 @@ def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:
 def _fields_of(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]:
     try:
         for error in probes.unknown_fields(source, probes.form_layout(source, loaded, form)):
-            rules = probes.rules_using(loaded, form, error.field)
-            if rules:
-                yield Finding(f"{form}.{error.field}", f"Kingdee has no such field; used by {', '.join(rules)}")
+            users = probes.users_of(loaded, form, error.field)
+            if users:
+                yield Finding(f"{form}.{error.field}", f"Kingdee has no such field; used by {', '.join(users)}")
+        for key, entry, action in probes.misplaced(source, loaded, form):
+            message = f"it belongs to the entry {entry}; action {action} takes it for a field of the head"
+            yield Finding(f"{form}.{key}", message, "name a field of the head; in when, rows are doc.entries")
     except EdgeError as error:
         if error.kind is not FailureKind.REFUSED:
             raise

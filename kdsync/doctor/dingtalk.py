@@ -140,9 +140,12 @@ def _token(client: DingTalkClient) -> str:
 def _permissions(contacts: Contacts, loaded: Loaded) -> dict[str, Callable[[], object]]:
     """A harmless call for each API that this configuration needs."""
     kinds = {one.kind for rule in loaded.ruleset.rules for one in rule.everybody}
+    kinds |= {one.kind for action in loaded.actions for one in action.allow}
     kinds |= {one.kind for members in loaded.settings.directory.roles.values() for one in members}
-    inner = {probes.innermost(one).kind for rule in loaded.ruleset.rules for one in rule.everybody}
-    match = loaded.settings.directory.match if inner & {"creator", "modifier", "approver", "field"} else ()
+    inner = {one.kind for _, one in probes.recipients(loaded)}
+    inner |= {"creator" for action in loaded.actions if not action.own}
+    of_document = {"creator", "modifier", "approver", "assignee", "field"}
+    match = loaded.settings.directory.match if inner & of_document else ()
     needed: dict[str, Callable[[], object]] = {"contacts": lambda: contacts.user(STRANGER)}
     if "mobile" in match:
         needed["mobile numbers"] = lambda: contacts.by_mobile(NOBODYS_NUMBER)
@@ -164,8 +167,7 @@ def _permission(what: str, ask: Callable[[], object]) -> Finding:
 
 
 def _departments(contacts: Contacts, loaded: Loaded) -> Iterator[Finding]:
-    everybody = [probes.innermost(one) for rule in loaded.ruleset.rules for one in rule.everybody]
-    named = {one.value for one in everybody if one.kind == "dept"}
+    named = {one.value for _, one in probes.recipients(loaded) if one.kind == "dept"}
     for dept in sorted(named):
         what = f"dingtalk dept:{dept}"
         try:

@@ -85,7 +85,7 @@ def _inside(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
         yield from skipped(*AFTER_LOGIN[1:], because="there is no session")
         return
     source = KingdeeSource(client)
-    for form in loaded.ruleset.forms:
+    for form in probes.forms(loaded):
         yield from _form(source, loaded, form)
     yield from (_intake(client, intake) for intake in loaded.intakes)
     forms = task_forms(loaded.ruleset, loaded.actions)
@@ -146,20 +146,24 @@ def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]
     try:
         layout = probes.form_layout(source, loaded, form)
         unknown = [error.field for error in probes.unknown_fields(source, layout)]
-        used = [key for key in unknown if probes.rules_using(loaded, form, key)]
+        used = [key for key in unknown if probes.users_of(loaded, form, key)]
+        misplaced = list(probes.misplaced(source, loaded, form))
         count = sum(len(page.rows) for page in source.some(probes.without(layout, unknown)))
     except EdgeError as error:
         finding = failed(what, error)
         yield replace(finding, cure=RIGHTS) if error.code in NO_RIGHT else finding
         return
     for key in used:
-        rules = ", ".join(probes.rules_using(loaded, form, key))
-        cure = "correct the rule: the key as BOS or the form's field list (字段列表) shows it"
-        yield Finding(f"{what} {key}", FAILED, f"Kingdee has no such field; used by {rules}", cure)
+        users = ", ".join(probes.users_of(loaded, form, key))
+        cure = "correct it there: the key as BOS or the form's field list (字段列表) shows it"
+        yield Finding(f"{what} {key}", FAILED, f"Kingdee has no such field; used by {users}", cure)
+    for key, entry, action in misplaced:
+        detail = f"it belongs to the entry {entry}, and action {action} takes it for a field of the head"
+        yield Finding(f"{what} {key}", FAILED, detail, "name a field of the head; in when, rows are doc.entries")
     if count == 0:
         detail = "no document is visible: there is none, or none of them may be seen"
         yield Finding(what, WARNING, detail, f"if there are some: {RIGHTS}")
-    elif not used:
+    elif not used and not misplaced:
         yield Finding(what, OK, f"{len(layout.heads) + len(layout.entries)} fields can be read")
 
 
@@ -197,7 +201,8 @@ def _has_one_in_approval(client: KingdeeClient, source: KingdeeSource, form: str
 
 
 def _asks_for_people(loaded: Loaded) -> bool:
-    return any(probes.innermost(one).kind in FROM_KINGDEE for rule in loaded.ruleset.rules for one in rule.everybody)
+    named = any(one.kind in FROM_KINGDEE for _, one in probes.recipients(loaded))
+    return named or any(not action.own for action in loaded.actions)
 
 
 def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
