@@ -14,6 +14,8 @@ from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, sele
 
 from kdsync.store import moments
 from kdsync.store.inbox import ASKED
+from kdsync.store.inbox import WAITING as SAID
+from kdsync.store.intake import TAKEN
 from kdsync.store.ledger import ACCEPTED, SIGN
 from kdsync.store.notifications import GATHERED, HELD, MATCHED
 from kdsync.store.outbox import LEASED, WAITING
@@ -23,11 +25,13 @@ from kdsync.store.stays import UNREAD, UNSEEN
 DAY = timedelta(days=1)  # what is older is of no consequence: limits, refused logins and looked up people
 UNSENT = outbox.c.state.in_((WAITING, LEASED))
 UNTOLD = notifications.c.state.in_((GATHERED, MATCHED, HELD))
+UNANSWERED = inbox.c.state.in_((SAID, TAKEN))
 WAITS: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnElement[bool]]] = (
     (outbox, outbox.c.id, (outbox.c.next_attempt_at, outbox.c.lease_until, outbox.c.created_at), UNSENT),
     (notifications, notifications.c.id, (notifications.c.next_attempt_at, notifications.c.created_at), UNTOLD),
     (codes, codes.c.userid, (codes.c.locked_until,), true()),
     (inbox, inbox.c.id, (inbox.c.finished_at,), inbox.c.state == ASKED),
+    (inbox, inbox.c.id, (inbox.c.next_attempt_at, inbox.c.received_at), UNANSWERED),
 )
 """Rows that wait for a moment, or are given up by their age."""
 HISTORY: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnElement[bool]]] = (

@@ -9,10 +9,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from kdsync.store import ledger, moments, people, shifted, stays
+from kdsync.store import inbox, ledger, moments, people, schema, shifted, stays
 from kdsync.store.database import Database
+from kdsync.store.inbox import Received
 from kdsync.store.people import Found
 from kdsync.store.schema import facts, logins, notifications, outbox
+from kdsync.store.sealing import Seal
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 HOUR = timedelta(hours=1)
@@ -55,6 +57,22 @@ def test_what_waits_keeps_its_wait_and_its_age(database: Database, by: timedelta
     assert shift(database, by) == 3
     assert [moment(database, key) - NOW - by for key in ("next_attempt_at", "lease_until")] == [due - NOW] * 2
     assert moment(database, "created_at") == NOW - HOUR + by
+
+
+@pytest.mark.parametrize("by", JUMPS)
+@pytest.mark.parametrize(("state", "moved"), [("waiting", True), ("intake", True), ("done", False), ("refused", False)])
+def test_what_people_said_and_approved_keeps_its_wait_and_its_age(
+    database: Database, by: timedelta, state: str, moved: bool
+) -> None:
+    item, due = Received("a", "message", "u1", {}, NOW - HOUR, state=state), NOW + timedelta(seconds=30)
+    with database.write() as tx:
+        inbox.add(tx, Seal(), item)
+        inbox.again(tx, "a", due, "busy")
+    assert shift(database, by) == (2 if moved else 0)
+    with database.read() as tx:
+        row = tx.execute(select(schema.inbox.c.received_at, schema.inbox.c.next_attempt_at)).one()
+    shifted_by = by if moved else timedelta()
+    assert [moments.parse(one) for one in row] == [item.received_at + shifted_by, due + shifted_by]
 
 
 @pytest.mark.parametrize("state", ["dead", "dropped", "accepted"])
