@@ -26,8 +26,8 @@ TABLE, FILES, PICTURES = "TableField", "DDAttachment", "DDPhotoField"
 DATE, DATE_RANGE = "DDDateField", "DDDateRangeField"
 PEOPLE = frozenset({"InnerContactField", "ExternalContactField"})
 DEPARTMENTS = "DepartmentField"
-TYPED = frozenset({"TextField", "TextareaField", "TextNote"})
-"""Kinds whose value is what somebody typed, though it may look like JSON."""
+TYPED = frozenset({"TextField", "TextareaField", "TextNote", "DDSelectField"})
+"""Kinds whose value is what somebody typed or named, though it may look like JSON."""
 NOTHING = frozenset({"", "null", "undefined"})
 PLAIN = (str, int, float, Decimal, type(None))
 KIND = re.compile(r"(?:DD)?[A-Za-z]+Field|DDAttachment")

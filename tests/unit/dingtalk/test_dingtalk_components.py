@@ -39,6 +39,8 @@ INVOICE = Attachment("620", "发票.pdf", 4028863, "115", "pdf")
         ("MoneyField", "1,000.10", "1,000.10"),
         ("DDDateField", "2026-11-23", "2026-11-23"),
         ("DDSelectField", "其他", "其他"),
+        ("DDSelectField", "[1]", "[1]"),
+        ("DDMultiSelectField", '["A","B"]', "A, B"),
         ("TextField", True, "true"),
         ("Whatever", {"a": 1}, '{"a":1}'),
     ],
