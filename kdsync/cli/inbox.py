@@ -46,7 +46,7 @@ def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
 
 def _all(tx: Connection, seal: Seal) -> list[Received]:
     found = intake.listing(tx, seal, (REFUSED, FAILED), limit=10_000)
-    return [item for item in found if item.source == intake.APPROVAL]
+    return [item for item in found if item.source == intake.APPROVAL and intake.can_be_read(item)]
 
 
 def _one(tx: Connection, seal: Seal, ident: str) -> Received:
@@ -58,6 +58,8 @@ def _one(tx: Connection, seal: Seal, ident: str) -> Received:
     (item,) = found
     if item.source != intake.APPROVAL:
         raise KdsyncError(f"{ident} is what somebody said: they can say it again")
+    if not intake.can_be_read(item):
+        raise KdsyncError(f"what is stored of {ident} is damaged: enter that approval by hand")
     if item.state not in intake.RETRIABLE:
         raise KdsyncError(f"{ident} is {item.state}: there is nothing to try again")
     return item

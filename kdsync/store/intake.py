@@ -37,6 +37,11 @@ def known(tx: Connection, instance_ids: Collection[str]) -> set[str]:
     return {rows[ident] for ident in found}
 
 
+def can_be_read(item: Received) -> bool:
+    """Whether what is stored of one tells which it is."""
+    return bool(item.content.get("instance"))
+
+
 def take_after_all(tx: Connection, seal: Seal, item: Received, now: datetime) -> bool:
     """One that was passed over as finished before its intake was there, and was not; False if that is not so."""
     mine = (inbox.c.id == item.id, inbox.c.state == IGNORED, inbox.c.reason == BEFORE)
