@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, func, select, update
+from sqlalchemy import Connection, bindparam, select, update
 
 from kdsync import exact, logs
 from kdsync.errors import StoreError
@@ -28,6 +28,7 @@ _SNAPSHOTS = (
 )
 # Left to itself, SQLite walks through all documents of the form rather than through the index of the open ones.
 _OPEN = "SELECT doc_id FROM documents INDEXED BY ix_documents_open WHERE form_id = ? AND is_open = 1"
+_KNOWN = "SELECT {} FROM documents WHERE form_id = ? AND is_gone = 0"
 _PUT = (
     "INSERT INTO documents (form_id, doc_id, number, is_open, is_gone, version, layout_id, row) "
     "VALUES {rows} ON CONFLICT (form_id, doc_id) DO UPDATE SET number = excluded.number, "
@@ -135,13 +136,11 @@ class Snapshots:
 
     def count(self, tx: Connection) -> int:
         """How many documents are known and not deleted."""
-        mine = (documents.c.form_id == self.form_id) & (documents.c.is_gone == 0)
-        return int(tx.execute(select(func.count()).select_from(documents).where(mine)).scalar_one())
+        return int(tx.exec_driver_sql(_KNOWN.format("count(*)"), (self.form_id,)).scalar_one())
 
     def known_ids(self, tx: Connection) -> Iterator[str]:
         """All ids that are known and not deleted, without holding them in memory."""
-        mine = (documents.c.form_id == self.form_id) & (documents.c.is_gone == 0)
-        result = tx.execution_options(yield_per=CHUNK).execute(select(documents.c.doc_id).where(mine))
+        result = tx.execution_options(yield_per=CHUNK).exec_driver_sql(_KNOWN.format("doc_id"), (self.form_id,))
         yield from result.scalars()
 
 

@@ -17,7 +17,7 @@ ACCOUNT = "account:"
 """Facts about the account set behind an id: JSON [id, name] as a login named it."""
 
 SIGN = "heartbeat"
-
+LAST = chr(0x10FFFF)  # sorts after all that a name may go on with
 
 ACCEPTED = "accepted:"
 """Facts by form: what it shows now is the truth, says an operator; the moment it was said."""
@@ -78,13 +78,13 @@ def put_fact(tx: Connection, key: str, value: str, at: datetime) -> None:
 
 def fact(tx: Connection, key: str) -> str | None:
     """What is remembered under a name."""
-    return tx.execute(select(facts.c.value).where(facts.c.key == key)).scalar()
+    return tx.exec_driver_sql("SELECT value FROM facts WHERE key = ?", (key,)).scalar()  # each look asks for several
 
 
 def facts_like(tx: Connection, prefix: str) -> dict[str, str]:
     """Everything remembered under names that begin so."""
-    query = select(facts.c.key, facts.c.value).where(facts.c.key.startswith(prefix, autoescape=True))
-    return {str(key): str(value) for key, value in tx.execute(query)}
+    found = tx.exec_driver_sql("SELECT key, value FROM facts WHERE key >= ? AND key < ?", (prefix, prefix + LAST))
+    return {str(key): str(value) for key, value in found}
 
 
 def sign_of_life(tx: Connection) -> tuple[datetime, datetime] | None:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, and_, func, or_, select, update
+from sqlalchemy import Connection, RowMapping, Select, and_, bindparam, func, or_, select, update
 
 from kdsync import logs
 from kdsync.errors import StoreError
@@ -21,7 +22,8 @@ from kdsync.store.intake import TAKEN
 from kdsync.store.notifications import MATCHED
 from kdsync.store.schema import events, forms, inbox, notifications, writes
 from kdsync.store.sealing import Seal
-from kdsync.store.writes import MAYBE, NEVER, VERIFIED
+from kdsync.store.writes import MAYBE, NEVER, REFUSED, UNSENT, VERIFIED
+from kdsync.store.writes import note as note_outcome
 from kdsync.sync import identity
 from kdsync.sync.origin import OwnWrite, Standing
 
@@ -64,10 +66,16 @@ def meet(tx: Connection, ident: int, place: Place) -> None:
         _disown(tx, {ident}, place)
 
 
-def refused(tx: Connection, ident: int) -> None:
-    """That write was not done. Where a change was taken for its effect, it is somebody else's, and is told now."""
+def note(tx: Connection, ident: int, outcome: str, detail: str = "") -> None:
+    """What came of a write. What was taken for the effect of one that was not done is somebody else's: told now."""
     row = tx.execute(select(writes).where(writes.c.id == ident)).mappings().one()
-    tx.execute(update(writes).where(writes.c.id == ident).values(met=NEVER))
+    note_outcome(tx, ident, outcome, detail)
+    if outcome in (REFUSED, UNSENT):
+        _refused(tx, row)
+
+
+def _refused(tx: Connection, row: RowMapping) -> None:
+    tx.execute(update(writes).where(writes.c.id == row["id"]).values(met=NEVER))
     step = select(writes.c.id, writes.c.outcome).where(
         writes.c.inbox_id == row["inbox_id"], writes.c.step == row["step"]
     )
@@ -81,11 +89,17 @@ def settled(tx: Connection, form: str, now: datetime) -> dict[int, str]:
 
     A look at the document which begins afterwards meets them, or nothing ever will. "" is one that nobody knows of.
     """
+    found = tx.execute(_settled(), {"form": form.lower(), "heard": moments.text(now - UNHEARD)})
+    return {row.id: row.doc_id for row in found}
+
+
+@cache
+def _settled() -> Select[Any]:
+    """Built once: every look asks."""
     answered = select(inbox.c.id).where(inbox.c.id == writes.c.inbox_id, inbox.c.state.not_in(WORKED_ON)).exists()
-    unheard = and_(writes.c.outcome.in_(MAYBE), or_(answered, writes.c.at < moments.text(now - UNHEARD)))
-    mine = (writes.c.met == "", func.lower(writes.c.form) == form.lower())
-    query = select(writes.c.id, writes.c.doc_id).where(*mine, or_(writes.c.outcome == VERIFIED, unheard))
-    return {row.id: row.doc_id for row in tx.execute(query)}
+    unheard = and_(writes.c.outcome.in_(MAYBE), or_(answered, writes.c.at < bindparam("heard")))
+    mine = (writes.c.met == "", func.lower(writes.c.form) == bindparam("form"))
+    return select(writes.c.id, writes.c.doc_id).where(*mine, or_(writes.c.outcome == VERIFIED, unheard))
 
 
 def pass_over(tx: Connection, idents: Sequence[int]) -> None:

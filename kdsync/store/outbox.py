@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal, select, tuple_, update
+from sqlalchemy import Connection, Integer, RowMapping, Select, Text, bindparam, func, insert, select, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.errors import FailureKind, StoreError
@@ -179,14 +180,18 @@ def accepted_for(tx: Connection, seal: Seal, target: str, since: datetime) -> li
 def unconfirmed(tx: Connection, prefix: str, *, sent_since: datetime, fresh_since: datetime, limit: int) -> list[str]:
     """People who were sent something that nobody has confirmed: `people` holds, under prefix + userid, who was looked
     up and when, and no userid for one who was not there. Who is not there is unconfirmed again with each message."""
-    joined = outbox.outerjoin(people, people.c.key == literal(prefix) + outbox.c.target)
-    doubtful = people.c.userid.is_(None) | (people.c.refreshed_at < moments.text(fresh_since))
+    since = {"fresh": moments.text(fresh_since), "sent": moments.text(sent_since)}
+    return list(tx.execute(_unconfirmed(), {"prefix": prefix, "most": limit, **since}).scalars())
+
+
+@cache
+def _unconfirmed() -> Select[Any]:
+    joined = outbox.outerjoin(people, people.c.key == bindparam("prefix", type_=Text) + outbox.c.target)
+    doubtful = people.c.userid.is_(None) | (people.c.refreshed_at < bindparam("fresh"))
     stale = people.c.key.is_(None) | (doubtful & (outbox.c.accepted_at >= people.c.refreshed_at))
-    sent = (
-        (outbox.c.accepted_at >= moments.text(sent_since)) & (outbox.c.channel == WORK) & (outbox.c.state == ACCEPTED)
-    )
-    query = select(outbox.c.target).distinct().select_from(joined).where(sent, stale).limit(limit)
-    return list(tx.execute(query).scalars())
+    sent = (outbox.c.accepted_at >= bindparam("sent")) & (outbox.c.channel == WORK) & (outbox.c.state == ACCEPTED)
+    query = select(outbox.c.target).distinct().select_from(joined).where(sent, stale)
+    return query.limit(bindparam("most", type_=Integer))
 
 
 def counts(tx: Connection) -> dict[str, int]:

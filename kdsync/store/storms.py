@@ -16,6 +16,7 @@ from kdsync.store import moments
 from kdsync.store.notifications import DROPPED, GATHERED, HELD, MATCHED, STORM
 from kdsync.store.schema import notifications
 
+_WAITS = "SELECT 1 FROM notifications WHERE state = ? AND form = ? LIMIT 1"
 _IN_ORDER = (notifications.c.created_at, notifications.c.number, notifications.c.id)
 
 
@@ -67,7 +68,7 @@ def forms_with_gathered(tx: Connection) -> list[str]:
 
 def is_clear(tx: Connection, form: str) -> bool:
     """Whether nothing of a form waits to be decided on."""
-    return tx.execute(select(notifications.c.id).where(*_waiting(form)).limit(1)).first() is None
+    return tx.exec_driver_sql(_WAITS, (GATHERED, form)).first() is None
 
 
 def decide(tx: Connection, ids: Iterable[str], state: str, *, storm: str | None = None, reason: str = "") -> None:
