@@ -26,7 +26,7 @@ def received(message: Said | Clicked | Happened, now: datetime) -> Received | No
         "mentioned": message.mentioned,
         "conversation": message.conversation_id,
         "nick": message.sender_nick[:LONGEST_NAME],
-        "said_at": message.created_at.isoformat(),
+        heard.SAID_AT: message.created_at.isoformat(),
     }
     if not message.sender and message.mentioned:
         content[heard.SESSION] = message.session_webhook  # a secret, kept for nobody who can be reached without it

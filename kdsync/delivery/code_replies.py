@@ -113,14 +113,17 @@ CODE_REPLIES: dict[str, tuple[str, str, str]] = {
         ("{several} đều đang chờ mã. Không có gì bị thay đổi. Hãy viết yêu cầu, số chứng từ và mã trong cùng một tin."),
     ),
     "reply_code_stale_title": (
-        "{number}：金额已变更",
-        "{number}: the amount has changed",
-        "{number}: số tiền đã thay đổi",
+        "{number}：情况已变更",
+        "{number}: it has changed since the code was asked for",
+        "{number}: đã thay đổi từ khi hỏi mã",
     ),
     "reply_code_stale_body": (
-        "询问验证码之后，单据的金额有变。没有做任何修改。请核对后重新发送指令。",
-        "The code was asked for about another amount. Nothing was changed. Please look at it, then say it again.",
-        "Số tiền không còn như khi hỏi mã. Không có gì bị thay đổi. Hãy kiểm tra rồi gửi lại yêu cầu.",
+        "询问验证码之后，单据的金额或操作的内容有变。没有做任何修改。请核对后重新发送指令。",
+        (
+            "The code was asked for about another amount, or for something else to be done. Nothing was changed. "
+            "Please look at it, then say it again."
+        ),
+        "Số tiền hoặc việc cần làm không còn như khi hỏi mã. Không có gì bị thay đổi. Hãy kiểm tra rồi gửi lại yêu cầu.",
     ),
     "code_locked_title": (
         "{sender} 连续五次验证码错误",

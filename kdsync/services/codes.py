@@ -1,7 +1,8 @@
 """One-time codes with what people ask for: whether one is right, which request it belongs to, and when it counts.
 
 A code is used up in the transaction that allows what it came with: a crash, or the same message pushed again, neither
-loses it nor lets it count twice. It is compared with the time when its message came, however long Kingdee is down then.
+loses it nor lets it count twice. It is compared with the times when its message was said and came, however late it was
+pushed, and however long Kingdee is down then.
 """
 
 from __future__ import annotations
@@ -42,8 +43,9 @@ Note = Callable[[Connection], None]
 
 
 def mark(item: Received) -> str:
-    """What a code was given for: one action on one document about one amount."""
-    return identity.digest("coded", item.action, item.form, item.doc_id, str(item.content.get("amount")))
+    """What a code was given for: the steps of one action on one document about one amount."""
+    about = (str(item.content.get("amount")), str(item.content.get("do")))
+    return identity.digest("coded", item.action, item.form, item.doc_id, *about)
 
 
 def is_coded(item: Received) -> bool:
@@ -75,7 +77,8 @@ class Codes:
             )
         asked = waiting[0]
         request = {**asked.content, "held": "", "asked": asked.id, "asked_for": mark(asked)}
-        return replace(item, content={**request, heard.CODE: item.content[heard.CODE]})
+        own = {heard.CODE: item.content[heard.CODE], heard.SAID_AT: item.content.get(heard.SAID_AT)}
+        return replace(item, content={**request, **own})
 
     def read(self, item: Received, meant: Meant) -> tuple[Received, Understood | Ending]:
         """What a message means, and whether the digits at its end are a code or part of what was said."""
@@ -99,7 +102,7 @@ class Codes:
         if enrolled.locked_until and enrolled.locked_until > self.clock.now():
             return self._locked(enrolled.locked_until, action, bill)
         if item.content.get("asked_for", mark(item)) != mark(item):
-            reason = "the code was asked for about another amount"
+            reason = "the code was asked for about another amount, or other steps"
             return Ending(REFUSED, "reply_code_stale", reason, _most(action), action.titles, bill.status)
         if not heard.code(item):
             reason = "a one-time code has to come with it"
@@ -114,12 +117,13 @@ class Codes:
 
     def _waiting(self, item: Received) -> list[Received]:
         with self.db.read() as tx:
-            return inbox.asked(tx, self.seal, item.sender, item.received_at - WITHIN)
+            return inbox.asked(tx, self.seal, item.sender, min(heard.moments(item)) - WITHIN)
 
     def _steps(self, item: Received) -> list[int]:
         with self.db.read() as tx:
             secret = codes.secret(tx, self.seal, item.sender)
-        return steps(secret, heard.code(item), item.received_at.timestamp())
+        code = heard.code(item)
+        return sorted({step for at in heard.moments(item) for step in steps(secret, code, at.timestamp())})
 
     def _compared(
         self, found: list[int], enrolled: Enrolled, item: Received, action: CompiledAction, bill: Bill

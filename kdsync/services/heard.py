@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
 
 from kdsync.commands.onetime import digits, split
 from kdsync.store.inbox import Received
@@ -11,6 +12,8 @@ CODE = "code"
 LONGEST_QUOTE = 40  # characters
 SESSION = "session"  # the address of the conversation, for those whom nothing else reaches
 POSTING = "posting"  # whether an answer may be on its way there
+SAID_AT = "said_at"  # when it was said, by DingTalk's clock
+LATE, EARLY = timedelta(minutes=5), timedelta(minutes=1)  # so far from when it came may that be
 
 
 def apart(item: Received) -> Received:
@@ -53,6 +56,16 @@ def quoted(item: Received) -> str:
 def code(item: Received) -> str:
     """The six digits, as an app shows them; '' where none came."""
     return digits(str(item.content.get(CODE) or ""))
+
+
+def moments(item: Received) -> tuple[datetime, ...]:
+    """When it came, and when it was said where that is told: a message may be pushed late, or again."""
+    try:
+        said = datetime.fromisoformat(str(item.content.get(SAID_AT)))
+    except ValueError:
+        return (item.received_at,)
+    is_near = said.tzinfo is not None and -EARLY <= item.received_at - said <= LATE
+    return (item.received_at, said) if is_near else (item.received_at,)
 
 
 def is_click(item: Received) -> bool:

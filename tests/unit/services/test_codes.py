@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -128,6 +129,28 @@ def test_a_code_outlives_an_hour_without_kingdee(bank: Bank) -> None:
     bank.desk.down = False
     bank.wait(60)
     assert bank.row(key).state == inbox.DONE
+
+
+@pytest.mark.parametrize("own_message", [False, True])
+@pytest.mark.parametrize(
+    ("late", "counts"), [(0, True), (90, True), (299, True), (301, False), (-45, True), (-90, False)]
+)
+def test_a_code_is_of_the_moment_when_it_was_said_not_of_when_it_was_pushed(
+    bank: Bank, late: int, *, counts: bool, own_message: bool
+) -> None:
+    """DingTalk pushes a message again, or late; and its clock need not be ours."""
+    if own_message:
+        bank.say("u1", "确认付款 FKD1", said_at=bank.world.clock.now().isoformat())
+    bank.world.clock.advance(301 - max(late, 0) - 2)
+    code, said = bank.code(-min(late, 0)), bank.world.clock.now() - timedelta(seconds=min(late, 0))
+    bank.world.clock.advance(max(late, 0))
+    item = bank.say("u1", code if own_message else f"确认付款 FKD1 {code}", said_at=said.isoformat())
+    assert (item.state == inbox.DONE) == counts, item.reason
+
+
+@pytest.mark.parametrize("said", ["", "1970-01-01T00:00:00+00:00", "yesterday", None, "2026-11-23T10:00:00"])
+def test_a_message_that_does_not_tell_when_it_was_said_counts_when_it_came(bank: Bank, said: Any) -> None:
+    assert bank.say("u1", f"确认付款 FKD1 {bank.code()}", said_at=said).state == inbox.DONE
 
 
 def test_after_a_crash_between_leave_and_write_the_code_is_not_asked_for_again(bank: Bank) -> None:
@@ -266,7 +289,7 @@ def test_of_two_requests_it_must_be_said_which(bank: Bank) -> None:
 def test_the_amount_is_the_one_that_the_code_was_asked_for(bank: Bank) -> None:
     bank.say("u1", "确认付款 FKD1")
     bank.desk.bills["AP_PAYBILL", "1"]["FAmount"] = 8_000_000
-    assert bank.say("u1", bank.code()).reason == "the code was asked for about another amount"
+    assert bank.say("u1", bank.code()).reason == "the code was asked for about another amount, or other steps"
     assert bank.desk.sent == []
 
 
@@ -284,6 +307,14 @@ def test_what_is_held_asks_again_where_the_amount_has_changed(bank: Bank) -> Non
     bank.actions = [action(LIMITED, undo="30s")]
     held = bank.say("u1", f"确认付款 FKD1 {bank.code()}")
     bank.desk.bills["AP_PAYBILL", "1"]["FAmount"] = 8_000_000
+    bank.wait(60, 31)
+    assert (bank.row(held.id).state, bank.desk.sent) == (inbox.ASKED, [])
+
+
+def test_what_is_held_asks_again_where_other_steps_are_meant_by_now(bank: Bank) -> None:
+    bank.actions = [action(LIMITED, undo="30s", do=["submit"])]
+    held = bank.say("u1", f"确认付款 FKD1 {bank.code()}")
+    bank.actions = [action(LIMITED, undo="30s")]
     bank.wait(60, 31)
     assert (bank.row(held.id).state, bank.desk.sent) == (inbox.ASKED, [])
 
