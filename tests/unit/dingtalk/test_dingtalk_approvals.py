@@ -267,6 +267,15 @@ def test_an_address_without_encryption_is_asked_with_it(approvals: Approvals, di
     assert str(dingtalk.calls[-1].request.url) == STORE
 
 
+def test_what_looks_like_a_fragment_is_part_of_a_files_name(
+    approvals: Approvals, dingtalk: responses.RequestsMock
+) -> None:
+    named = "https://lippi-space-zjk.oss-cn-zhangjiakou.aliyuncs.com/y/#zifgs49.file?Expires=1"
+    dingtalk.post(LINKS, json={"result": {"downloadUri": named}})
+    dingtalk.get(named.replace("#", "%23"), body=b"x")
+    assert approvals.download("a171de6c", "f", 100) == b"x"
+
+
 @pytest.mark.parametrize(
     "address", ["", "x", "ftp://a/b", "file:///etc/passwd", "https://", "https://[::1", "https:///x", "https://a b", 7]
 )
