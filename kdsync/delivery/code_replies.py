@@ -123,7 +123,7 @@ CODE_REPLIES: dict[str, tuple[str, str, str]] = {
             "The code was asked for about another amount, or for something else to be done. Nothing was changed. "
             "Please look at it, then say it again."
         ),
-        "Số tiền hoặc việc cần làm không còn như khi hỏi mã. Không có gì bị thay đổi. Hãy kiểm tra rồi gửi lại yêu cầu.",
+        "Số tiền hoặc việc cần làm không còn như khi hỏi mã. Không có gì bị thay đổi. Hãy kiểm tra rồi gửi lại.",
     ),
     "code_locked_title": (
         "{sender} 连续五次验证码错误",

@@ -35,8 +35,8 @@ RIGHT_REPLIES: dict[str, tuple[str, str, str]] = {
             "changed; the operators know. Try again later, or do it in Kingdee."
         ),
         (
-            "Không ai được {action} chứng từ do chính mình lập, mà người lập không tìm thấy trong DingTalk. Không có gì "
-            "bị thay đổi; quản trị viên đã được báo. Hãy thử lại sau, hoặc xử lý trong Kingdee."
+            "Không ai được {action} chứng từ do chính mình lập, mà người lập không tìm thấy trong DingTalk. Không có "
+            "gì bị thay đổi; quản trị viên đã được báo. Hãy thử lại sau, hoặc xử lý trong Kingdee."
         ),
     ),
     "reply_no_amount_title": (
@@ -45,7 +45,7 @@ RIGHT_REPLIES: dict[str, tuple[str, str, str]] = {
         "{number}: không rõ số tiền",
     ),
     "reply_no_amount_body": (
-        "超过 {most} 的单据另有规定，而这张单据的 {field} 没有金额。没有做任何修改。请在金蝶中填写后再试，或在金蝶中处理。",
+        "超过 {most} 的单据另有规定，而这张单据的 {field} 没有金额。没有做任何修改。请填写后再试，或在金蝶中处理。",
         (
             "What is over {most} takes more than one word, and {field} of this document holds no amount. Nothing was "
             "changed. Fill it in and try again, or do it in Kingdee."
