@@ -227,10 +227,8 @@ class Carry:
         self, item: Received, do: Do, row: int, outcome: str, detail: str, made: Sequence[tuple[str, str]] = ()
     ) -> None:
         with self.db.write() as tx:
-            writes.note(tx, row, outcome, detail)
+            origins.note(tx, row, outcome, detail)
             self._note_made(tx, item, do, made)
-            if outcome in (writes.REFUSED, writes.UNSENT):
-                origins.refused(tx, row)
         told = {"inbox_id": item.id, "form": item.form, "bill_no": item.number, "operation": do.kind}
         log.info("write.finished", outcome=outcome, detail=detail, **told)
 

@@ -22,7 +22,7 @@ from kdsync.services.carry import UNDER_WAY, NotYetError, Stopped
 from kdsync.services.desk import Bill
 from kdsync.services.tries import DONE, SHOWN_WITHIN, UNHEARD, Tries, is_of_this_try
 from kdsync.store import intake as store
-from kdsync.store import ledger, writes
+from kdsync.store import ledger, origins, writes
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
 from kdsync.store.sealing import Seal
@@ -134,7 +134,7 @@ class Filing:
                 writes.made(tx, row, known.doc_id, known.number)
                 store.keep(tx, self.seal, known)
             else:
-                writes.note(tx, row, writes.REFUSED, made.ruling.text or "no")
+                origins.note(tx, row, writes.REFUSED, made.ruling.text or "no")
         log.info("intake.created", inbox_id=item.id, done=made.ruling.done, bill_no=known.number)
         return known if made.ruling.done else item
 

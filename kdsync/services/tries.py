@@ -10,7 +10,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.carry import NotYetError
-from kdsync.store import writes
+from kdsync.store import origins, writes
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
 from kdsync.store.writes import Write
@@ -56,7 +56,7 @@ class Tries:
         """Note that Kingdee did not say yes."""
         outcomes = {FailureKind.UNKNOWN_OUTCOME: writes.UNKNOWN, FailureKind.REFUSED: writes.REFUSED}
         with self.db.write() as tx:
-            writes.note(tx, row, outcomes.get(error.kind, writes.UNSENT), str(error))
+            origins.note(tx, row, outcomes.get(error.kind, writes.UNSENT), str(error))
 
     def wait_for(self, before: Sequence[Write], under_way: timedelta) -> None:
         """NotYetError while one of which nothing was heard may still be under way."""

@@ -6,9 +6,12 @@ from typing import Any
 
 import pytest
 
+from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Task, Transition
 from kdsync.rules.actions import CompiledAction
+from kdsync.services.tries import Tries
 from kdsync.store import documents, forms, notifications, origins, tasks, writes
+from kdsync.store.inbox import Received
 from kdsync.store.sealing import Seal
 from kdsync.store.writes import ACCEPTED, REFUSED, UNKNOWN, UNSENT, Write
 from kdsync.sync.origin import Standing
@@ -56,9 +59,7 @@ class House:
     def hear(self, row: int, outcome: str) -> None:
         """Kingdee's answer, or that there is none."""
         with self.world.db.write() as tx:
-            writes.note(tx, row, outcome)
-            if outcome in (REFUSED, UNSENT):
-                origins.refused(tx, row)
+            origins.note(tx, row, outcome)
 
     def verify(self, ident: int, row: int, fields: Fields | None = None) -> None:
         with self.world.db.write() as tx:
@@ -148,6 +149,20 @@ def test_what_was_taken_for_ours_is_told_after_all_when_our_write_was_refused(ho
     assert house.told(ident)[-1] == ("approved", "matched")
     house.world.deliver()
     assert any("approved" in text and f"K{ident}" in text for text in house.world.dingtalk.seen("u1"))
+
+
+def test_a_document_that_was_taken_for_the_one_of_an_approval_is_told_when_kingdee_refuses_ours(house: House) -> None:
+    world = house.world
+    tries = Tries(world.db, world.clock)
+    approval = Received("x", "approval", "u1", {}, world.clock.now(), form=FORM, number="FYBX1")
+    row = tries.intend(approval, -1, "create")
+    ident = world.kingdee.create("A", "FYBX1")  # by somebody, by hand, in the same moment
+    house.look()
+    assert house.ours(ident) == [("created", row)]
+    tries.failed(row, EdgeError("kingdee", FailureKind.REFUSED, "11", "the number is taken"))
+    assert house.ours(ident) == []
+    with world.db.read() as tx:
+        assert {one.state for one in notifications.of_number(tx, world.seal, "FYBX1")} == {"matched"}
 
 
 def test_a_first_try_that_took_effect_keeps_the_change_although_the_second_is_refused(house: House) -> None:
