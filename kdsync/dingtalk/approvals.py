@@ -141,6 +141,8 @@ class Approvals:
 
     def download(self, instance_id: str, file_id: str, most: int) -> bytes:
         """The content of a file of an approval's form, by `Attachment.file_id`; REFUSED above `most` bytes."""
+        if not file_id:
+            return b""
         if file_id.startswith(("http://", "https://")):
             return self._client.fetch(FILE, self._of_picture(file_id), most)
         body = orjson.dumps({"processInstanceId": instance_id, "fileId": file_id})

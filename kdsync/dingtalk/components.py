@@ -36,7 +36,8 @@ NAME = "details of an approval"
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """A file of a form. `file_id` is what `Approvals.download` asks for: DingTalk's id, or the address of a picture.
+    """A file of a form. `file_id` is what `Approvals.download` asks for: DingTalk's id, the address of a picture, or ""
+    for an empty file, of which DingTalk hands out nothing.
 
     `size` is in bytes, 0 where DingTalk does not say; `kind` is the extension without its dot.
     """
@@ -143,7 +144,7 @@ def _files(name: str, value: Any) -> list[Attachment]:
         size = plain(item.get("fileSize"))
         files.append(
             Attachment(
-                plain(item["fileId"]),
+                "" if size == "0" else plain(item["fileId"]),
                 plain(item.get("fileName")) or plain(item["fileId"]),
                 int(size) if size.isascii() and size.isdigit() and len(size) < 16 else 0,  # noqa: PLR2004  # petabytes
                 plain(item.get("spaceId")),

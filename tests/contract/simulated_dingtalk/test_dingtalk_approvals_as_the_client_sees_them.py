@@ -91,6 +91,14 @@ def test_a_file_that_is_too_large_is_not_read(ding: SimulatedDingTalk, approvals
     assert caught.value.kind is FailureKind.REFUSED
 
 
+def test_an_empty_file_is_not_asked_for(ding: SimulatedDingTalk, approvals: Approvals) -> None:
+    begun = ding.approvals.start("PROC-1", "user1", {"附件": {"empty.txt": b""}})
+    approval, calls = approvals.instance(begun), ding.metered_calls
+    assert approval is not None
+    (file,) = next(one for one in approval.components if one.name == "附件").files
+    assert (approvals.download(begun, file.file_id, 9), ding.metered_calls) == (b"", calls)
+
+
 def test_what_ended_is_listed_page_by_page_and_window_by_window(
     ding: SimulatedDingTalk, approvals: Approvals, clock: FakeClock
 ) -> None:

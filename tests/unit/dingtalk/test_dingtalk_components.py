@@ -103,6 +103,8 @@ def test_files(value: Any) -> None:
 
 def test_a_file_of_which_little_is_told() -> None:
     assert one("DDAttachment", written([{"fileId": 7, "fileSize": "big"}])).files == (Attachment("7", "7"),)
+    empty = {**FILE, "fileSize": 0}
+    assert one("DDAttachment", written([empty])).files == (Attachment("", "发票.pdf", 0, "115", "pdf"),)
 
 
 def test_pictures_are_files_by_their_address() -> None:
