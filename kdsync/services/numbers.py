@@ -6,7 +6,7 @@ name. Where more than one fits nobody is taken: a document in a wrong name is wo
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -66,12 +66,11 @@ class Numbers:
         return _one(found, what, f'add departments: {{"{lookup.ident}": NUMBER}} to directory.yaml')
 
     def _employee(self, lookup: Lookup) -> Staff:
-        tried = []
-        for account in self._accounts(lookup.ident):
-            found = self.register.by_account(account)
-            if found:
-                return _one(found, f"the account {account}", "link the user to one employee in Kingdee")
-            tried.append(f"account {account}")
+        accounts = self._accounts(lookup.ident)
+        named = _once(found for account in accounts for found in self.register.by_account(account))
+        if named:
+            return _one(named, _spelled(accounts), _leave(accounts) or "link the user to one employee in Kingdee")
+        tried = [f"account {account}" for account in accounts]
         contact = self.book.user(lookup.ident)
         for way in self.directory().match if contact else ():
             number = (contact.mobile if way == "mobile" else contact.job_number) if contact else ""
@@ -86,14 +85,29 @@ class Numbers:
         raise UnresolvedError(f"{who} is no employee that Kingdee shows{by}: {_cure(lookup)}")
 
     def _user(self, lookup: Lookup) -> str:
-        for account in self._accounts(lookup.ident):
-            return _one(self.register.users(account=account), f"the account {account}", "correct directory.yaml")
+        accounts = self._accounts(lookup.ident)
+        if accounts:
+            named = _once(found for account in accounts for found in self.register.users(account=account))
+            return _one(named, _spelled(accounts), _leave(accounts) or "correct directory.yaml")
         person = self._employee(lookup).person
         found = self.register.users(person=person) if person else []
         return _one(found, f"the user of {lookup.name or lookup.ident}", _cure(lookup))
 
     def _accounts(self, userid: str) -> list[str]:
         return [account for account, other in self.directory().users.items() if other == userid]
+
+
+def _spelled(accounts: Sequence[str]) -> str:
+    return f"the account{'s' if len(accounts) > 1 else ''} {', '.join(accounts)}"
+
+
+def _leave(accounts: Sequence[str]) -> str:
+    """What to do where several accounts of one person are the trouble."""
+    return "leave one of them under users: in directory.yaml" if len(accounts) > 1 else ""
+
+
+def _once(items: Iterable[One]) -> list[One]:
+    return list(dict.fromkeys(items))
 
 
 def _cure(lookup: Lookup) -> str:

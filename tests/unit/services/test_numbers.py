@@ -40,6 +40,27 @@ def test_the_table_wins_over_phones(register: FakeRegister) -> None:
     assert numbers(register, Directory(users={"wang": "u1"})).number(WANG) == "E9"
 
 
+TWO = {"wang": "u1", "wang2": "u1"}
+
+
+def test_two_accounts_of_two_employees_are_no_guess(register: FakeRegister) -> None:
+    register.accounts |= {"wang": [Staff("E8")], "wang2": [Staff("E9")]}
+    with pytest.raises(UnresolvedError, match="accounts wang, wang2 is 2 times in Kingdee: leave one of them"):
+        numbers(register, Directory(users=TWO)).number(WANG)
+
+
+@pytest.mark.parametrize("other", [[Staff("E9")], []])
+def test_two_accounts_of_one_employee_are_one(register: FakeRegister, other: list[Staff]) -> None:
+    register.accounts |= {"wang": [Staff("E9")], "wang2": other}
+    assert numbers(register, Directory(users=TWO)).number(WANG) == "E9"
+
+
+def test_two_accounts_are_two_users(register: FakeRegister) -> None:
+    register.ids |= {"wang": ["100001"], "wang2": ["100002"]}
+    with pytest.raises(UnresolvedError, match="accounts wang, wang2 is 2 times in Kingdee: leave one of them"):
+        numbers(register, Directory(users=TWO)).number(Lookup("user", "u1"))
+
+
 def test_a_job_number_helps_where_the_phone_does_not(register: FakeRegister) -> None:
     register.mobiles.clear()
     register.jobs["J1"] = [Staff("E7")]
