@@ -150,6 +150,18 @@ def test_a_new_intake_is_looked_at_at_once(registry: Registry) -> None:
     assert registry.approvals.asked == [FAR]
 
 
+def test_an_intake_that_is_taken_out_and_put_back_takes_in_what_was_finished_meanwhile(registry: Registry) -> None:
+    registry.missed.step()
+    registry.intakes = []
+    registry.missed.step()
+    registry.world.clock.advance(90.0)
+    registry.approval()
+    registry.intakes = [compiled()]
+    assert registry.missed.step() == 1
+    registry.wait(1.0)
+    assert registry.row().state == inbox.DONE
+
+
 def test_known_ones_are_told_apart(registry: Registry) -> None:
     registry.agree("A1")
     with registry.world.db.read() as tx:
