@@ -148,7 +148,7 @@ def compile_intake(spec: IntakeSection) -> CompiledIntake:
         tuple(map(Do, steps)),
         fields,
         entries,
-        spec.attachments,
+        tuple(dict.fromkeys(spec.attachments)),
     )
 
 
