@@ -33,6 +33,7 @@ from kdsync.rules.intake import CompiledIntake
 from kdsync.services.bars import Bars
 from kdsync.services.cards import Cards
 from kdsync.services.decisions import on_cards
+from kdsync.services.earshot import Earshot
 from kdsync.services.inbound import Inbound
 from kdsync.services.notices import Notices
 from kdsync.services.outsiders import Outsiders
@@ -72,7 +73,7 @@ class Answering:
         self.on_heard: Callable[[], None] = lambda: None
         self.on_told: Callable[[], None] = lambda: None
         self._db, self._seal, self._clock, self._loaded, self._meter = db, seal, clock, loaded, meter
-        self._notices = notices
+        self._notices, self._earshot = notices, Earshot(db, clock, notices)
 
         def zone() -> ZoneInfo:
             return loaded()[0].main.kingdee.timezone
@@ -146,6 +147,11 @@ class Answering:
 
     def _show(self, tx: Connection, item: Received, ending: Ending, reply_id: str) -> bool:
         return on_cards(tx, self._seal, item, ending, reply_id, self.actions(), self._clock.now())
+
+    def note(self) -> None:
+        """Keep whether people are heard, and tell when they have not been for a while."""
+        stream = self.stream
+        self._earshot.step(wanted=self.wanted, connected=stream.connected, reason=stream.trouble, cure=stream.cure)
 
     def close(self) -> None:
         """Let go of the sessions of those who answered."""

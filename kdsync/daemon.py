@@ -148,6 +148,7 @@ class Daemon:
         self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0)
         self._every(5.0, self.wired.timekeeper.report, "clocks", 1.0)
         self._every(30.0, self.wired.receipts.step, "receipts", 10.0)
+        self._every(5.0, self.wired.answering.note, "stream", 1.0)
         self._every(600.0, self.wired.upkeep.refresh_people, "people", 600.0)
 
     def _every(self, seconds: float, work: Callable[[], object], name: str, start: float) -> None:

@@ -6,8 +6,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from kdsync.cli import storm
 from kdsync.cli.opened import SHORT, ago, clock_time, now_of, opened, page, print_json, print_table
+from kdsync.services.earshot import FACT as STREAM
 from kdsync.services.notices import RAISED
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
@@ -40,6 +43,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         heartbeat = ledger.fact(tx, "heartbeat")
         held = holds.every(tx)
         raised = ledger.facts_like(tx, RAISED)
+        stream = orjson.loads(ledger.fact(tx, STREAM) or "null")
         oldest = outbox.oldest_waiting(tx)
         counts, told, said = outbox.counts(tx), notifications.counts(tx), inbox.counts(tx)
         used = ledger.metered_calls(tx, month)
@@ -52,6 +56,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         "forms": [_form(cursor, watched, now) for cursor in cursors],
         "outbox": {**counts, "oldest_waiting": oldest},
         "inbox": {state: count - taken.get(state, 0) for state, count in said.items() if count > taken.get(state, 0)},
+        "stream": stream,
         "intake": taken,
         "tasks": waiting,
         "cards": shown,
@@ -119,8 +124,19 @@ def _print(found: dict[str, Any], now: datetime) -> None:
     for one in found["storms"]:
         ident = one["id"][:SHORT]
         console.print(f"Storm: {one['messages']} messages of rule {one['rule']} in one: kdsync trace {ident}")
+    if found["stream"]:
+        console.print(f"Stream: {_of_stream(found['stream'])}")
     for hold in found["holds"]:
         since, until = clock_time(hold["since"]), clock_time(hold["until"])
         console.print(f"Down: {hold['channel']} since {since}, tried again at {until}: {hold['reason']}")
     for alarm in found["alarms"]:
         console.print(f"Alarm: {alarm}")
+
+
+def _of_stream(stream: dict[str, Any]) -> str:
+    """Whether people can be heard, and why not."""
+    since = clock_time(stream["since"])
+    if stream["connected"]:
+        return f"connected since {since}"
+    why = "; ".join(filter(None, (stream["reason"], stream["cure"]))) or "it is being opened"
+    return f"not connected since {since}, so nobody is heard: {why}"

@@ -1,4 +1,5 @@
-"""What kdsync tells its operators of documents and answers that are no ordinary ones; in the order of words.LOCALES."""
+"""What kdsync tells its operators of documents and answers that are no ordinary ones, and of replies that it does not
+hear; in the order of words.LOCALES."""
 
 from __future__ import annotations
 
@@ -90,5 +91,34 @@ UNUSUAL: dict[str, tuple[str, str, str]] = {
             "Kingdee trả về ít dòng {form} hơn yêu cầu trong khi vẫn còn dữ liệu. Không bỏ sót gì, nhưng hãy kiểm "
             "tra giới hạn số dòng trên máy chủ."
         ),
+    ),
+    "stream_down_title": (
+        "收不到钉钉里的回复",
+        "Replies in DingTalk are not heard",
+        "Không nghe được trả lời trong DingTalk",
+    ),
+    "stream_down_body": (
+        (
+            "自 {since} 起没有 Stream 连接：{reason}\n\n{cure}\n\n"
+            "消息照常发送，但期间的回复和点击不会执行，恢复后须重发；审批会补查。"
+        ),
+        (
+            "There has been no Stream connection since {since}: {reason}\n\n{cure}\n\nMessages are sent as ever, but "
+            "what people reply or click meanwhile is lost and has to be said again; approvals are caught up with."
+        ),
+        (
+            "Không có kết nối Stream từ {since}: {reason}\n\n{cure}\n\nTin nhắn vẫn được gửi, nhưng trả lời và nút bấm "
+            "trong thời gian này bị mất, cần gửi lại; các phê duyệt sẽ được xử lý bù."
+        ),
+    ),
+    "stream_back_title": (
+        "钉钉里的回复已能收到",
+        "Replies in DingTalk are heard again",
+        "Đã nghe lại được trả lời trong DingTalk",
+    ),
+    "stream_back_body": (
+        "Stream 连接已恢复。中断期间的回复和点击未执行，请相关人员重发。",
+        "There is a Stream connection again. Who replied or clicked meanwhile has to do it again.",
+        "Đã có lại kết nối Stream. Ai đã trả lời hoặc bấm nút trong thời gian đó cần làm lại.",
     ),
 }

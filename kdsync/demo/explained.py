@@ -26,7 +26,7 @@ CALLED: Mapping[str, str] = {"kingdee": "Kingdee", "dingtalk": r"DingTalk(?: \(.
 OUTAGE = ("down", "back", "sends_again")
 OF_ANY: Mapping[str, tuple[str, ...]] = {
     "kingdee": (*OUTAGE, "form_failed", "form_back", "tasks_unreadable", "tasks_readable"),
-    "dingtalk": OUTAGE,
+    "dingtalk": (*OUTAGE, "stream_down", "stream_back"),
 }
 OF_ONE: Mapping[str, tuple[str, ...]] = {
     "short_page": ("short",),

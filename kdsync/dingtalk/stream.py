@@ -102,6 +102,7 @@ class StreamClient:
         self._due = clock.monotonic()
         self._known, self._told = False, False
         self.opened = 0
+        self.trouble, self.cure = "", ""  # why it is not connected, and what to do, as far as is known
         self.last_frame_at: datetime | None = None
 
     @property
@@ -173,6 +174,7 @@ class StreamClient:
         self._line, self._leaving[line] = None, None
         self._due = now if lived >= STEADY else now + self._pauses.after(lived)
         if not line.asked_to_go:
+            self.trouble, self.cure = "nothing came over the connection any more", ""
             log.warning("stream.silent", seconds=round(now - line.heard, 1))
             self._tell(False)  # what was sent meanwhile may have gone nowhere
 
@@ -188,6 +190,7 @@ class StreamClient:
         pause = self._pauses.after(lived, line.trouble)
         self._due = now + pause
         error, wait = line.trouble, round(pause, 1)
+        self.trouble, self.cure = (str(error), error.cure) if error else (line.ending, "")
         if error is None:
             log.warning("stream.ended", reason=line.ending, seconds=round(lived, 1), again_in=wait)
         else:

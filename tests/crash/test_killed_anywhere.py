@@ -70,6 +70,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "dispatch.Dispatch._failed": ((chapters.refused, 1),),
     "dispatch.Dispatch._wait": ((chapters.throttled, 1),),
     "dispatch.Dispatch.step": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 5)),
+    "earshot.Earshot._keep": ((chapters.confirmed, 1), (chapters.confirmed, 2)),
     "guard.Guard._answered": ((chapters.nobody_to_ask, 1),),
     "guard.Guard._keep": ((chapters.nobody_to_ask, 1), (chapters.nobody_to_ask, 2)),
     "inbound.Inbound._failed": ((chapters.put_off, 1), (chapters.put_off, 2)),

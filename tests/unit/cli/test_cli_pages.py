@@ -6,6 +6,7 @@ import json
 import os
 import re
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -19,8 +20,9 @@ from kdsync.cli.main import app
 from kdsync.cli.opened import print_table
 from kdsync.cli.options import InboxState, OutboxState
 from kdsync.errors import ConfigurationError, KdsyncError, Problem
+from kdsync.services.earshot import FACT
 from kdsync.settings.advice import NOTHING
-from kdsync.store import inbox, intake, notifications, outbox
+from kdsync.store import inbox, intake, ledger, notifications, outbox
 from kdsync.store.database import Database
 
 MAIN = """
@@ -143,6 +145,25 @@ def test_an_error_keeps_within_a_terminal_and_on_one_line_elsewhere(
     assert lines[0].startswith("kdsync.yaml:1:1: fallback: [/x] 很长的说明")
     assert (max(map(cell_len, lines)) <= 80) is terminal
     assert (len(lines) > 1) is terminal
+
+
+@pytest.mark.parametrize(
+    ("stream", "told"),
+    [
+        ({"connected": True}, "Stream: connected since 2026-01-05"),
+        ({"reason": "[/x] credentials", "cure": "check them"}, "nobody is heard: [/x] credentials; check them"),
+        ({}, "so nobody is heard: it is being opened"),
+    ],
+)
+@pytest.mark.usefixtures("_store")
+def test_the_status_says_whether_people_are_heard(config: Path, stream: dict[str, Any], told: str) -> None:
+    at = datetime(2026, 1, 5, 12, tzinfo=UTC)
+    said = {"connected": False, "since": at.isoformat(), "reason": "", "cure": "", **stream}
+    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
+    with database.write() as tx:
+        ledger.put_fact(tx, FACT, json.dumps(said), at)
+    database.close()
+    assert told in " ".join(typed("status")[1].split())
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,7 @@ def notice(kind: str, who: str = "ops1", at: float = 50.0, locale: str = "zh", t
         ("kingdee", "short_page", "short", "ops1", ""),
         ("kingdee", "wider_rows", "unreadable", "ops1", ""),
         ("dingtalk", "reset", "down", GROUP, "DingTalk"),
+        ("dingtalk", "reset", "stream_down", "ops1", ""),
         ("dingtalk", "reset", "sends_again", "ops1", "DingTalk (group:finance)"),
     ],
 )
