@@ -31,7 +31,8 @@ def on_cards(
 ) -> bool:
     """Let the cards show how an answer ended; whether that is all the answer that who clicked needs."""
     if ending.takes_back:
-        _freed(tx, seal, ending.takes_back, now)
+        for one in ending.takes_back:
+            _freed(tx, seal, one, now)
         return False
     done = _Done(item, ending, actions, writes.tasks_of(tx, item.id), now)
     mine = _of_click(tx, seal, item)
@@ -54,10 +55,12 @@ def _of_click(tx: Connection, seal: Seal, item: Received) -> Card | None:
 
 
 def _freed(tx: Connection, seal: Seal, item: Received, now: datetime) -> None:
-    """A click was taken back: who clicked sees the card like everybody else."""
+    """A click was taken back: who clicked sees the card like everybody else, and nobody sees that it was half done."""
     card = _of_click(tx, seal, item)
     if card:
-        cards.show(tx, seal, replace(card, private={**card.private, item.sender: None}), now)
+        is_half = card.line is not None and (card.line.words, card.line.by) == ("card_half", item.sender)
+        line, private = None if is_half else card.line, {**card.private, item.sender: None}
+        cards.show(tx, seal, replace(card, line=line, private=private), now)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kdsync.commands.authorize import Allowed, Denied, NeedsSecond
 from kdsync.errors import TASKS_UNREADABLE, EdgeError
 from kdsync.rules.actions import CompiledAction
@@ -103,7 +105,7 @@ def nothing_held() -> Ending:
     return Ending(REFUSED, "reply_not_held", "nothing waits that could be taken back", {}, {})
 
 
-def taken_back(item: Received, by: Received, action: CompiledAction | None) -> Ending:
-    """Nothing is done of what was held; `by` is the answer that says so."""
+def taken_back(items: Sequence[Received], by: Received, action: CompiledAction | None) -> Ending:
+    """Nothing is done of what was held, or half said; `by` is the answer that says so."""
     titles = action.titles if action else {}
-    return Ending(DONE, "reply_taken_back", "", {}, titles, item=by, takes_back=item)
+    return Ending(DONE, "reply_taken_back", "", {}, titles, item=by, takes_back=items)

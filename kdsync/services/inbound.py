@@ -141,14 +141,15 @@ class Inbound:
         numbers = takeback.asked(heard.text(heard.whole(item)))
         if numbers is None:
             return None
+        since = self.clock.now() - SECOND_WITHIN
         with self.db.read() as tx:
-            found = (inbox.held(tx, self.seal, item.sender, number) for number in numbers)
-            held = next((one for one in found if one), None)
-        if held is None:
+            found = (inbox.to_take_back(tx, self.seal, item.sender, number, since) for number in numbers)
+            meant = next((some for some in found if some), [])
+        if not meant:
             phrases = (phrase for action in self.actions() for phrase in action.phrases)
             return None if any(map(takeback.asked, phrases)) else endings.nothing_held()
-        about = replace(item, form=held.form, doc_id=held.doc_id, number=held.number)
-        return endings.taken_back(held, about, self._held_for(held))
+        about = replace(item, form=meant[0].form, doc_id=meant[0].doc_id, number=meant[0].number)
+        return endings.taken_back(meant, about, self._action(meant[0]) or self._held_for(meant[0]))
 
     def _held_for(self, item: Received) -> CompiledAction | None:
         return next((one for one in self.actions() if one.id == item.content.get("held")), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -43,7 +43,7 @@ class Ending:
     status: str = ""
     alarm: str = ""
     item: Received | None = None  # what is known by now of the answer that ends
-    takes_back: Received | None = None  # what was held, and is not done now
+    takes_back: Sequence[Received] = ()  # what was held, or half said, and is not done now
     within: Callable[[Connection], None] = lambda _tx: None  # what else is committed with it
 
 
@@ -87,8 +87,8 @@ class Replies:
             inbox.understood(tx, self.seal, heard.forgotten(item))
         inbox.finish(tx, item, ending.state, ending.reason, now)
         ending.within(tx)
-        if ending.takes_back:
-            inbox.finish(tx, ending.takes_back, inbox.UNDONE, "taken back", now)
+        for one in ending.takes_back:
+            inbox.take_back(tx, one, now)
         if item.sender and ending.state != inbox.IGNORED:
             reply = self._reply(item, ending, ANSWER)
             on_card = self.show(tx, item, ending, reply.id)

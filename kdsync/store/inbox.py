@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.errors import StoreError
@@ -24,6 +24,7 @@ UNDONE = "undone"  # taken back before it was done
 HALF = "half"  # over a limit: it counts when a second person asks for the same
 ASKED = "asked"  # over a limit: it counts when a one-time code of the same person follows
 CODED = "coded"  # that code came
+TAKEN_BACK = "taken back"  # the reason of what counts no more
 MESSAGE, CLICK = "message", "click"
 PRESSED_TWICE = timedelta(seconds=10)  # one button by one person
 
@@ -109,18 +110,31 @@ def hold(tx: Connection, seal: Seal, item: Received, until: datetime) -> None:
     tx.execute(mine.values(**values, content=sealed, next_attempt_at=moments.text(until)))
 
 
-def held(tx: Connection, seal: Seal, sender: str, number: str) -> Received | None:
-    """What somebody can take back: the last one that is held, of that number unless it is ''."""
-    mine = [*_HELD, inbox.c.sender == sender]
+def to_take_back(tx: Connection, seal: Seal, sender: str, number: str, since: datetime) -> list[Received]:
+    """What somebody can take back of one document: what is held, and what waits for a second person since then.
+
+    The document of that number or, where it is '', the one about which they said something last.
+    """
+    halves = and_(inbox.c.state == HALF, inbox.c.finished_at >= moments.text(since), inbox.c.reason != TAKEN_BACK)
+    mine = [inbox.c.sender == sender, or_(and_(*_HELD), halves)]
     if number:
         mine.append(func.lower(inbox.c.number) == number.lower())
-    query = select(inbox).where(*mine).order_by(inbox.c.received_at.desc()).limit(1)
-    row = tx.execute(query).mappings().first()
-    return _opened(row, seal) if row else None
+    query = select(inbox).where(*mine).order_by(inbox.c.received_at.desc())
+    found = [_opened(row, seal) for row in tx.execute(query).mappings()]
+    waiting = [one for one in found if one.state == WAITING or one.finished_at > _last_done(tx, one)]
+    return [one for one in waiting if (one.form, one.doc_id) == (waiting[0].form, waiting[0].doc_id)]
+
+
+def take_back(tx: Connection, item: Received, now: datetime) -> None:
+    """It is not done; what has its answer keeps its state, and does not count any more."""
+    if item.state == WAITING:
+        finish(tx, item, UNDONE, TAKEN_BACK, now)
+    else:
+        tx.execute(update(inbox).where(inbox.c.id == item.id).values(reason=TAKEN_BACK))
 
 
 def every_held(tx: Connection, seal: Seal) -> list[Received]:
-    """All that can be taken back."""
+    """All that is held."""
     return [_opened(row, seal) for row in tx.execute(select(inbox).where(*_HELD)).mappings()]
 
 
@@ -129,13 +143,23 @@ def halves(tx: Connection, seal: Seal, item: Received, since: datetime) -> list[
 
     It counts for the amount that it was said about and for the steps that it meant, and until the same was done.
     """
-    same = (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
-    done = str(tx.execute(select(func.max(inbox.c.finished_at)).where(*same, inbox.c.state == DONE)).scalar() or "")
     half = (inbox.c.state == HALF, inbox.c.sender != item.sender, inbox.c.finished_at >= moments.text(since))
-    query = select(inbox).where(*same, *half, inbox.c.finished_at > done).order_by(inbox.c.finished_at.desc())
+    counts = (*half, inbox.c.reason != TAKEN_BACK, inbox.c.finished_at > _last_done(tx, item))
+    query = select(inbox).where(*_same(item), *counts).order_by(inbox.c.finished_at.desc())
     found = (_opened(row, seal) for row in tx.execute(query).mappings())
     about = _about(item)
     return list(dict.fromkeys(one.sender for one in found if _about(one) == about))
+
+
+def _last_done(tx: Connection, item: Received) -> str:
+    """When the same was done last; '' where it never was."""
+    done = select(func.max(inbox.c.finished_at)).where(*_same(item), inbox.c.state == DONE)
+    return str(tx.execute(done).scalar() or "")
+
+
+def _same(item: Received) -> tuple[ColumnElement[bool], ...]:
+    """One action on one document."""
+    return (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
 
 
 def asked(tx: Connection, seal: Seal, sender: str, since: datetime) -> list[Received]:
@@ -148,8 +172,7 @@ def asked(tx: Connection, seal: Seal, sender: str, since: datetime) -> list[Rece
 
 def coded(tx: Connection, item: Received) -> None:
     """It is allowed now, by a code or without: what asked for one before waits no more."""
-    same = (inbox.c.action == item.action, inbox.c.form == item.form, inbox.c.doc_id == item.doc_id)
-    mine = update(inbox).where(inbox.c.state == ASKED, inbox.c.sender == item.sender, *same)
+    mine = update(inbox).where(inbox.c.state == ASKED, inbox.c.sender == item.sender, *_same(item))
     tx.execute(mine.values(state=CODED))
 
 

@@ -178,11 +178,18 @@ class Judge:
             self.rows[row.id] = row
             self.expect("stumbled" not in row.reason, f"{row}: a mistake of kdsync's, or of the model's")
             if before and before.state in FINAL:
-                self.expect(False, f"{before} became {row}")
+                self._retracted(before, row)
             elif row.state in FINAL:
                 self._finished(row)
             elif row.action and not (before and before.action):
                 self._judged(row)
+
+    def _retracted(self, before: Row, row: Row) -> None:
+        """An answer stands as it was given; only a first confirmation may be taken back, and counts no more then."""
+        is_half = before.state == row.state == "half" and row.reason == "taken back"
+        self.expect(is_half, f"{before} became {row}")
+        key = (row.form, row.doc_id)
+        self.halves = [half for half in self.halves if half[:3] != (row.action, key, before.sender)]
 
     def _judged(self, row: Row) -> None:
         """It was allowed just now: it must be, by what kdsync has just seen."""

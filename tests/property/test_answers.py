@@ -146,8 +146,8 @@ class Answers(RuleBasedStateMachine):
         text = spelling.format(phrase, number, wide(number), number.lower())
         self._hear(sender, text, phrase if spelling in SPELLINGS else "", number)
 
-    @precondition(lambda self: HELD in self.in_force)
-    @rule(sender=PEOPLE, text=st.sampled_from(["撤销", "undo FKD100001"]))
+    @precondition(lambda self: HELD in self.in_force or self.judge.halves)
+    @rule(sender=PEOPLE, text=st.sampled_from(["撤销", "undo FKD100001", "撤销 FKD100003"]))
     def take_back(self, sender: str, text: str) -> None:
         self._hear(sender, text, "", "")
 

@@ -451,6 +451,13 @@ def test_nobody_takes_back_what_is_not_theirs_or_another_document(held: Office, 
     assert held.row(key).state == inbox.DONE
 
 
+def test_what_was_said_twice_is_taken_back_whole(held: Office) -> None:
+    keys = [held.say("u1", "确认付款 FKD1").id, held.say("u1", "confirm payment FKD1").id]
+    held.say("u1", "撤销")
+    held.wait(60)
+    assert ([held.row(key).state for key in keys], held.desk.sent) == ([inbox.UNDONE] * 2, [])
+
+
 def test_what_is_done_cannot_be_taken_back_any_more_and_that_is_said(held: Office) -> None:
     held.say("u1", "确认付款 FKD1")
     held.wait(30)
@@ -547,6 +554,26 @@ def test_a_second_person_does_not_confirm_an_amount_that_the_first_never_saw(lim
     assert limited.say("u2", "确认付款 FKD1").state == inbox.HALF
     assert limited.desk.sent == []
     assert limited.say("u1", "确认付款 FKD1 ").state == inbox.DONE
+
+
+@pytest.mark.parametrize("text", ["撤销", "undo FKD1"])
+def test_a_first_confirmation_that_was_taken_back_counts_for_nobody(limited: Office, text: str) -> None:
+    limited.say("u1", "确认付款 FKD1")
+    limited.world.clock.advance(60)
+    assert limited.say("u1", text).state == inbox.DONE
+    assert limited.answers("u1")[-1] == "FKD1: 确认付款 is taken back"
+    assert limited.say("u2", "确认付款 FKD1").state == inbox.HALF
+    limited.world.clock.advance(60)
+    assert limited.say("u1", text).state == inbox.REFUSED, "it is taken back"
+
+
+def test_a_first_confirmation_that_a_second_person_made_use_of_cannot_be_taken_back(limited: Office) -> None:
+    limited.say("u1", "确认付款 FKD1")
+    limited.world.clock.advance(60)
+    limited.say("u2", "确认付款 FKD1")
+    limited.world.clock.advance(60)
+    assert limited.say("u1", "撤销 FKD1").state == inbox.REFUSED
+    assert limited.desk.status("1") == "C"
 
 
 def test_a_first_confirmation_counts_once(limited: Office) -> None:
