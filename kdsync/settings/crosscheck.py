@@ -114,11 +114,13 @@ def recipients(file: YamlFile, where: Where) -> Iterator[tuple[Where, Recipient]
 
 
 def unknown_names(file: YamlFile, where: Where, recipient: Recipient, names: Names) -> Iterator[Problem]:
-    """The roles and groups that there are not, and the manager of a group."""
+    """The roles and groups that there are not, departments by another name than their number, a group's manager."""
     known = {"role": names.roles, "group": names.groups}.get(recipient.kind)
     if known is not None and recipient.value not in known:
         hint = known_names(recipient.value, known, "the directory" if recipient.kind == "role" else "dingtalk.groups")
         yield file.at(where, f"{recipient.value}: no such {recipient.kind}", hint)
+    if recipient.kind == "dept" and not (recipient.value.isascii() and recipient.value.isdecimal()):
+        yield file.at(where, f"{recipient}: a department is named by its number", "as in dept:7")
     if recipient.kind == "manager_of" and recipient.inner.kind == "group":
         yield file.at(where, f"{recipient}: a group has no manager")
     elif recipient.kind == "manager_of":
