@@ -32,6 +32,8 @@ from kdsync.sync.origin import standing
 log = logs.get("inbound")
 LOOKS = 4  # at the state within one try of a step; what does not show by then is looked at again later
 UNDER_WAY = timedelta(seconds=10)  # so long may a write still take effect of which nothing was heard
+UNHEARD = timedelta(minutes=2)  # the same of what no field shows: nobody else asks for it meanwhile
+ONCE = ("push", "operation")  # what a field of the document does not show
 
 
 class NotYetError(Exception):
@@ -121,18 +123,23 @@ class Carry:
                 return _stopped(decision, before, refused), bill
             if task and (others := self._sharing(item)):
                 return Stopped("shared-number", others), bill
-            self._make_sure_it_may_be_sent(item, before, until)
+            self._make_sure_it_may_be_sent(item, do, before, until)
             try:
                 refused = self._write(item, bill, do, step, task)
             except NotThemselvesError as error:
                 return self._not_themselves(item, step, error), bill
         raise NotYetError("the document keeps changing")
 
-    def _make_sure_it_may_be_sent(self, item: Received, before: list[Write], until: datetime | None) -> None:
+    def _make_sure_it_may_be_sent(self, item: Received, do: Do, before: list[Write], until: datetime | None) -> None:
+        now = self.clock.now()
         if any(write.outcome == writes.ACCEPTED for write in before):
             raise NotYetError("Kingdee took it but does not show it yet")
-        if until and self.clock.now() >= until:
+        if until and now >= until:
             raise NotYetError(item.reason or "it is too long ago that it was asked for")
+        with self.db.read() as tx:
+            unheard = do.kind in ONCE and writes.unheard(tx, self._intended(item, do, 0, None), now - UNHEARD)
+        if unheard:
+            raise NotYetError("somebody asked for the same a moment ago, and Kingdee did not answer yet")
 
     def _wait_for(self, before: list[Write]) -> None:
         """Nothing is decided on a state that a write may still change that is under way."""
@@ -142,7 +149,7 @@ class Carry:
 
     def _was_answered(self, do: Do, before: list[Write]) -> bool:
         """Steps whose effect no field shows: there Kingdee's own yes has to do."""
-        return do.kind in ("push", "operation") and any(w.outcome == writes.ACCEPTED for w in before)
+        return do.kind in ONCE and any(w.outcome == writes.ACCEPTED for w in before)
 
     def _made_before(self, do: Do, bill: Bill | None) -> list[tuple[str, str]]:
         """What a push made of the document already: a second one would make a second document."""

@@ -92,6 +92,15 @@ def may_have_changed(tx: Connection, inbox_id: str) -> bool:
     return tx.execute(select(writes.c.id).where(*mine).limit(1)).first() is not None
 
 
+def unheard(tx: Connection, like: Write, since: datetime) -> bool:
+    """Whether another answer asked Kingdee for the same since then, and nothing was heard of it."""
+    document = (writes.c.number == like.number, writes.c.form == like.form, writes.c.doc_id == like.doc_id)
+    same = (*document, writes.c.operation == like.operation)
+    mine = (writes.c.inbox_id != like.inbox_id, writes.c.outcome.in_((INTENDED, UNKNOWN)))
+    query = select(writes.c.id).where(*same, *mine, writes.c.at >= moments.text(since)).limit(1)
+    return tx.execute(query).first() is not None
+
+
 def tasks_of(tx: Connection, inbox_id: str) -> set[str]:
     """The item ids of the tasks that one answer decided."""
     mine = (writes.c.inbox_id == inbox_id, writes.c.target != "", writes.c.outcome == VERIFIED)

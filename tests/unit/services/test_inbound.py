@@ -722,6 +722,25 @@ def test_a_push_without_an_answer_is_found_again_and_not_repeated(
     assert pushing.answers("u1") == [answer]
 
 
+def test_who_says_it_again_while_kingdee_is_at_it_waits_for_what_becomes_of_the_first(pushing: Office) -> None:
+    pushing.desk.faults = ["cut"]  # the answer; the document comes later
+    pushing.say("u1", "确认付款 SQ1")
+    key = pushing.say("u2", "确认付款 SQ1").id
+    assert (pushing.row(key).state, len(pushing.desk.sent)) == (inbox.WAITING, 1)
+    pushing.wait(30)
+    pushing.desk.create("9", "FKD9", FSRCBILLNO="SQ1")
+    pushing.wait(120)
+    assert (pushing.row(key).state, len(pushing.desk.sent)) == (inbox.DONE, 1)
+
+
+def test_long_after_an_answer_was_lost_and_nothing_came_of_it_it_can_be_asked_for_again(pushing: Office) -> None:
+    pushing.desk.faults = ["cut"]
+    pushing.say("u1", "确认付款 SQ1")
+    pushing.wait(300)
+    assert pushing.say("u1", "确认付款 SQ1").state == inbox.DONE
+    assert len(pushing.desk.sent) == 2
+
+
 def test_what_somebody_pushed_before_is_not_pushed_a_second_time(pushing: Office) -> None:
     assert pushing.say("u1", "确认付款 SQ1").state == inbox.DONE
     assert pushing.say("u2", "确认付款 SQ1").state == inbox.DONE
