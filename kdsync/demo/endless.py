@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
 import yaml
 
@@ -63,17 +64,22 @@ def spoil(on: Stage, faults: Sequence[Ask], struck: Callable[[str, str, Mapping[
     unleash(faults, on.kingdee, on.dingtalk)
 
 
+def sections(on: Stage) -> dict[str, Any]:
+    """What of kdsync.yaml has to be another; without quiet hours, in which most messages would wait."""
+    return {**connection(on.kingdee, on.dingtalk), "store": {"url": "sqlite:///kdsync.db"}, "calendar": {}}
+
+
 def introduce(screen: Screen, on: Stage, faults: Sequence[Ask] = ()) -> None:
     """What to put where, so that a kdsync of one's own looks at this."""
-    reach = connection(on.kingdee, on.dingtalk)
     screen.say("kdsync simulate: a Kingdee and a DingTalk in which a small company works", "bold")
-    screen.say(f"1. Copy {shipped()} and put this in place of the same sections of its kdsync.yaml,")
-    screen.say("   with a store of your own, such as  url: sqlite:///kdsync.db\n")
-    screen.verbatim(yaml.safe_dump(reach, allow_unicode=True, sort_keys=False))
-    screen.say("2. In another terminal:\n")
+    screen.say("1. In another terminal, a copy of the examples to try with:\n")
+    screen.verbatim(f"cp -r {shlex.quote(str(shipped()))} trial")
+    screen.say("\n2. Put this in place of the sections of the same names in trial/kdsync.yaml:\n")
+    screen.verbatim(yaml.safe_dump(sections(on), allow_unicode=True, sort_keys=False))
+    screen.say("3. In that terminal:\n")
     for name, value in secrets(on.kingdee).items():
         screen.verbatim(f"export {name}={shlex.quote(value)}")
-    screen.verbatim("kdsync run -c COPY/kdsync.yaml")
+    screen.verbatim("kdsync run -c trial/kdsync.yaml")
     if faults:
         screen.say("\nWhat will go wrong:")
         for ask in faults:
