@@ -66,16 +66,19 @@ class Attaching:
         return {name: FIRST - place for place, name in enumerate(known + new)}
 
     def _file(self, item: Received, step: int, name: str, file: File) -> Stopped | None:
-        before = self.tries.of(item, step)
-        mine = [one for one in before if is_of_this_try(item, one)]
-        if any(one.outcome == writes.VERIFIED for one in before) or any(one.outcome == writes.ACCEPTED for one in mine):
+        tries = self.tries.of(item, step)
+        mine = [one for one in tries if is_of_this_try(item, one)]
+        came_of_it, came_of_mine = {one.outcome for one in tries}, {one.outcome for one in mine}
+        if writes.VERIFIED in came_of_it or writes.ACCEPTED in came_of_mine:
             return None
-        if any(one.outcome in writes.MAYBE for one in before):
-            self.tries.wait_for(before, UNDER_WAY)
+        if came_of_it & set(writes.MAYBE):
+            self.tries.wait_for(tries, UNDER_WAY)
             hanging = self._hanging(item)
-            if hanging is None and any(one.outcome in UNHEARD for one in mine):
+            if hanging is None and writes.ACCEPTED in came_of_it:
+                return None
+            if hanging is None and came_of_mine & set(UNHEARD):
                 return Stopped("file-unknown", name)
-            if hanging and name in hanging:
+            if name in (hanging or ()):
                 self._verified(item, [step])
                 return None
         if len(mine) >= MOST_TRIES:

@@ -142,3 +142,13 @@ def test_what_is_found_after_a_lost_answer_is_known_by_its_id_and_number(registr
     with registry.world.db.read() as tx:
         made = [one for one in writes.of_number(tx, "FYBX001") if one.operation == "create"]
     assert [(one.doc_id, one.outcome) for one in made] == [("D1", writes.VERIFIED)]
+
+
+def test_a_server_that_never_tells_of_its_files_is_taken_at_its_word_also_when_it_is_tried_again(
+    registry: Registry,
+) -> None:
+    registry.cabinet.tells_files, registry.cabinet.faults = False, ["refused"]
+    assert registry.agree(files=["a.pdf"]).state == inbox.REFUSED
+    retry(registry)
+    assert registry.settle().state == inbox.DONE
+    assert registry.cabinet.files == ["a.pdf"]
