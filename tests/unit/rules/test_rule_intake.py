@@ -228,7 +228,7 @@ def test_an_intake_tells_which_fields_of_the_form_it_cannot_do_without() -> None
             "FEntity": {"from": "明细", "fields": {"FE": {"FNumber": "{{ row['额'] }}"}, "FF": "{{ row.x | d(1) }}"}},
             "FOther": {"from": "明细", "fields": {"FG": "{{ row.项 }} {{ form.日期 }}"}},
         },
-        "attachments": ["发票", "合同", "发票"],
+        "attachments": ("发票", "合同", "发票"),
     }
     intake = compile_intake(IntakeSection.model_validate(spec))
     assert intake.form_fields == {"金额", "事由", "部门", "明细", "日期"}
