@@ -158,7 +158,7 @@ class Codes:
     def _lock(self, tx: Connection, item: Received, until: datetime) -> None:
         codes.lock(tx, item.sender, until)
         about = {"form": item.form, "number": item.number}
-        self.notices.raise_within(tx, f"code {item.id}", "code_locked", **about, sender=item.sender, until=until)
+        self.notices.tell_within(tx, f"code {item.id}", "code_locked", **about, sender=item.sender, until=until)
 
     def _locked(self, until: datetime, action: CompiledAction, bill: Bill) -> Ending:
         at = f"{until.astimezone(self.settings().main.kingdee.timezone):%H:%M}"

@@ -74,7 +74,7 @@ class IntakeWords:
             inbox.finish(tx, item, refusal["state"], refusal["reason"], self.clock.now())
             if not told:
                 self._message(tx, item, refusal["told"], {"error": refusal["reason"]})
-            self.notices.raise_within(
+            self.notices.tell_within(
                 tx,
                 f"intake {item.id} {item.content.get('again', 0)}",
                 "intake_alarm",

@@ -56,6 +56,13 @@ class Notices:
         """The same in the transaction of what it is about, `to` others than `fallback`; False if it is known."""
         return self._once(tx, RAISED, cause, text, form, number, params, to)
 
+    def tell_within(
+        self, tx: Connection, cause: str, text: str, *, form: str = "", number: str = "", **params: object
+    ) -> None:
+        """Tell `fallback` what is over with that, so that no alarm stands: the transaction must be made once only."""
+        self._tell(tx, cause, text, self.clock.now(), form, number, params)
+        log.warning("notice.told", cause=cause, form=form, **_loggable(params))
+
     def mention(self, cause: str, text: str, *, form: str = "", number: str = "", **params: object) -> None:
         """Tell `fallback` what is worth knowing and no alarm, once until it is forgotten."""
         with self.db.write() as tx:

@@ -69,7 +69,7 @@ class Outsiders:
         cause = f"unanswered {self.clock.now():%Y-%m-%d}"
 
         def tell(tx: Connection) -> None:
-            self.notices.raise_within(tx, cause, "unanswered", error=reason)
+            self.notices.mention_within(tx, cause, "unanswered", error=reason)
 
         return Ending(inbox.IGNORED, "", f"{STRANGER}, without an answer: {reason}", {}, {}, item=item, within=tell)
 

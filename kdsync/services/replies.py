@@ -94,7 +94,7 @@ class Replies:
             on_card = self.show(tx, item, ending, reply.id)
             notifications.add(tx, self.seal, [replace(reply, state=ON_CARD) if on_card else reply])
         if ending.alarm:
-            self.notices.raise_within(
+            self.notices.tell_within(
                 tx,
                 f"answer {item.id}",
                 "answer_failed",

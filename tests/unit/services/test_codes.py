@@ -13,7 +13,8 @@ from sqlalchemy import Connection, select
 from kdsync.commands.onetime import STEP, code_at
 from kdsync.errors import StoreUnusableError
 from kdsync.services.codes import MOST_WRONG
-from kdsync.store import codes, inbox, notifications, schema
+from kdsync.services.notices import RAISED
+from kdsync.store import codes, inbox, ledger, notifications, schema
 from kdsync.store.inbox import Received
 from tests.unit.services.test_inbound import CONFIRM, Office, action
 from tests.unit.services.world import World
@@ -58,6 +59,11 @@ class Bank(Office):
 @pytest.fixture
 def bank(world: World) -> Bank:
     return Bank(world)
+
+
+def standing_alarms(world: World) -> dict[str, str]:
+    with world.db.read() as tx:
+        return ledger.facts_like(tx, RAISED)
 
 
 def outcome(item: Received) -> tuple[str, str]:
@@ -233,6 +239,7 @@ def test_five_wrong_codes_lock_for_an_hour_and_are_told_once(bank: Bank) -> None
     assert outcome(locked) == (inbox.REFUSED, "too many wrong one-time codes, locked until 11:00")
     assert bank.say("u1", f"确认付款 FKD1 {bank.code()}").reason == locked.reason
     assert len(bank.notices()) == 1
+    assert standing_alarms(bank.world) == {}, "a lock ends by itself"
     bank.world.clock.advance(3600)
     assert bank.say("u1", f"确认付款 FKD1 {bank.code()}").state == inbox.DONE
 

@@ -11,6 +11,7 @@ from kdsync.services import heard
 from kdsync.services.outsiders import Outsiders, language
 from kdsync.store import inbox, notifications
 from kdsync.store.inbox import Received
+from tests.unit.services.test_codes import standing_alarms
 from tests.unit.services.test_inbound import Office
 from tests.unit.services.world import World
 
@@ -144,6 +145,7 @@ def test_many_who_cannot_be_answered_are_told_of_once_a_day(office: Office) -> N
     office.world.clock.advance(86_400)
     office.say("", "你好")
     assert len(told(office)) == 2
+    assert standing_alarms(office.world) == {}, "nothing lasts of it"
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from kdsync.services.ports import KingdeeIdentity
 from kdsync.store import inbox, notifications
 from kdsync.store import intake as approvals
 from kdsync.store.inbox import Received
+from tests.unit.services.test_codes import standing_alarms
 from tests.unit.services.test_inbound import CONFIRM, Office, action
 from tests.unit.services.world import World, failure
 
@@ -163,6 +164,7 @@ def test_where_nobody_can_tell_who_made_it_it_may_be_ones_own(office: Office, cr
     assert office.answers("u1") == ["FKD1: who made it cannot be told"]
     assert ("kd4 Li" if creator == "104" else "names no creator") in alarm(office)
     assert "users:" in alarm(office)
+    assert standing_alarms(office.world) == {}, "it is over with that answer"
 
 
 def test_who_may_not_or_not_now_raises_no_alarm_over_who_made_it(office: Office) -> None:
