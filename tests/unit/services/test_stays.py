@@ -193,7 +193,7 @@ def test_a_failure_that_passes_is_no_reason_to_stand_in_until_it_has_lasted(quie
 def test_tasks_that_cannot_be_read_because_kingdee_is_down_are_the_outages_business(quiet: Desk) -> None:
     cut = EdgeError("kingdee", FailureKind.TRANSIENT, "cut", "cut")
     quiet.kingdee.down = cut
-    for _ in range(60):
+    for _ in range(30):
         quiet.kingdee.failures = [cut]
         quiet.sweep()
     assert quiet.world.guard.is_open
