@@ -131,10 +131,12 @@ class Attaching:
         return None
 
     def _content(self, item: Received, step: int, name: str, file: File) -> bytes | Stopped:
-        """What is in it; a try to fetch it that failed is a try, too."""
+        """What is in it; to fetch it in vain is a try, too, where it may have cost a call."""
         try:
             return self.approvals.download(str(item.content["instance"]), file.file_id, LARGEST)
         except EdgeError as error:
+            if error.kind is FailureKind.QUOTA:
+                raise
             row = self.tries.intend(item, step, "attach", detail=name)
             with self.db.write() as tx:
                 writes.note(tx, row, writes.UNSENT, str(error))

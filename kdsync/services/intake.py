@@ -44,6 +44,8 @@ PATIENCE = Patience(timedelta(days=3), (2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0,
 """A weekend without Kingdee loses nothing."""
 COSTLY = replace(PATIENCE, pauses=(*PATIENCE.pauses, 900.0, 1800.0))
 """Where DingTalk is asked, for each call is one of the month's."""
+NEXT_MONTH = replace(COSTLY, lasts=timedelta(days=33))
+"""Where they are used up, which DingTalk says until the next one begins."""
 REMEMBERED = 50  # approvals that need not be fetched again, which costs a call
 SINCE = "intake:"
 """Facts by process: since when its approvals become documents."""
@@ -250,7 +252,7 @@ class Intake:
     def _failed(self, item: Received, error: Exception) -> None:
         """What may pass is tried again for days; what somebody has to mend, or kdsync stumbles over, is told."""
         now = self.clock.now()
-        patience = COSTLY if getattr(error, "system", "") == "dingtalk" else PATIENCE
+        patience = _patience(error)
         judged = patience.judge(error, item.attempts, now - _began(item))
         if item.content.get("refusal"):
             judged = patience.again(error, item.attempts)  # it is only to be told any more
@@ -260,6 +262,12 @@ class Intake:
         with self.db.write() as tx:
             inbox.again(tx, item.id, now + timedelta(seconds=judged.seconds), judged.reason)
         log.warning("intake.put_off", inbox_id=item.id, seconds=judged.seconds, reason=judged.reason)
+
+
+def _patience(error: Exception) -> Patience:
+    if not isinstance(error, EdgeError) or error.system != "dingtalk":
+        return PATIENCE
+    return NEXT_MONTH if error.kind is FailureKind.QUOTA else COSTLY
 
 
 def _began(item: Received) -> datetime:

@@ -59,5 +59,5 @@ def stopped(stop: Stopped) -> End:
 
 def given_up(enough: Enough, error: Exception) -> End:
     """It was tried in vain."""
-    reason = f"tried for three days: {enough.reason}" if enough.late else enough.reason
+    reason = f"tried for days: {enough.reason}" if enough.late else enough.reason
     return failed(f"{reason} {getattr(error, 'cure', '')}".strip())

@@ -134,6 +134,7 @@ class FakeApprovals:
     fetched: int = 0
     asked: list[timedelta] = field(default_factory=list)
     down: bool = False
+    used_up: bool = False  # the month's calls
     broken: dict[str, FailureKind] = field(default_factory=dict)  # processes whose approvals cannot be listed
     listed: list[str] = field(default_factory=list)  # the processes of `finished`
     lost_file: bool = False
@@ -161,6 +162,7 @@ class FakeApprovals:
 
     def download(self, instance_id: str, file_id: str, most: int) -> bytes:
         del most
+        self._reachable()
         self.downloads += 1
         if self.slow_files:
             self.slow_files -= 1
@@ -172,6 +174,8 @@ class FakeApprovals:
     def _reachable(self) -> None:
         if self.down:
             raise EdgeError("dingtalk", FailureKind.TRANSIENT, "timeout", "no answer")
+        if self.used_up:
+            raise EdgeError("dingtalk", FailureKind.QUOTA, "90020", "the month's calls are used up")
 
 
 class FakeRegister:

@@ -152,3 +152,14 @@ def test_a_server_that_never_tells_of_its_files_is_taken_at_its_word_also_when_i
     retry(registry)
     assert registry.settle().state == inbox.DONE
     assert registry.cabinet.files == ["a.pdf"]
+
+
+def test_a_file_waits_for_the_next_months_calls(registry: Registry) -> None:
+    registry.cabinet.hanging = ["locked"]
+    registry.agree(files=["a.pdf"])
+    registry.approvals.used_up = True
+    for _ in range(25):
+        registry.wait(86_400.0)
+    assert (registry.row().state, len(registry.written("attach"))) == (intake.TAKEN, 1)
+    registry.approvals.used_up = False
+    assert registry.settle().state == inbox.DONE

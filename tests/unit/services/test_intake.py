@@ -387,7 +387,7 @@ def test_a_word_that_cannot_be_said_when_it_is_given_up_stops_nothing_and_is_sai
         registry.wait(3 * 86_400.0)
     assert registry.settle().state == inbox.FAILED
     assert (len(registry.approvals.comments), len(registry.told("ops"))) == (1, 1)
-    assert {"three days": "tried for three days", "configuration": "trouble", "a mistake": "stumbled"}[
+    assert {"three days": "tried for days", "configuration": "trouble", "a mistake": "stumbled"}[
         why
     ] in registry.row().reason
 
@@ -435,3 +435,13 @@ def test_one_that_is_damaged_in_the_store_is_told_as_far_as_it_can_be(registry: 
     assert registry.row().state == inbox.FAILED
     assert (registry.approvals.comments, len(registry.told("u1")), len(registry.told("ops"))) == ([], 1, 1)
     assert registry.row().attempts == 0
+
+
+def test_where_the_calls_of_the_month_are_used_up_it_waits_for_the_next_one(registry: Registry) -> None:
+    registry.approvals.used_up = True
+    registry.agree()
+    for _ in range(30):
+        registry.wait(86_400.0)
+    registry.approvals.used_up = False
+    assert registry.settle().state == inbox.DONE
+    assert registry.told("ops") == []
