@@ -55,6 +55,7 @@ class Office:
         elif step in ("sweep", "settle"):
             look(self.desk, 1 if step == "sweep" else 4)
         elif step == "restart":
+            self.desk.world.clock.advance(1)
             self.desk.use(rule(**STAND_IN))
         elif step in ("blind", "see"):
             kingdee.down = NO_RIGHT if step == "blind" else None
