@@ -63,7 +63,8 @@ APPROVE = Allowance("approve", EXPENSE, ("approve",), None, ("同意", "approve"
 REJECT = Allowance("reject", EXPENSE, ("reject",), None, ("驳回", "reject"))
 NOTE = Allowance("note", PAYMENT, ({"save": {"FREMARK": "OK"}},), frozenset({"u1", "u3"}), ("备注",))
 CLOSE = Allowance("close", PAYMENT, ({"operation": "BillClose"},), frozenset({"u1"}), ("关闭",))
-NORMAL = (CONFIRM, APPROVE, REJECT, NOTE, CLOSE)
+PUSH = Allowance("push", PAYMENT, ({"push": {"to": "AP_NEXT"}},), frozenset({"u1", "u2"}), ("下推",))
+NORMAL = (CONFIRM, APPROVE, REJECT, NOTE, CLOSE, PUSH)
 SUBMIT = Allowance("confirm", PAYMENT, ("submit",), frozenset({"u1", "u9"}), PAY, "ABD")
 HELD = Allowance("confirm", PAYMENT, ("submit", "audit"), CASHIERS, PAY, "ABD", undo="30s")
 LONGER = Allowance("confirm", PAYMENT, ({"save": {"FREMARK": "OK"}}, "submit", "audit"), CASHIERS, PAY, "ABD", 50000)
@@ -260,6 +261,8 @@ class Judge:
             return bool(str(values.get("FDocumentStatus")) in {"submit": "BC", "audit": "C"}[last])
         if "save" in last:
             return bool(values.get("FREMARK") == "OK")
+        if "push" in last:
+            return self.desk.successors[key] == 1
         return any(one.message == row.id for one in self.desk.effects)
 
     # --- in the end
@@ -269,6 +272,7 @@ class Judge:
             row = self._row(ident)
             self.expect(row.state in FINAL, f"{row} has no end")
             self.expect(self._told(ident)[0] == (row.state not in ("ignored", "undone")), f"{row} has no answer")
+        self.expect(max(self.desk.successors.values(), default=0) <= 1, f"pushed twice: {self.desk.successors}")
         answers = self._ask("SELECT count(*) FROM notifications WHERE rule = 'answer' AND kind <> 'waiting'")[0][0]
         finals = sum(self._row(ident).state not in ("ignored", "undone") for ident in self.said)
         self.expect(answers == finals, f"{answers} answers to {finals} messages")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -69,6 +70,7 @@ class TroubledDesk(FakeDesk):
     shown: dict[Key, dict[str, Any] | None] = field(default_factory=dict)  # documents as kdsync saw them last
     shown_tasks: dict[tuple[str, str], list[Task] | None] = field(default_factory=dict)
     delay: float = 0.0
+    successors: Counter[Key] = field(default_factory=Counter)  # how many documents a push made of one
     path: dict[Key, list[str]] = field(default_factory=dict)  # whom workflows reach next
     items: int = 0
 
@@ -92,6 +94,12 @@ class TroubledDesk(FakeDesk):
         found = super().tasks(form, number)
         self.shown_tasks[form, number] = found
         return found
+
+    def pushed(self, bill: Bill, do: Do) -> list[tuple[str, str]]:  # noqa: ARG002  # there is one form to push into
+        self._others()
+        self._reachable()
+        number = bill.document.number
+        return [(f"{number}-{n}", number) for n in range(self.successors[bill.document.form, bill.document.doc_id])]
 
     def write(self, bill: Bill, do: Do, *, user_id: str, opinion: str, sender: str) -> Ruling:
         assert sender
@@ -150,6 +158,8 @@ class TroubledDesk(FakeDesk):
                 return Ruling(done=False, text="当前用户不是待办任务的处理人")
             target = mine[0].item_id
             self._settle(request.key, mine[0], do.kind)
+        elif do.kind == "push":
+            self.successors[request.key] += 1
         effect = Effect(request.message, request.step, do.kind, request.key, target)
         self.on_effect(effect)
         self.effects.append(effect)

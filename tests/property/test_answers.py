@@ -37,7 +37,7 @@ HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
 EXAMPLES = 140
 
 PEOPLE = st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u3", "u9", ""])
-PHRASES = st.sampled_from(["确认付款", "确认付款", "confirm payment", "同意", "同意", "驳回", "备注", "关闭"])
+PHRASES = st.sampled_from(["确认付款", "确认付款", "confirm payment", "同意", "同意", "驳回", "备注", "关闭", "下推"])
 NUMBERS = st.sampled_from(["FKD100001", "FKD100002", "FKD100003", "FKD7", "EXP1", "EXP1", "EXP2", "NOPE9"])
 SPELLINGS = ("{0} {1}", "{1} {0}", "{0}{1}", "{0}：{2}", "{0} {3}", "@kd {0} {1} 谢谢")
 NO_COMMANDS = ("{0} {1} 了吗？", "不要{0} {1}", "{0}", "{0} {1}\n{0} FKD8", "{1}", "{0} {1} {0} FKD9")
@@ -45,7 +45,7 @@ SPELT = st.one_of(st.sampled_from(SPELLINGS), st.sampled_from([*SPELLINGS, *NO_C
 ANYTHING = st.tuples(PEOPLE, PHRASES, NUMBERS, SPELT)
 LIKELY = st.tuples(
     st.sampled_from(["u1", "u2"]),
-    st.sampled_from(["确认付款", "确认付款", "confirm payment", "备注", "关闭"]),
+    st.sampled_from(["确认付款", "确认付款", "confirm payment", "备注", "关闭", "下推", "下推"]),
     st.sampled_from(["FKD100001", "FKD100003", "FKD100003"]),
     st.sampled_from(SPELLINGS),
 ) | st.tuples(
@@ -59,7 +59,7 @@ ACTS = st.tuples(st.sampled_from(DEEDS), st.integers(0, 6), st.integers(0, 8))
 NODES = st.tuples(st.sampled_from([0, 1, 2, 2]), st.sampled_from([2, 2, 3]))
 MEANWHILE = st.dictionaries(st.integers(1, 9), st.lists(ACTS, min_size=1, max_size=3), max_size=2)
 DOCUMENTS = {  # who talks about one document, and what they may say of it
-    (PAYMENT, "1", "FKD100001"): (("u1", "u1", "u2"), ("确认付款", "备注", "确认付款", "备注", "关闭")),
+    (PAYMENT, "1", "FKD100001"): (("u1", "u1", "u2"), ("确认付款", "备注", "下推", "确认付款", "备注", "关闭")),
     (PAYMENT, "2", "FKD100002"): (("u1", "u2"), ("确认付款",)),
     (PAYMENT, "5", "FKD100003"): (("u1", "u2"), ("确认付款", "确认付款", "备注")),
     (EXPENSE, "7", "EXP1"): (("u2", "u3", "u3"), ("同意", "驳回")),
