@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from kdsync.bridges import KingdeeSource
@@ -92,21 +92,30 @@ def unknown_intake_keys(client: KingdeeClient, intake: CompiledIntake) -> Iterat
 
 
 def unknown_form_fields(client: DingTalkClient, intake: CompiledIntake) -> Iterator[tuple[str, str]]:
-    """(field, what is wrong with it) of what an intake reads and the approval's form lacks. Raises EdgeError."""
+    """(field, what is wrong with it) of what an intake reads and the approval's form lacks. Raises EdgeError.
+
+    Nothing where the form has fields that DingTalk does not tell of.
+    """
     form = form_of(client, intake.process)
-    for name in sorted(intake.form_fields - form.keys()):
-        yield name, did_you_mean(name, form)
+    if not form.whole:
+        return
+    for name in sorted(intake.form_fields - form.fields.keys()):
+        yield name, did_you_mean(name, form.fields)
     for table, columns in intake.columns.items():
-        if table not in form or form[table].kind != TABLE:
-            tables = [name for name, one in form.items() if one.kind == TABLE]
-            yield table, did_you_mean(table, tables) or f"its tables are {', '.join(tables) or 'none'}"
-            continue
-        for column in sorted(columns - form[table].columns.keys()):
-            yield f"{table}.{column}", did_you_mean(column, form[table].columns)
+        yield from _unknown_columns(form.fields, table, columns)
+    holders = [label for label, one in form.fields.items() if _holds_files(one)]
     for name in intake.attachments:
-        if name not in form or not _holds_files(form[name]):
-            holders = [label for label, one in form.items() if _holds_files(one)]
+        if name not in holders:
             yield name, f"files are in {', '.join(holders) or 'none of its fields'}"
+
+
+def _unknown_columns(form: Mapping[str, FormField], table: str, columns: frozenset[str]) -> Iterator[tuple[str, str]]:
+    tables = {name: one.columns for name, one in form.items() if one.kind == TABLE}
+    if table not in tables:
+        yield table, did_you_mean(table, tables) or f"its tables are {', '.join(tables) or 'none'}"
+        return
+    for column in sorted(columns - tables[table].keys()):
+        yield f"{table}.{column}", did_you_mean(column, tables[table])
 
 
 def _holds_files(one: FormField) -> bool:

@@ -242,7 +242,7 @@ def _form(client: DingTalkClient, intake: CompiledIntake) -> Finding:
     if wrong:
         cure = "; ".join(dict.fromkeys(hint for hint in wrong.values() if hint)) or "correct the intake"
         return Finding(what, FAILED, f"the form has no {', '.join(wrong)}", cure)
-    return Finding(what, OK, "the form has the fields that the intake names")
+    return Finding(what, OK, "the form has the fields that the intake names, as far as DingTalk tells")
 
 
 def _last_task(client: DingTalkClient, database: Database | None) -> str:

@@ -117,7 +117,7 @@ def test_what_ended_is_listed_page_by_page_and_window_by_window(
 
 def test_the_form_is_told_as_it_was_made(ding: SimulatedDingTalk, client: DingTalkClient) -> None:
     ding.approvals.define("PROC-2", {'["从","到"]': "DDDateRangeField", **FIELDS})
-    form = form_of(client, "PROC-2")
+    form = form_of(client, "PROC-2").fields
     assert list(form) == ['["从","到"]', "从", "到", *FIELDS]
     assert (form["照片"].kind, form["明细"].columns) == ("DDPhotoField", FIELDS["明细"])
     begun = ding.approvals.start("PROC-2", "user1", {'["从","到"]': ["2026-11-01", "2026-11-03"]})

@@ -37,13 +37,24 @@ def test_fields_stand_there_by_their_labels(
 ) -> None:
     dingtalk.get(URL, json={"result": {"name": "报销", "schemaContent": told}})
     ends = ('["开始时间","结束时间"]', "开始时间", "结束时间", '["从","到"]', "从", "到")
-    assert form_of(client, "PROC-1") == {
+    form = form_of(client, "PROC-1")
+    assert form.whole
+    assert form.fields == {
         "事由": FormField("TextField"),
         **dict.fromkeys(ends, FormField("DDDateRangeField")),
         "明细": FormField("TableField", {"金额": "MoneyField", "票据": "DDAttachment"}),
         "照片": FormField("DDPhotoField"),
     }
     assert "processCode=PROC-1" in str(dingtalk.calls[-1].request.url)
+
+
+def test_a_form_with_a_suite_has_more_fields_than_are_told(
+    client: DingTalkClient, dingtalk: responses.RequestsMock
+) -> None:
+    suite = {"componentName": "DDBizSuite", "props": {"bizType": "trip"}, "children": [item("TextField", "城市")]}
+    dingtalk.get(URL, json={"result": {"schemaContent": {"items": [suite]}}})
+    form = form_of(client, "PROC-1")
+    assert (form.whole, form.fields) == (False, {"城市": FormField("TextField")})
 
 
 @pytest.mark.parametrize("told", [None, {}, "{", "[]", {"items": {}}, 7])

@@ -75,6 +75,14 @@ def test_the_names_of_fields_are_compared_with_the_form(
     assert said in f"{found.detail} | {found.cure}"
 
 
+def test_a_form_that_is_not_told_whole_is_not_compared(
+    configure: Configure, clock: Clock, dingtalk: SimulatedDingTalk
+) -> None:
+    dingtalk.approvals.define("PROC-1", {"trip": "DDBizSuite"})
+    loaded = configure(intake=[{**CLAIM, "attachments": ["发票"]}])
+    assert about(of_dingtalk.examine(loaded, clock, None), "dingtalk form").result == OK
+
+
 @pytest.mark.parametrize(
     ("scope", "what", "result"),
     [
