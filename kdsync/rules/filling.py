@@ -39,7 +39,6 @@ def _language() -> language.Language:
 
 
 LANGUAGE = _language()
-SEEN = ("form", "row")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +70,9 @@ def compile_filling(source: str, *, row: bool) -> Filling:
         sound(read(tree, OF_ROWS if row else OF_APPROVALS, vocabulary.INTAKE_FILTERS))
         needed = frozenset(_needed(tree))
         whole = exactly(tree)
-        alone = _alone(whole)
-        compiled = settled(LANGUAGE.from_string(whole))
-        return Filling(source, _expression(alone) if alone else None, compiled, *(_of(one, needed) for one in SEEN))
+        only = _alone(whole)
+        alone, text = _expression(only) if only else None, settled(LANGUAGE.from_string(whole))
+        return Filling(source, alone, text, form=_of("form", needed), row=_of("row", needed))
     except Exception as error:
         raise unreadable(error) from error
 
@@ -98,13 +97,14 @@ def _of(owner: str, needed: frozenset[tuple[str, str]]) -> frozenset[str]:
 def fill(part: Any, names: Names) -> Any:
     """The value of a field as it was written: fillings filled in, everything else as it is; None for nothing.
 
-    A mapping such as `{FNumber: …}` is nothing where what is in it is. A Lookup inside of one stays a Lookup.
+    What is nothing is left out of a mapping, and one such as `{FNumber: …}` is nothing where that was all. A Lookup
+    inside of one stays a Lookup.
     """
     if isinstance(part, Filling):
         return part.value(names)
     if isinstance(part, Mapping):
-        inner = {key: fill(value, names) for key, value in part.items()}
-        return inner if all(value is not None for value in inner.values()) else None
+        filled = ((key, fill(value, names)) for key, value in part.items())
+        return {key: value for key, value in filled if value is not None} or None
     return part
 
 

@@ -172,6 +172,7 @@ def test_a_mapping_is_nothing_where_what_is_in_it_is() -> None:
     written = {"FNumber": compile_filling("{{ form['空'] }}", row=False)}
     assert fill(written, NAMES) is None
     assert fill({"FNumber": "A", "FX": {"FY": 1}}, NAMES) == {"FNumber": "A", "FX": {"FY": 1}}
+    assert fill({"FTerm": written, "FDays": 30}, NAMES) == {"FDays": 30}  # a part of the head
 
 
 @pytest.mark.parametrize(
