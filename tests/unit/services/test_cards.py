@@ -363,7 +363,11 @@ def test_who_clicked_does_not_wait_for_a_card_that_cannot_be_changed(office: Car
         office.settle(seconds)
     office.world.deliver()
     assert len([text for text in office.world.dingtalk.seen("u1") if "已完成" in text]) == 1
+    office.world.dingtalk.outcomes = ["transient"]
     office.settle(60)
+    with office.world.db.read() as tx:
+        assert notifications.due(tx, office.world.seal, office.world.clock.now()) == []
+    office.settle(300)
     assert office.shows(track)["open"] is False
     office.settle(3600)
     office.world.deliver()
@@ -385,6 +389,11 @@ def test_while_cards_cannot_be_changed_messages_do_not_wait_for_one_after_the_ot
     assert tried == [1, 2, 3, 6]
     assert due is None
     assert {card["open"] for card in office.world.dingtalk.cards.values()} == {False}
+    office.desk.create("4", "FKD4", "B")
+    office.click("u1", office.tell("u1", ident="4"))
+    office.world.dingtalk.outcomes = ["transient"]
+    office.settle(1)
+    assert office.cards.next_due() == office.world.clock.now() + timedelta(seconds=2), "it begins anew"
 
 
 def test_a_card_that_kdsync_stumbles_over_holds_up_no_other(office: CardOffice) -> None:
@@ -721,6 +730,29 @@ def test_a_document_that_is_deleted_closes_its_card(office: CardOffice) -> None:
     stored(office, 2)
     office.settle()
     assert office.shows(track)["line"].startswith("单据已不存在")
+
+
+def test_an_action_that_was_taken_out_of_the_rules_closes_no_card_before_it_is_decided(office: CardOffice) -> None:
+    track = office.tell("u1")
+    office.actions.clear()
+    for version, status, is_open in ((2, "B", True), (3, "C", False)):
+        office.desk.bills[FORM, "7"]["FDocumentStatus"] = status
+        stored(office, version)
+        office.settle()
+        assert office.shows(track)["open"] is is_open
+
+
+def test_a_document_that_was_never_to_be_seen_is_not_said_to_be_gone(office: CardOffice) -> None:
+    office.actions = [action(APPROVE)]
+    office.desk.create("", "EXP1", "B", EXPENSE)
+    task = office.desk.wait_for("", "102", EXPENSE)
+    track = office.tell("u2", ident="", item_id=task.item_id)
+    office.desk.bills.clear()
+    with office.world.db.write() as tx:
+        tasks.put(tx, EXPENSE, [task], office.world.clock.now())
+        tasks.mark_gone(tx, [task.item_id], office.world.clock.now())
+    office.settle()
+    assert office.shows(track)["line"].startswith("已在金蝶中处理 · - · ")
 
 
 def test_while_kingdee_is_down_cards_wait(office: CardOffice) -> None:
