@@ -51,11 +51,13 @@ class Numbers:
             return self._department(lookup)
         return self._user(lookup) if lookup.kind == "user" else self._employee(lookup).number
 
-    def _inside(self, value: Any) -> Any:
-        """Inside of `{FNumber: …}` the key is written already."""
-        if isinstance(value, Mapping):
-            return {key: self._inside(part) for key, part in value.items()}
-        return self.number(value) if isinstance(value, Lookup) else value
+    def _inside(self, value: Mapping[str, Any]) -> dict[str, Any]:
+        """Inside of `{FNumber: …}` the key is written already; a part of the head has fields like the head itself."""
+        written = {key.lower() for key in KEYS.values()}
+        return {
+            key: self.number(part) if isinstance(part, Lookup) and key.lower() in written else self._value(part)
+            for key, part in value.items()
+        }
 
     def _department(self, lookup: Lookup) -> str:
         table = self.directory().departments

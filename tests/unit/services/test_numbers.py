@@ -26,12 +26,12 @@ def numbers(register: FakeRegister, directory: Directory | None = None) -> Numbe
 
 def test_lookups_are_replaced_in_head_and_rows_and_inside_of_a_key(register: FakeRegister) -> None:
     register.units["Sales"] = ["BM1"]
-    model = {"FA": WANG, "FB": {"FStaffNumber": WANG}, "FRows": [{"FC": SALES, "FD": 1}], "FE": "x"}
+    model = {"FA": WANG, "FB": {"FStaffNumber": WANG}, "FRows": [{"FC": SALES, "FD": 1}], "FSub": {"FE": WANG}}
     assert numbers(register).in_model(model) == {
         "FA": {"FStaffNumber": "E1"},
         "FB": {"FStaffNumber": "E1"},
         "FRows": [{"FC": {"FNumber": "BM1"}, "FD": 1}],
-        "FE": "x",
+        "FSub": {"FE": {"FStaffNumber": "E1"}},
     }
 
 
