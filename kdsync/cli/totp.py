@@ -7,13 +7,19 @@ import sys
 from datetime import datetime
 from pathlib import Path
 
+from sqlalchemy import Connection
+
+from kdsync import logs
 from kdsync.cli.opened import clock_time, now_of, opened, page, print_json, print_table
+from kdsync.clock import KeptClock, SystemClock
 from kdsync.commands.onetime import SECRET_BYTES, STEP, address, digits, steps
 from kdsync.errors import KdsyncError
+from kdsync.services.notices import Notices
 from kdsync.settings.load import Loaded
-from kdsync.store import codes, moments
+from kdsync.store import codes, ledger, moments
 from kdsync.store.codes import Enrolled
 from kdsync.store.database import Database
+from kdsync.store.sealing import Seal
 
 TRIES = 3
 NO_KEY = (
@@ -25,7 +31,7 @@ NO_KEY = (
 def enrol(config: Path, userid: str, *, confirmed: bool) -> int:
     """Make a secret and show it this once; kept when a code of it was typed, or at once where `confirmed`."""
     with opened(config) as (loaded, database, seal):
-        _must_be_possible(loaded, database, userid)
+        _must_be_possible(loaded, database, seal, userid)
         secret = secrets.token_bytes(SECRET_BYTES)
         _show(address(secret, userid))
         step = 0 if confirmed else _confirmed(database, secret)
@@ -35,6 +41,7 @@ def enrol(config: Path, userid: str, *, confirmed: bool) -> int:
         with database.write() as tx:
             if not codes.enrol(tx, seal, userid, secret, now_of(tx), step):
                 raise KdsyncError(f"{userid} was enrolled meanwhile: nothing was kept of this")
+            _tell(tx, loaded, database, seal, "code_enrolled", userid)
     print(f"{userid} is enrolled; the secret is not shown again.")
     return 0
 
@@ -55,8 +62,10 @@ def listing(config: Path, *, json_output: bool) -> int:
 
 def remove(config: Path, userid: str, *, json_output: bool) -> int:
     """Forget somebody's secret: a lost phone, or somebody who left. A lock is gone with it."""
-    with opened(config) as (_loaded, database, _seal), database.write() as tx:
+    with opened(config) as (loaded, database, seal), database.write() as tx:
         gone = codes.remove(tx, userid)
+        if gone:
+            _tell(tx, loaded, database, seal, "code_removed", userid)
     if json_output:
         print_json({"removed": int(gone)})
     else:
@@ -64,13 +73,24 @@ def remove(config: Path, userid: str, *, json_output: bool) -> int:
     return 0 if gone else 1
 
 
-def _must_be_possible(loaded: Loaded, database: Database, userid: str) -> None:
+def _tell(tx: Connection, loaded: Loaded, database: Database, seal: Seal, what: str, userid: str) -> None:
+    """Whoever has a code of somebody's can confirm in their name, so they and `fallback` hear of each."""
+    locales = tuple({"zh", *loaded.settings.directory.locales.values()})
+    notices = Notices(database, seal, KeptClock(SystemClock(), now_of(tx)), lambda: loaded.settings, lambda: locales)
+    to = dict.fromkeys([f"user:{userid}", *map(str, loaded.settings.main.fallback)])
+    with logs.silent():
+        notices.tell_within(tx, f"{what} {userid}", what, to=tuple(to), sender=userid)
+
+
+def _must_be_possible(loaded: Loaded, database: Database, seal: Seal, userid: str) -> None:
     if loaded.settings.main.store.key is None:
         raise KdsyncError(NO_KEY)
     if not userid.strip() or userid != userid.strip():
         raise KdsyncError("USERID is empty, or has blanks around it")
     with database.read() as tx:
         before = codes.find(tx, userid)
+        if ledger.check_key(tx, seal) is False:
+            raise KdsyncError("kdsync has not run with store.key yet: restart it, and enrol then")
     if before:
         raise KdsyncError(
             f"{userid} is enrolled since {_at(before.enrolled_at)}: `kdsync totp remove {userid}` takes that back first"

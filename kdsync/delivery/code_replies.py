@@ -125,6 +125,35 @@ CODE_REPLIES: dict[str, tuple[str, str, str]] = {
         ),
         "Số tiền hoặc việc cần làm không còn như khi hỏi mã. Không có gì bị thay đổi. Hãy kiểm tra rồi gửi lại.",
     ),
+    "code_enrolled_title": (
+        "{sender} 已登记一次性验证码",
+        "{sender}: one-time codes were set up",
+        "{sender}: đã đăng ký mã dùng một lần",
+    ),
+    "code_enrolled_body": (
+        (
+            "从现在起，持有该验证器的人可以在钉钉中以 {sender} 的名义确认超过限额的单据。"
+            "若不是本人所为，请立即告知管理员（kdsync totp remove {sender}）。"
+        ),
+        (
+            "From now on whoever has that authenticator app can confirm in DingTalk as {sender} what is over a limit. "
+            "If it is not {sender} who has it, tell the operators at once (kdsync totp remove {sender})."
+        ),
+        (
+            "Từ nay ai giữ ứng dụng xác thực đó có thể xác nhận trong DingTalk với tên {sender} những chứng từ vượt "
+            "hạn mức. Nếu người giữ không phải {sender}, hãy báo ngay cho quản trị viên (kdsync totp remove {sender})."
+        ),
+    ),
+    "code_removed_title": (
+        "{sender} 的一次性验证码已取消",
+        "{sender}: one-time codes were taken away",
+        "{sender}: mã dùng một lần đã bị hủy",
+    ),
+    "code_removed_body": (
+        "验证器应用显示的验证码不再有效。若仍然需要，请联系管理员重新登记。",
+        "What the authenticator app shows counts no more. If it is still needed, ask the operators to enrol anew.",
+        "Mã trong ứng dụng xác thực không còn hiệu lực. Nếu vẫn cần, hãy nhờ quản trị viên đăng ký lại.",
+    ),
     "code_locked_title": (
         "{sender} 连续五次验证码错误",
         "{sender}: five wrong one-time codes",

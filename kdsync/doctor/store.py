@@ -149,12 +149,10 @@ def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]
     key = loaded.settings.main.store.key
     try:
         with database.read() as tx:
-            proof = ledger.fact(tx, ledger.KEY)
+            ledger.check_key(tx, Seal(key.get_secret_value() if key else None))
             alive = ledger.sign_of_life(tx)
             held = [hold for hold in holds.every(tx).values() if hold.is_open]
             dead = outbox.counts(tx).get(outbox.DEAD, 0)
-        if proof:
-            Seal(key.get_secret_value() if key else None).open_bytes(bytes.fromhex(proof))
     except StoreError as error:
         yield Finding("store key", FAILED, str(error), "set store.key to the key that the store was begun with")
         return

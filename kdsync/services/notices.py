@@ -57,10 +57,19 @@ class Notices:
         return self._once(tx, RAISED, cause, text, form, number, params, to)
 
     def tell_within(
-        self, tx: Connection, cause: str, text: str, *, form: str = "", number: str = "", **params: object
+        self,
+        tx: Connection,
+        cause: str,
+        text: str,
+        *,
+        form: str = "",
+        number: str = "",
+        to: Sequence[str] = (),
+        **params: object,
     ) -> None:
-        """Tell `fallback` what is over with that, so that no alarm stands: the transaction must be made once only."""
-        self._tell(tx, cause, text, self.clock.now(), form, number, params)
+        """Tell `fallback`, or `to` others, what is over with that: no alarm stands, and the transaction must be made
+        once only."""
+        self._tell(tx, cause, text, self.clock.now(), form, number, params, to)
         log.warning("notice.told", cause=cause, form=form, **_loggable(params))
 
     def mention(self, cause: str, text: str, *, form: str = "", number: str = "", **params: object) -> None:

@@ -9,7 +9,7 @@ from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.store import moments
 from kdsync.store.schema import calls, facts, logins
-from kdsync.store.sealing import Seal
+from kdsync.store.sealing import MARK, Seal
 
 KEY = "store.key"
 
@@ -53,10 +53,19 @@ def prove_key(tx: Connection, seal: Seal, at: datetime) -> None:
 
     Otherwise every row would look damaged, and what looks damaged is given up.
     """
-    proof = fact(tx, KEY)
-    if proof is not None:
-        seal.open_bytes(bytes.fromhex(proof))
+    check_key(tx, seal)
     put_fact(tx, KEY, seal.close_bytes(KEY.encode()).hex(), at)
+
+
+def check_key(tx: Connection, seal: Seal) -> bool | None:
+    """Whether the store is sealed by now, with the key of `seal`; None where it was never used. StoreError where it has
+    another key."""
+    proof = fact(tx, KEY)
+    if proof is None:
+        return None
+    kept = bytes.fromhex(proof)
+    seal.open_bytes(kept)
+    return kept.startswith(MARK)
 
 
 def accept(tx: Connection, form: str, now: datetime) -> None:

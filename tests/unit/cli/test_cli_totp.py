@@ -16,7 +16,8 @@ from kdsync.cli import totp
 from kdsync.cli.main import app
 from kdsync.commands.onetime import STEP, code_at
 from kdsync.errors import KdsyncError
-from kdsync.store import codes
+from kdsync.services.notices import RAISED
+from kdsync.store import codes, ledger, notifications
 from kdsync.store.database import Database
 from kdsync.store.sealing import Seal
 
@@ -97,6 +98,17 @@ def test_without_a_key_of_the_store_nobody_is_enrolled(config: Path) -> None:
     assert enrolled() is None
 
 
+@pytest.mark.parametrize(("begun", "told"), [("another key", "not the key"), (None, "has not run with store.key yet")])
+def test_nobody_is_enrolled_with_a_key_that_the_daemon_does_not_use(config: Path, begun: str | None, told: str) -> None:
+    database = Database("sqlite:///kdsync.db")
+    with database.write() as tx:
+        ledger.prove_key(tx, Seal(begun), datetime.now(UTC))
+    database.close()
+    with pytest.raises(KdsyncError, match=told):
+        totp.enrol(config, "user1", confirmed=True)
+    assert enrolled() is None
+
+
 def test_who_is_enrolled_is_not_enrolled_over(config: Path) -> None:
     totp.enrol(config, "user1", confirmed=True)
     with pytest.raises(KdsyncError, match="`kdsync totp remove user1`"):
@@ -104,6 +116,24 @@ def test_who_is_enrolled_is_not_enrolled_over(config: Path) -> None:
     assert totp.remove(config, "user1", json_output=False) == 0
     assert totp.remove(config, "user1", json_output=False) == 1
     assert totp.enrol(config, "user1", confirmed=True) == 0
+
+
+def test_whoever_gets_or_loses_codes_hears_of_it_and_so_does_fallback(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    totp.enrol(config, "user1", confirmed=True)
+    totp.remove(config, "user1", json_output=False)
+    totp.remove(config, "user1", json_output=False)
+    database = Database("sqlite:///kdsync.db")
+    with database.read() as tx:
+        told = notifications.due(tx, Seal("store-secret"), datetime.now(UTC) + timedelta(seconds=1))
+        assert ledger.facts_like(tx, RAISED) == {}
+    database.close()
+    assert [one.kind for one in told] == ["code_enrolled", "code_removed"]
+    assert [[to.recipient for to in one.wanted] for one in told] == [["user:user1", "user:ops1"]] * 2
+    assert "user1" in told[0].contents["zh"].title
+    assert IN_BASE32 not in str(told)
+    assert "notice.told" not in capsys.readouterr().out, "a command prints no log"
 
 
 def test_a_userid_is_needed(config: Path) -> None:
