@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import fcntl
+import os
 import sqlite3
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import IO, Any, NoReturn
 
@@ -37,6 +38,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the tables to today's shape. Raises StoreError where the file cannot be used."""
         refuse_remains(self.path)
+        _close_to_others(self.path)
         if self._revision() != HEAD:
             self._upgrade()
         self._inode = self._file()
@@ -119,6 +121,12 @@ class Database:
     def close(self) -> None:
         """Close every connection."""
         self.engine.dispose()
+
+
+def _close_to_others(path: str) -> None:
+    """A new file is for its owner only, as what SQLite lays beside it then is, too."""
+    with suppress(OSError):  # it is there; or it cannot be made, which SQLite says better
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
 
 
 def _engine(url: str) -> Engine:

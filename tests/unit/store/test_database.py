@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -144,3 +145,14 @@ def test_what_a_look_did_not_see() -> None:
     seen.add(str(n) for n in range(0, 20_000, 2))
     seen.add(["0", "2"])
     assert seen.missing(str(n) for n in range(20_000)) == [str(n) for n in range(1, 20_000, 2)]
+
+
+@pytest.mark.usefixtures("by_migrations")
+def test_a_new_store_is_nobody_elses_to_read_and_an_old_one_stays_as_it_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "kdsync.db"
+    for mode in (0o600, 0o640):
+        database = Database(f"sqlite:///{path}")
+        database.migrate()
+        assert {stat.S_IMODE(file.stat().st_mode) for file in tmp_path.glob("kdsync.db*")} == {mode}
+        database.close()
+        path.chmod(0o640)
