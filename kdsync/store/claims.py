@@ -90,7 +90,7 @@ def _letters(tx: Connection, seal: Seal, query: Any, **params: str | int) -> lis
 
 
 def _lease(tx: Connection, ids: Sequence[str], now: datetime, until: datetime) -> None:
-    leased = update(outbox).where(outbox.c.id.in_(ids))
     if ids:
+        leased = update(outbox).where(outbox.c.id.in_(ids))
         tx.execute(leased.values(state=LEASED, lease_until=moments.text(until), attempts=outbox.c.attempts + 1))
         note_attempt(tx, ids, now, STARTED, "")

@@ -10,7 +10,7 @@ import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, ColumnElement, Connection, Table, bindparam, select, true, update
+from sqlalchemy import Column, ColumnElement, Connection, Table, Text, bindparam, select, true, update
 
 from kdsync.store import moments
 from kdsync.store.inbox import ASKED
@@ -34,6 +34,9 @@ WAITS: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnEl
     (inbox, inbox.c.id, (inbox.c.next_attempt_at, inbox.c.received_at), UNANSWERED),
 )
 """Rows that wait for a moment, or are given up by their age."""
+_LATEST = bindparam("latest", type_=Text)
+_AHEAD = UNTOLD & (notifications.c.next_attempt_at > _LATEST) & (notifications.c.created_at > _LATEST)
+_FIRST_AHEAD = select(notifications.c.id).where(_AHEAD).limit(1)
 HISTORY: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnElement[bool]]] = (
     (outbox, outbox.c.id, (outbox.c.accepted_at,), true()),
     (logins, logins.c.id, (logins.c.at,), true()),
@@ -62,19 +65,14 @@ def shift(tx: Connection, by: timedelta, *, was: datetime, began: datetime) -> i
 
 def is_ahead(tx: Connection, latest: datetime) -> bool:
     """Whether something was noticed after `latest`, which lies ahead: a thread had read the clock before it was set."""
-    return tx.execute(select(notifications.c.id).where(_ahead(latest)).limit(1)).first() is not None
+    return tx.execute(_FIRST_AHEAD, {"latest": moments.text(latest)}).first() is not None
 
 
 def recall(tx: Connection, now: datetime, latest: datetime) -> int:
     """Make that due."""
     moment = moments.text(now)
-    due = update(notifications).where(_ahead(latest)).values(created_at=moment, next_attempt_at=moment)
-    return tx.execute(due).rowcount
-
-
-def _ahead(latest: datetime) -> ColumnElement[bool]:
-    moment = moments.text(latest)
-    return UNTOLD & (notifications.c.next_attempt_at > moment) & (notifications.c.created_at > moment)
+    due = update(notifications).where(_AHEAD).values(created_at=moment, next_attempt_at=moment)
+    return tx.execute(due, {"latest": moments.text(latest)}).rowcount
 
 
 def set_untried(tx: Connection, urgency: int, after: datetime, at: datetime) -> None:
