@@ -17,9 +17,8 @@ from rich.table import Table
 from rich.text import Text
 
 from kdsync.errors import ConfigurationError, EdgeError, FailureKind, Problem
-from kdsync.model import Transition
 from kdsync.rules.mistakes import did_you_mean
-from kdsync.settings.advice import of_files, of_origins
+from kdsync.settings.advice import of_approvers, of_files, of_origins
 from kdsync.settings.enrolment import alone, coverage
 from kdsync.settings.load import Loaded, load
 
@@ -103,10 +102,7 @@ def _advice(loaded: Loaded) -> Iterator[str]:
     """What is no mistake and may surprise all the same."""
     settings = loaded.settings
     yield from of_files(settings.main.rules, settings.base, settings.rules, loaded.actions, loaded.intakes)
-    without = [rule.id for rule in loaded.ruleset.rules if rule.listens(Transition.ASSIGNED) and not rule.approvers]
-    if without:
-        rules = ", ".join(without)
-        yield f"{rules}: no approvers, so nobody is told of new documents while Kingdee's tasks cannot be read"
+    yield from of_approvers(loaded.ruleset.rules)
     yield from of_origins(loaded.settings.rules, loaded.ruleset.rules, loaded.actions, loaded.intakes)
     yield from alone(loaded.actions, loaded.settings.directory.roles)
     yield from _unenrolled(loaded)

@@ -97,6 +97,33 @@ def test_a_rule_that_says_what_it_means_or_that_no_action_concerns_needs_no_advi
     assert json.loads(capsys.readouterr().out)["advice"] == []
 
 
+def test_a_rule_that_misses_what_an_operation_is_for_is_advised(
+    config: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    spoil("rules/rules.yaml", "on: approved, to: [creator", "on: [closed, voided], to: [creator")
+    spoil("rules/rules.yaml", "do: [audit]", "do: [{operation: BillClose}]")
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    (found,) = json.loads(capsys.readouterr().out)["advice"]
+    assert found.startswith("rule one does not tell of documents closed by action confirm in DingTalk;")
+
+
+@pytest.mark.parametrize(
+    ("rule", "expected"),
+    [
+        ("", "one: no approvers, so nobody is told"),
+        ("approvers: [user:u1], when: task.node == 'x'", "rule one tells its approvers only of documents for which"),
+        ("approvers: [user:u1], when: doc.FAMOUNT > 5", None),
+    ],
+)
+def test_who_is_not_told_while_tasks_cannot_be_read_is_advised(
+    config: Path, capsys: pytest.CaptureFixture[str], rule: str, expected: str | None
+) -> None:
+    spoil("rules/rules.yaml", "on: approved, to: [creator", f"on: assigned, {rule}{rule and ','} to: [creator")
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    found = json.loads(capsys.readouterr().out)["advice"]
+    assert [one.startswith(expected or "?") for one in found] == ([True] if expected else [])
+
+
 def test_a_rule_that_misses_what_an_intake_makes_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil("rules/rules.yaml", "on: approved, to: [creator", "on: [created, submitted], to: [creator")
     spoil("rules/rules.yaml", "actions:\n", INTAKE)
