@@ -125,7 +125,7 @@ class RuleSection(Section):
     """With `on: assigned`: who is told in place of the assignee that a document came into approval, where Kingdee's
     workflow tasks cannot be read."""
     priority: Priority = Priority.NORMAL
-    """low and normal may wait for others and arrive together when calls run short; urgent never waits."""
+    """low and normal wait through the quiet hours, high and urgent do not; what is more urgent is sent first."""
     message: MessageSection
     """What is sent."""
     mode: Literal["live", "shadow"] = "live"

@@ -55,7 +55,7 @@ Hours = Annotated[
     PlainSerializer(written_times),
     WithJsonSchema({"type": "string", "pattern": f"^{HOURS}$", "examples": ["09:00-18:00"]}),
 ]
-Flag = Annotated[bool, BeforeValidator(flag)]
+Flag = Annotated[bool, BeforeValidator(flag), WithJsonSchema({"enum": [True, False, "on", "off", "yes", "no"]})]
 Url = Annotated[str, AfterValidator(web_address)]
 ExistingFile = Annotated[Path, PlainValidator(existing_file), WithJsonSchema({"type": "string", "format": "path"})]
 Text = Annotated[str, Field(min_length=1)]
@@ -167,14 +167,14 @@ class FormSection(Section):
 
 
 class CalendarSection(Section):
-    """When people work."""
+    """When people work, and when they sleep."""
 
     country: Literal["CN", "VN"] = "CN"
-    """Whose holidays count."""
+    """Whose holidays count; nothing depends on it in this version."""
     hours: Hours = (540, 1080)
-    """Working hours."""
+    """Working hours; nothing depends on them in this version."""
     quiet: Hours | None = None
-    """When only what is urgent is sent."""
+    """When messages of low and normal priority wait; in Kingdee's time zone."""
 
 
 class MainFile(Section):
@@ -199,7 +199,7 @@ class MainFile(Section):
     fallback: Annotated[tuple[RecipientText, ...], Field(min_length=1, examples=[["user:ops1"]])]
     """Who gets what has no reachable recipient."""
     calendar: CalendarSection = CalendarSection()
-    """Working hours, quiet hours and holidays."""
+    """Quiet hours; working hours and holidays are for later versions."""
 
 
 class Directory(Section):
