@@ -76,7 +76,8 @@ class Bars:
             raise
         except Exception as error:  # one that trips over a mistake of ours must not hold up the messages
             log.exception("bar.broke", form=owed.form, bill_no=owed.number)
-            self._stumbled(owed, now, own_mistake(error, owed.tries + 1))
+            mistake = own_mistake(error, owed.tries + 1)
+            self._conclude(owed, now, [] if mistake.kind in HOPELESS else [mistake], unsent=False)
         return 1
 
     def _rest(self, seconds: float) -> None:
@@ -157,13 +158,6 @@ class Bars:
                 bars.later(tx, owed, 0, now + UNSENT)
             else:
                 bars.settle(tx, owed)
-
-    def _stumbled(self, owed: Owed, now: datetime, error: EdgeError) -> None:
-        if error.kind not in HOPELESS:
-            self._put_off(owed, now, [error])
-            return
-        with self.db.write() as tx:
-            bars.settle(tx, owed)
 
     def _put_off(self, owed: Owed, now: datetime, failed: list[EdgeError]) -> None:
         told = max(error.retry_after or 0.0 for error in failed)
