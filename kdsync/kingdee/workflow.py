@@ -76,7 +76,7 @@ class Workflow:
             "Numbers": [number],  # Ids is a text in one official example and a list in another
             "UserId": int(user_id) if NUMERIC.fullmatch(user_id) else user_id,
             "ApprovalType": PASS if approve else REJECT,
-            "Disposition": opinion.translate(ANGLES)[:LONGEST_OPINION],
+            "Disposition": _opinion(opinion),
         }
         try:
             return decision_of(write(self._client, "WorkflowAudit", {"data": data}), number)
@@ -93,6 +93,12 @@ class Workflow:
         except EdgeError as error:
             raise _closed(error) if error.code in UNREADABLE else error from None
         return tasks
+
+
+def _opinion(said: str) -> str:
+    """As Kingdee takes it; of one that is longer it shows that something is missing."""
+    said = said.translate(ANGLES)
+    return said if len(said) <= LONGEST_OPINION else f"{said[: LONGEST_OPINION - 1]}…"
 
 
 def _closed(error: EdgeError) -> EdgeError:

@@ -19,6 +19,7 @@ from kdsync.store.inbox import FAILED, REFUSED, Received
 from kdsync.store.sealing import Seal
 from kdsync.sync.fingerprint import same
 
+LONGEST_ID = 64  # of an action
 MOST_NAMED = 3  # fields that a reply names
 
 
@@ -46,7 +47,7 @@ class Clicks:
         wanted = str(item.content.get("action") or "")
         action = next((one for one in self.actions() if one.id == wanted and _offers(card, one)), None)
         if action is None:
-            return Ending(REFUSED, "reply_card_no_action", f"the card has no action {wanted}", {}, {})
+            return Ending(REFUSED, "reply_card_no_action", f"the card has no action {wanted[:LONGEST_ID]}", {}, {})
         bill = self.desk.read(card.form, card.doc_id, sorted({*action.heads, *card.seen}), sorted(action.entries))
         if bill is None:
             return Ending(REFUSED, "reply_no_document", "no such document", {"number": card.number}, action.titles)

@@ -647,8 +647,9 @@ def test_of_two_approvers_each_has_a_card_until_the_own_task_is_decided(office: 
     one, two = (
         office.tell(userid, ident="E", item_id=task.item_id) for userid, task in (("u2", first), ("u3", second))
     )
-    assert office.click("u2", one, "approve", reason="ok").state == inbox.DONE
-    assert office.desk.written == [("approve", "E", "ok")]
+    reason = "👩‍👩‍👧 ok 123456" * 2000
+    assert office.click("u2", one, "approve", reason=reason).state == inbox.DONE
+    assert office.desk.written == [("approve", "E", reason)]
     with office.world.db.read() as tx:
         assert writes.tasks_of(tx, identity.digest("clicked", one, "u2", "approve")) == {first.item_id}
     office.settle()
