@@ -26,7 +26,10 @@ MAKES: dict[str, T] = {
     "reject": T.REJECTED,
     SAVE: T.CHANGED,
 }
-"""What each operation is for. What another one did (a push, an operation of the form) only Kingdee can show."""
+"""What each operation is for, also called by its number (`Audit`). What another one did only Kingdee can show."""
+
+OTHERS = frozenset({T.SUBMITTED, T.APPROVED, T.REJECTED})
+"""What no other one is taken to have done: until it is read back, people may have decided."""
 
 LEAVES: dict[str, str] = {"submit": "BC", "audit": "C", "approve": "C", "reject": "ZAD"}
 """The status after one that did it: an approval that another node follows leaves B, and approves nothing yet."""
@@ -66,10 +69,11 @@ class OwnWrite:
     @property
     def makes(self) -> frozenset[T]:
         """The transitions that it made or, while nothing was shown, is meant to make."""
-        if self.operation not in MAKES:
-            return frozenset(_between(self.before, self.after)) if self.before and self.after else frozenset()
-        did = self.after is None or self.after.status in LEAVES.get(self.operation, self.after.status)
-        return frozenset({MAKES[self.operation]}) if did and not self.is_followed else frozenset()
+        name = self.operation.casefold()
+        if name not in MAKES:
+            return frozenset(_between(self.before, self.after)) - OTHERS if self.before and self.after else frozenset()
+        did = self.after is None or self.after.status in LEAVES.get(name, self.after.status)
+        return frozenset({MAKES[name]}) if did and not self.is_followed else frozenset()
 
 
 class Explained(NamedTuple):

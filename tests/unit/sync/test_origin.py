@@ -118,6 +118,16 @@ def test_an_operation_of_the_form_explains_what_kingdee_showed_of_it() -> None:
     }
 
 
+def test_what_others_decided_until_an_operation_was_read_back_is_theirs() -> None:
+    """Kingdee was away in between, or kdsync: nothing but the name of an operation tells that it decides."""
+    before, after = Standing("A", "A", "A"), Standing("C", "B", "A", NOON)
+    change = step(row("A"), row("C", NOON, cancel="B"))
+    assert change.kinds == (T.SUBMITTED, T.APPROVED, T.VOIDED)
+    assert ours(change, OwnWrite(1, "Cancel", "7", before=before, after=after)) == {T.VOIDED: 1}
+    assert ours(change, OwnWrite(1, "Submit", "7", before=before, after=after)) == {T.SUBMITTED: 1}
+    assert ours(change, OwnWrite(1, "Audit", "7", before=before, after=after)) == {T.APPROVED: 1}
+
+
 @pytest.mark.parametrize("shows", ["A", None], ids=["verified", "unheard of"])
 @pytest.mark.parametrize(("written", "seen"), [("5.00", 5), (5, "5.0"), ("007", "007 ")])
 def test_a_save_is_known_by_its_value_however_it_is_spelled(written: Any, seen: Any, shows: str | None) -> None:
