@@ -62,19 +62,24 @@ def authorize(*, own_allowed: bool, limit_max: Decimal | None, above: str, facts
 
     Who has no right is told nothing else: neither the amount nor the state of the document.
     """
+    if denied := _denied(facts, own_allowed=own_allowed):
+        return denied
+    if limit_max is None:
+        return Allowed()
+    if facts.amount is None or not facts.amount.is_finite():
+        return Denied(Reason.NO_AMOUNT)
+    return Allowed() if abs(facts.amount) <= limit_max else _above(above, facts)
+
+
+def _denied(facts: Facts, *, own_allowed: bool) -> Denied | None:
+    """Whatever the amount."""
     if not facts.granted:
         return Denied(Reason.NOT_ALLOWED)
     if facts.is_own and not own_allowed:
         return Denied(Reason.OWN_DOCUMENT)
     if not facts.when_holds:
         return Denied(Reason.WHEN)
-    if facts.maker_unknown and not own_allowed:
-        return Denied(Reason.MAKER_UNKNOWN, facts.maker_unknown)
-    if limit_max is None:
-        return Allowed()
-    if facts.amount is None or not facts.amount.is_finite():
-        return Denied(Reason.NO_AMOUNT)
-    return Allowed() if abs(facts.amount) <= limit_max else _above(above, facts)
+    return Denied(Reason.MAKER_UNKNOWN, facts.maker_unknown) if facts.maker_unknown and not own_allowed else None
 
 
 def _above(above: str, facts: Facts) -> Verdict:

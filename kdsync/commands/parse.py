@@ -38,7 +38,17 @@ _ONLY_MENTIONS = re.compile(r"(?:[@＠]\S*\s+)+")
 _BEFORE_REMARK = re.compile(r"[\s:：,，;；.。、|—!！)）\]】」』”’-]+")
 _AFTER_WORDS = " \n?!.。~"
 _NEGATIONS = frozenset({"not", "dont", "never", "không", "chưa"})
-_AND = re.compile(r"(?:[和与及]|(?:and|và)\b)?\s*")
+_AND = re.compile(r"(?:以及|[和与及到至或]|(?:and|or|to|và|hoặc|đến)\b)?\s*")
+_NOT_NOW = frozenset(
+    {
+        *("不", "不要", "先不要", "先不", "别", "先别", "不行", "不可以", "不能", "暂不", "暂缓", "取消", "撤销", "撤回", "算了"),
+        *("等等", "先等等", "等一下", "等下", "稍等", "稍后", "再说", "明天", "晚点"),
+        *("no", "not", "notyet", "notnow", "dont", "donot", "cancel", "stop", "wait", "hold", "holdon", "later"),
+        *("tomorrow", "nevermind", "undo"),
+        *("không", "chưa", "chưađược", "đừng", "khoan", "khoanđã", "chờđã", "hủy", "huỷ", "đểsau", "thôi", "đượckhông"),
+    }
+)
+"""Remarks, without blanks, that take back what stands before them."""
 _LETTERS = re.compile(r"[^\W\d_]*")
 
 
@@ -136,10 +146,11 @@ def _whole(message: Spelt, words: Lexicon, said: Said, found: list[Numbered]) ->
 
 
 def _asks(message: Spelt, end: int) -> bool:
-    """`同意 EXP1 了吗？` asks, and decides nothing."""
+    """`同意 EXP1 了吗？` asks, and decides nothing; neither does `同意 EXP1，先不要`."""
     found = _QUESTION.fullmatch(message.flat, end)
     said = message.flat[end:].rstrip(_AFTER_WORDS)
-    return said.endswith("吗") or bool(found and (found["word"] or "?" in found[0]))
+    is_question = said.endswith("吗") or bool(found and (found["word"] or "?" in found[0]))
+    return is_question or "".join(filter(str.isalnum, said)) in _NOT_NOW
 
 
 def _another(message: Spelt, words: Lexicon, said: Said, first: Numbered) -> bool:

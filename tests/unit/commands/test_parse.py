@@ -181,6 +181,26 @@ def test_a_sentence_or_a_question_is_no_command(text: str) -> None:
     assert unclear(text) is Reason.NO_PHRASE
 
 
+@pytest.mark.parametrize("text", ["同意 EXP1 {}", "EXP1 同意，{}", "approve EXP1: {}！", "@kd 同意EXP1 {} 🙏"])
+@pytest.mark.parametrize(
+    "remark",
+    [
+        *("不要", "先不要", "先 别", "不行", "暂缓", "等一下", "取消", "算了", "明天"),
+        *("not yet", "Don't", "don’t", "no", "cancel", "Hold on", "tomorrow", "never mind"),
+        *("đừng", "chưa được", "khoan đã", "hủy", "huỷ", "để sau", "được không"),
+    ],
+)
+def test_what_is_taken_back_in_the_same_breath_is_no_command(text: str, remark: str) -> None:
+    assert unclear(text.format(remark)) is Reason.NO_PHRASE
+
+
+@pytest.mark.parametrize(
+    "remark", ["不要忘记发票", "取消后重开的单", "no objections", "not urgent", "hold the original", "明天付"]
+)
+def test_a_remark_that_only_begins_so_is_one(remark: str) -> None:
+    assert command(f"同意 EXP1 {remark}") == (AGREE, ("EXP1",), remark)
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -194,6 +214,12 @@ def test_a_sentence_or_a_question_is_no_command(text: str) -> None:
         "同意 EXP1、EXP2",
         "同意 EXP1 和 EXP2",
         "approve EXP1 and EXP2",
+        "同意 EXP1 到 EXP5",
+        "同意 EXP1至EXP5",
+        "approve EXP1 to EXP5",
+        "approve EXP1 or EXP2",
+        "同意 EXP1 以及 EXP2",
+        "đồng ý EXP1 đến EXP5",
         "同意 1001 1002",
         "同意\n驳回 EXP2",
         "同意 EXP1 驳回",
