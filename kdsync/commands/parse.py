@@ -41,7 +41,23 @@ _NEGATIONS = frozenset({"not", "dont", "never", "không", "chưa"})
 _AND = re.compile(r"(?:以及|[和与及到至或]|(?:and|or|to|và|hoặc|đến)\b)?\s*")
 _NOT_NOW = frozenset(
     {
-        *("不", "不要", "先不要", "先不", "别", "先别", "不行", "不可以", "不能", "暂不", "暂缓", "取消", "撤销", "撤回", "算了"),
+        *(
+            "不",
+            "不要",
+            "先不要",
+            "先不",
+            "别",
+            "先别",
+            "不行",
+            "不可以",
+            "不能",
+            "暂不",
+            "暂缓",
+            "取消",
+            "撤销",
+            "撤回",
+            "算了",
+        ),
         *("等等", "先等等", "等一下", "等下", "稍等", "稍后", "再说", "明天", "晚点"),
         *("no", "not", "notyet", "notnow", "dont", "donot", "cancel", "stop", "wait", "hold", "holdon", "later"),
         *("tomorrow", "nevermind", "undo"),
