@@ -39,8 +39,11 @@ def on_cards(
     on_card = mine is not None and item.source == CLICK and (done.is_done or is_again(item))
     if mine:
         mine = replace(mine, private={item.sender: None, **mine.private})
-        answers = f"{mine.answers} {reply_id}".strip() if on_card else mine.answers
-        cards.show(tx, seal, replace(done.on(mine), answers=answers), now + AFTER_CLICK)
+        after = done.on(mine)
+        if on_card:
+            after = replace(after, answers=f"{mine.answers} {reply_id}".strip())
+        if after != mine:
+            cards.show(tx, seal, after, now + AFTER_CLICK)
     if done.is_done or done.is_half:
         for other in cards.of_document(tx, seal, item.form, item.doc_id):
             if not (mine and other.track == mine.track) and done.concerns(other, mine):

@@ -516,8 +516,8 @@ MUTANTS = (
     Mutant(
         "a card does not show what was decided on it",
         "services/decisions.py",
-        "        cards.show(tx, seal, replace(done.on(mine), answers=answers), now + AFTER_CLICK)\n",
-        "        del answers\n",
+        "        if after != mine:\n",
+        "        if after != after:\n",
     ),
     Mutant(
         "who clicked goes on seeing that it is being worked on",

@@ -571,6 +571,17 @@ def test_two_people_in_the_same_second(office: CardOffice) -> None:
     assert office.desk.written == [("audit", "7", "")]
 
 
+def test_a_click_on_what_is_over_costs_no_second_change_of_the_card(office: CardOffice) -> None:
+    track = office.tell("u1", "u2")
+    office.click("u1", track)
+    office.settle()
+    office.click("u2", track)
+    office.settle()
+    assert office.world.dingtalk.updates == 1
+    office.world.deliver()
+    assert len(office.world.dingtalk.seen("u2")) == 1
+
+
 def test_a_click_that_is_taken_back_frees_the_buttons(office: CardOffice) -> None:
     office.actions[0] = action({**CONFIRM, "undo": "30s"})
     track = office.tell("u1", "u2")
