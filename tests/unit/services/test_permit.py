@@ -91,8 +91,10 @@ def test_who_is_named_may_although_a_department_cannot_be_asked(office: Office) 
     use(office, allow=["dept:7", "user:u1"])
     office.desk.create("1", "FKD1")
     office.world.dingtalk.down = failure(FailureKind.CONFIGURATION)
-    assert office.say("u9", "确认付款 FKD1").state == inbox.FAILED
+    stranger = office.say("u9", "确认付款 FKD1")
     assert office.say("u1", "确认付款 FKD1").state == inbox.DONE
+    office.wait(120)
+    assert (office.row(stranger.id).state, office.row(stranger.id).reason) == (inbox.FAILED, "dingtalk: no [x]")
 
 
 def test_the_manager_of_whom_a_task_waits_for(office: Office) -> None:
