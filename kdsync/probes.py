@@ -13,6 +13,7 @@ from kdsync.dingtalk.contacts import Contacts
 from kdsync.errors import UnknownFieldError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.metadata import learn
+from kdsync.kingdee.query import literal, select
 from kdsync.model import Layout
 from kdsync.rules.actions import CompiledAction
 from kdsync.rules.intake import CompiledIntake
@@ -23,6 +24,7 @@ from kdsync.services.watch import layout_of
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection
 
+MOST_ACCOUNTS = 100  # in one question
 MOST_FIELDS = 30  # wrong fields of one form that are looked for; Kingdee names one at a time
 
 
@@ -137,6 +139,17 @@ def invisible_users(contacts: Contacts, loaded: Loaded) -> Iterator[tuple[str, s
     for userid, where in named_users(loaded).items():
         if contacts.user(userid) is None:
             yield userid, where
+
+
+def unknown_accounts(client: KingdeeClient, loaded: Loaded) -> list[str]:
+    """The accounts of `users:` that Kingdee shows no user with: misspelt, renamed or deleted. Raises EdgeError."""
+    accounts = list(loaded.settings.directory.users)
+    rows: list[str] = []
+    for start in range(0, len(accounts), MOST_ACCOUNTS):
+        listed = ",".join(map(literal, accounts[start : start + MOST_ACCOUNTS]))
+        found = select(client, "SEC_User", ("FUserID", "FUserAccount"), f"FUserAccount in ({listed})")
+        rows += (str(row["FUserAccount"]).casefold() for row in found)
+    return [account for account in accounts if account.casefold() not in rows]
 
 
 def recipients(loaded: Loaded) -> Iterator[tuple[str, Recipient]]:

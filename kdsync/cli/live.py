@@ -45,6 +45,9 @@ def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:
         for intake in loaded.intakes:
             yield from _intake_of(client, intake)
         yield from _tasks(source, loaded)
+        for account in probes.unknown_accounts(client, loaded):
+            hint = "correct it in directory.yaml, or let kdsync's Kingdee user see that user"
+            yield Finding(f"users.{account}", "Kingdee shows no user with this account", hint)
     finally:
         client.close()
 

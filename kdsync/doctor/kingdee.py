@@ -202,7 +202,7 @@ def _has_one_in_approval(client: KingdeeClient, source: KingdeeSource, form: str
 
 def _asks_for_people(loaded: Loaded) -> bool:
     named = any(one.kind in FROM_KINGDEE for _, one in probes.recipients(loaded))
-    return named or any(not action.own for action in loaded.actions)
+    return named or bool(loaded.settings.directory.users) or any(not action.own for action in loaded.actions)
 
 
 def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
@@ -225,6 +225,20 @@ def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
             yield Finding(what, WARNING, f"none of {len(rows)} employees has a mobile number to be found by", cure)
         else:
             yield Finding(what, OK, f"{form} can be read")
+        if form == "SEC_User" and loaded.settings.directory.users:
+            yield _accounts(client, loaded)
+
+
+def _accounts(client: KingdeeClient, loaded: Loaded) -> Finding:
+    what = "kingdee accounts"
+    try:
+        unknown = probes.unknown_accounts(client, loaded)
+    except EdgeError as error:
+        return failed(what, error)
+    if unknown:
+        cure = "correct users: in directory.yaml, or let kdsync's Kingdee user see these users"
+        return Finding(what, FAILED, f"Kingdee shows no user {', '.join(unknown)}", cure)
+    return Finding(what, OK, f"all {len(loaded.settings.directory.users)} accounts of users: are there")
 
 
 class _Known:

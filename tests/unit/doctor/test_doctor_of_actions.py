@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 
 from kdsync import probes
 from kdsync.cli.live import dingtalk_people, kingdee_fields
@@ -100,3 +102,19 @@ def test_who_is_named_twice_is_looked_for_once(configure: Configure, clock: Cloc
     assert list(probes.invisible_users(Contacts(client), loaded)) == []
     assert list(probes.named_users(loaded)) == ["user1"]
     client.close()
+
+
+def test_an_account_of_the_table_that_kingdee_does_not_have_any_more(
+    configure: Configure, clock: Clock, tmp_path: Path
+) -> None:
+    def said(**users: str) -> tuple[Finding | None, list[str]]:
+        (tmp_path / "directory.yaml").write_text(yaml.safe_dump({"users": users}))
+        loaded = configure(RULE, actions=[PAY], directory="directory.yaml")
+        return kingdee_says(loaded, clock).get("kingdee accounts"), [one.about for one in kingdee_fields(loaded)]
+
+    assert said(kd1="user1") == (Finding("kingdee accounts", OK, "all 1 accounts of users: are there"), [])
+    found, about = said(KD1="user1", renamed="user1")
+    assert found is not None
+    assert (found.result, about) == (FAILED, ["users.renamed"])
+    assert "no user renamed" in found.detail
+    assert said() == (None, [])
