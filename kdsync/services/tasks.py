@@ -61,7 +61,7 @@ class TaskWatch:
     _pause_until: float = 0.0
     _has_worked: bool = False
     _doubted: frozenset[str] = frozenset()
-    _hidden_for: int = 0
+    _hidden_for: int = -1
     _alone: int = 0
 
     def __post_init__(self) -> None:
@@ -238,13 +238,13 @@ class TaskWatch:
 
     def _doubt(self, waiting: Mapping[str, Waiting], hidden: set[str]) -> None:
         """Tell an operator of what is hidden for some looks, and when it is not any more."""
-        self._hidden_for = self._hidden_for + 1 if hidden else 0
+        if not hidden and self._hidden_for:  # at first not 0, for the notice may be of an earlier run
+            self.notices.clear(VANISHED, "tasks_readable")
+        self._hidden_for = max(self._hidden_for, 0) + 1 if hidden else 0
         if self._hidden_for == PERSISTENT:
             numbers = ", ".join(sorted({waiting[ident].number for ident in hidden})[:MOST_NAMED])
             error = f"{len(hidden)} of {len(waiting)} are not visible any more, and nobody can have decided: {numbers}"
             self.notices.raise_(VANISHED, "tasks_unreadable", error=error, cure=SEE_ROWS)
-        elif not hidden:
-            self.notices.clear(VANISHED, "tasks_readable")
 
     def _count(self, forms: Iterable[str]) -> None:
         with self.db.read() as tx:

@@ -372,6 +372,7 @@ def test_nobody_decided_where_tasks_vanish_and_their_documents_are_still_in_appr
     (told,) = notices(quiet)
     assert "3 of 3 are not visible any more, and nobody can have decided: EXP0, EXP1, EXP2" in told
     assert "data permission" in told
+    quiet.use(rule(**ASSIGNED))  # the notice outlives the process
     quiet.kingdee.move(three[0], "C")
     quiet.kingdee.waiting = hidden[1:]
     quiet.sweep(2)
