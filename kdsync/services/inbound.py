@@ -35,7 +35,7 @@ from kdsync.store.sealing import Seal
 
 log = logs.get("inbound")
 PATIENCE = timedelta(hours=1)  # so long after it was asked for is something begun; who asked is waiting
-TRIES = Patience(PATIENCE, (2.0, 5.0, 10.0, 20.0, 30.0))
+TRIES = Patience(PATIENCE, (2.0, 5.0, 10.0, 20.0, 30.0), sure=3)
 SECOND_WITHIN = timedelta(days=1)  # so long a first confirmation waits for a second person
 TOO_LATE = "kdsync was not running when it was asked for, and it is too long ago"
 

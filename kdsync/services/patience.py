@@ -39,15 +39,19 @@ class Enough:
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """`lasts` since it began, and `least` tries; `pauses` are the seconds between tries, the last again and again."""
+    """`lasts` since it began, and `least` tries; `pauses` are the seconds between tries, the last again and again.
+
+    What looks hopeless is believed at the `sure`-th try: a server that restarts says strange things for a moment.
+    """
 
     lasts: timedelta
     pauses: Sequence[float]
     least: int = 0
+    sure: int = 1
 
     def judge(self, error: Exception, tries: int, waited: timedelta) -> Again | Enough:
         """What to do after so many tries before the one that failed with `error`."""
-        if isinstance(error, EdgeError) and error.kind in HOPELESS:
+        if isinstance(error, EdgeError) and error.kind in HOPELESS and tries + 1 >= self.sure:
             return Enough(reason_of(error))
         if is_mistake(error) and tries + 1 >= MOST_MISTAKES:
             return Enough(reason_of(error))

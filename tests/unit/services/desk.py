@@ -32,6 +32,7 @@ class FakeDesk:
     written: list[tuple[str, str, str]] = field(default_factory=list)  # step, document, opinion: what took effect
     sent: list[tuple[str, str, str]] = field(default_factory=list)  # what was asked for, with the user
     down: bool = False
+    strange: int = 0  # so many answers are those of a server that restarts
     mute: bool = False  # Kingdee says yes and shows nothing of it
     secret: bool = False  # workflow tasks may not be read
     nodes: list[str] = field(default_factory=list)  # receivers of the nodes that follow
@@ -134,3 +135,6 @@ class FakeDesk:
     def _reachable(self) -> None:
         if self.down:
             raise trouble(FailureKind.TRANSIENT, "refused")
+        if self.strange:
+            self.strange -= 1
+            raise trouble(FailureKind.CONFIGURATION, "http-302")

@@ -152,6 +152,19 @@ def test_a_write_that_was_cut_off_and_not_done_is_done_after_reading(office: Off
     assert len(office.desk.written) == 1
 
 
+@pytest.mark.parametrize(("strange", "state"), [(1, inbox.DONE), (2, inbox.DONE), (3, inbox.FAILED)])
+def test_a_server_that_restarts_says_strange_things_and_only_what_persists_is_believed(
+    office: Office, strange: int, state: str
+) -> None:
+    office.desk.create("1", "FKD100001")
+    office.desk.strange = strange
+    key = office.say("u1", "确认付款 FKD100001").id
+    assert office.row(key).state == inbox.WAITING
+    office.wait(60, step=5)
+    assert office.row(key).state == state
+    assert office.alarms() == (state == inbox.FAILED)
+
+
 def test_a_crash_between_two_steps_goes_on_although_when_no_longer_holds(office: Office) -> None:
     office.actions[0] = action(CONFIRM, when="doc.FDocumentStatus == 'A'")
     office.desk.create("1", "FKD100001")
