@@ -176,7 +176,8 @@ def _print_summary(summary: Mapping[str, Any]) -> None:
 
 def _lines(summary: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     kingdee, rules = summary["kingdee"], summary["rules"]
-    yield "Kingdee", f"{kingdee['url']} as {kingdee['username']} ({kingdee['auth']})"
+    acts = ", changed as whoever asks" if kingdee["act_as"] == "person" else ""
+    yield "Kingdee", f"{kingdee['url']} as {kingdee['username']} ({kingdee['auth']}){acts}"
     dingtalk = summary["dingtalk"]
     yield "DingTalk", f"agent {dingtalk['agent_id']}, {dingtalk['monthly_calls']:,} calls a month"
     yield "Store", summary["store"]
