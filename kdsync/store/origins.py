@@ -31,10 +31,12 @@ log = logs.get("store")
 OWN = "own"  # state of a notification that is not sent: what it tells of was done through kdsync
 WORKED_ON = (WAITING, TAKEN)  # states of what may still be written for
 UNHEARD = timedelta(hours=1)  # so long can a write still be carried out of which nothing was heard
+# Left to itself, SQLite walks through all writes in order rather than through the index of the few that are unmet.
 _UNMET = (
     "SELECT id, inbox_id, step, doc_id, number, operation, outcome, wanted, showed, "
     "operation IN ('approve', 'reject') AND EXISTS (SELECT 1 FROM tasks AS t WHERE t.number = writes.number "
-    "AND t.form = writes.form COLLATE NOCASE AND t.item_id <> target AND t.seen_at > at) AS is_followed FROM writes "
+    "AND t.form = writes.form COLLATE NOCASE AND t.item_id <> target AND t.seen_at > at) AS is_followed "
+    "FROM writes INDEXED BY ix_writes_unmet "
     "WHERE met = '' AND form = ? COLLATE NOCASE AND outcome IN ('intended', 'accepted', 'unknown', 'verified') "
     "ORDER BY id"
 )
