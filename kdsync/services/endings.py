@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from kdsync.commands.authorize import Allowed, Denied, NeedsSecond
 from kdsync.errors import TASKS_UNREADABLE, EdgeError
 from kdsync.rules.actions import CompiledAction
+from kdsync.services import heard
 from kdsync.services.carry import Carried, Stopped
 from kdsync.services.desk import Bill
 from kdsync.services.replies import Ending
@@ -107,5 +108,6 @@ def nothing_held() -> Ending:
 
 def taken_back(items: Sequence[Received], by: Received, action: CompiledAction | None) -> Ending:
     """Nothing is done of what was held, or half said; `by` is the answer that says so."""
+    params = {} if items[0].number else {"number": heard.quoted(items[0]), "action": ""}
     titles = action.titles if action else {}
-    return Ending(DONE, "reply_taken_back", "", {}, titles, item=by, takes_back=items)
+    return Ending(DONE, "reply_taken_back", "", params, titles, item=by, takes_back=items)

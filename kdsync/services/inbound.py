@@ -143,7 +143,7 @@ class Inbound:
             return None
         since = self.clock.now() - SECOND_WITHIN
         with self.db.read() as tx:
-            found = (inbox.to_take_back(tx, self.seal, item.sender, number, since) for number in numbers)
+            found = (inbox.to_take_back(tx, self.seal, item, number, since) for number in numbers)
             meant = next((some for some in found if some), [])
         if not meant:
             phrases = (phrase for action in self.actions() for phrase in action.phrases)

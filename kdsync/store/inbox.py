@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, RowMapping, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, and_, exists, func, or_, select, update
 from sqlalchemy.dialects.sqlite import insert
 
 from kdsync.errors import StoreError
 from kdsync.store import moments
-from kdsync.store.schema import inbox
+from kdsync.store.schema import inbox, writes
 from kdsync.store.sealing import Seal
+from kdsync.store.writes import MAYBE, VERIFIED
 
 WAITING, DONE, REFUSED, FAILED, IGNORED = "waiting", "done", "refused", "failed", "ignored"
 UNDONE = "undone"  # taken back before it was done
@@ -110,19 +111,31 @@ def hold(tx: Connection, seal: Seal, item: Received, until: datetime) -> None:
     tx.execute(mine.values(**values, content=sealed, next_attempt_at=moments.text(until)))
 
 
-def to_take_back(tx: Connection, seal: Seal, sender: str, number: str, since: datetime) -> list[Received]:
-    """What somebody can take back of one document: what is held, and what waits for a second person since then.
+def to_take_back(tx: Connection, seal: Seal, by: Received, number: str, since: datetime) -> list[Received]:
+    """What the sender of `by` can take back of one document, or of what nobody knows yet which it is about.
 
-    The document of that number or, where it is '', the one about which they said something last.
+    That is what waits and of which nothing was sent that may be done, and since then a first confirmation that waits
+    for a second. It is about the document of that number or, where it is '', what they asked for last.
     """
-    halves = and_(inbox.c.state == HALF, inbox.c.finished_at >= moments.text(since), inbox.c.reason != TAKEN_BACK)
-    mine = [inbox.c.sender == sender, or_(and_(*_HELD), halves)]
-    if number:
-        mine.append(func.lower(inbox.c.number) == number.lower())
+    sent = exists().where(writes.c.inbox_id == inbox.c.id, writes.c.outcome.in_((*MAYBE, VERIFIED)))
+    half = and_(inbox.c.state == HALF, inbox.c.finished_at >= moments.text(since), inbox.c.reason != TAKEN_BACK)
+    mine = (inbox.c.sender == by.sender, inbox.c.id != by.id, or_(and_(inbox.c.state == WAITING, ~sent), half))
     query = select(inbox).where(*mine).order_by(inbox.c.received_at.desc())
-    found = [_opened(row, seal) for row in tx.execute(query).mappings()]
-    waiting = [one for one in found if one.state == WAITING or one.finished_at > _last_done(tx, one)]
-    return [one for one in waiting if (one.form, one.doc_id) == (waiting[0].form, waiting[0].doc_id)]
+    found = (_opened(row, seal) for row in tx.execute(query).mappings().all())
+    meant = [one for one in found if _is_about(one, number) and (one.state == WAITING or not _is_used(tx, one))]
+    return [one for one in meant if (one.form, one.doc_id) == (meant[0].form, meant[0].doc_id)]
+
+
+def _is_about(item: Received, number: str) -> bool:
+    """Whether it is about a number; what is not understood yet is where it holds it, with or without blanks."""
+    if not number or item.number:
+        return not number or item.number.casefold() == number.casefold()
+    return number.casefold() in "".join(str(item.content.get("text") or "").split()).casefold()
+
+
+def _is_used(tx: Connection, half: Received) -> bool:
+    """Whether a second person made use of a first confirmation."""
+    return half.finished_at <= _last_done(tx, half)
 
 
 def take_back(tx: Connection, item: Received, now: datetime) -> None:

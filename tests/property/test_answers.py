@@ -14,7 +14,7 @@ from typing import Any
 
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 from sqlalchemy import Connection
 
 from kdsync.rules.actions import CompiledAction
@@ -27,7 +27,7 @@ from kdsync.services.replies import Ending, Replies
 from kdsync.store import cards, inbox
 from kdsync.store.cards import Card
 from kdsync.store.inbox import Received
-from tests.property.assent import HELD, RULES, Allowance, Judge, Said
+from tests.property.assent import RULES, Allowance, Judge, Said
 from tests.property.desk import DEEDS, EXPENSE, FAULTS, PAYMENT, Deed, TroubledDesk
 from tests.property.trouble import Crash, Fate, empty_store
 from tests.unit.services.world import ZONE, World
@@ -146,7 +146,6 @@ class Answers(RuleBasedStateMachine):
         text = spelling.format(phrase, number, wide(number), number.lower())
         self._hear(sender, text, phrase if spelling in SPELLINGS else "", number)
 
-    @precondition(lambda self: HELD in self.in_force or self.judge.halves)
     @rule(sender=PEOPLE, text=st.sampled_from(["撤销", "undo FKD100001", "撤销 FKD100003"]))
     def take_back(self, sender: str, text: str) -> None:
         self._hear(sender, text, "", "")

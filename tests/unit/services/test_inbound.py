@@ -471,6 +471,33 @@ def test_what_was_said_twice_is_taken_back_whole(held: Office) -> None:
     assert ([held.row(key).state for key in keys], held.desk.sent) == ([inbox.UNDONE] * 2, [])
 
 
+@pytest.mark.parametrize("text", ["撤销", "undo FKD1"])
+@pytest.mark.parametrize("trouble", ["down", "locked"])
+def test_what_waits_for_kingdee_can_be_taken_back_until_something_may_be_done(
+    office: Office, trouble: str, text: str
+) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.down, office.desk.faults = trouble == "down", ["locked"]
+    key = office.say("u1", "确认付款 FKD 1").id
+    office.world.clock.advance(1)
+    assert office.say("u2", text).state == inbox.REFUSED
+    assert office.say("u1", text).state == inbox.DONE
+    office.desk.down = False
+    office.wait(60)
+    assert (office.row(key).state, office.desk.written) == (inbox.UNDONE, [])
+    assert len(office.answers("u1")) == 1
+
+
+def test_what_may_be_done_is_not_taken_back(office: Office) -> None:
+    office.desk.create("1", "FKD1")
+    office.desk.faults = ["", "locked"]
+    key = office.say("u1", "确认付款 FKD1").id
+    office.world.clock.advance(1)
+    assert office.say("u1", "撤销").state == inbox.REFUSED
+    office.wait(60)
+    assert office.row(key).state == inbox.DONE
+
+
 def test_what_is_done_cannot_be_taken_back_any_more_and_that_is_said(held: Office) -> None:
     held.say("u1", "确认付款 FKD1")
     held.wait(30)
