@@ -99,7 +99,7 @@ def _must_be_possible(loaded: Loaded, database: Database, seal: Seal, userid: st
 
 def _show(uri: str) -> None:
     """The secret, on the terminal only: as text, and as a picture for the phone."""
-    print("Scan this with an authenticator app, or type the secret in. It is shown this once.\n")
+    print("Scan this with an authenticator app, or type the secret in. It is shown once.\n")
     if sys.stdout.isatty():
         import segno
 
