@@ -110,6 +110,7 @@ class Carry:
             with self.db.read() as tx:
                 before = writes.of_step(tx, item.id, step)
             sent = [write for write in before if write.outcome in writes.MAYBE]
+            others = self._sharing(item, do, before)  # before the task, which is to be as fresh as can be
             task = self._task(item, do, before)
             decision = next_step(do, self._state(item, bill, do, mine=task is not None), sent=bool(sent))
             if isinstance(decision, Done) and bill and sent and self._was_decided_otherwise(do, bill, before):
@@ -121,7 +122,7 @@ class Carry:
             self._wait_for(before)
             if bill is None or refused or isinstance(decision, Refuse | Verify):
                 return _stopped(decision, before, refused), bill
-            if task and (others := self._sharing(item)):
+            if task and others:
                 return Stopped("shared-number", others), bill
             self._make_sure_it_may_be_sent(item, do, before, until)
             try:
@@ -160,8 +161,10 @@ class Carry:
         against = {"approve": OPEN, "reject": {Status.APPROVED}}.get(do.kind, ())
         return bill.status in against and all(write.outcome != writes.ACCEPTED for write in before)
 
-    def _sharing(self, item: Received) -> str:
+    def _sharing(self, item: Received, do: Do, before: list[Write]) -> str:
         """The documents with the same number, where there are several: tasks and their decisions go by number."""
+        if do.kind not in ("approve", "reject") or any(write.outcome == writes.ACCEPTED for write in before):
+            return ""
         found = self.desk.find(item.form, item.number, ())
         return ", ".join(bill.document.doc_id for bill in found) if len(found) > 1 else ""
 

@@ -679,6 +679,26 @@ def test_a_card_decides_only_the_task_that_it_showed(office: CardOffice) -> None
     assert not office.desk.written
 
 
+def test_a_task_is_the_last_thing_that_is_looked_at_before_it_is_decided(
+    office: CardOffice, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    office.actions = [action(APPROVE)]
+    office.desk.create("E", "EXP1", "B", EXPENSE)
+    track = office.tell("u2", ident="E", item_id=office.desk.wait_for("E", "102", EXPENSE).item_id)
+    find = office.desk.find
+
+    def meanwhile(*asked: Any) -> Any:
+        """Somebody decides it in Kingdee, and the next node is the same person's."""
+        office.desk.waiting.clear()
+        office.desk.sent.append(("", "", ""))  # so that the next task has another id
+        office.desk.wait_for("E", "102", EXPENSE)
+        return find(*asked)
+
+    monkeypatch.setattr(office.desk, "find", meanwhile)
+    assert office.click("u2", track, "approve").state == inbox.REFUSED
+    assert not office.desk.written
+
+
 def test_of_a_card_about_a_document_each_approver_answers_his_own_task_until_it_is_decided(office: CardOffice) -> None:
     office.actions = [action(APPROVE), action({**APPROVE, "id": "reject", "phrases": ["驳回"], "do": ["reject"]})]
     office.desk.create("E", "EXP1", "B", EXPENSE)
