@@ -25,6 +25,7 @@ from kdsync.store import ledger
 from kdsync.store.database import Database
 
 BOOK_FRESH = 12 * 3600.0  # seconds
+MEMBERS_FRESH = 300.0  # seconds; a department with many below it takes a call for each, and more for large ones
 
 
 @dataclass
@@ -93,6 +94,7 @@ class DingTalkBook:
     clock: Clock
     _by_number: dict[str, list[str]] = field(default_factory=dict)
     _read_at: float | None = None  # monotonic
+    _members: dict[str, tuple[float, list[str]]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def by_mobile(self, mobile: str) -> str | None:
@@ -123,7 +125,12 @@ class DingTalkBook:
 
     def members_of(self, dept_id: str) -> Sequence[str]:
         """The members of a department; those below it are included."""
-        return self.contacts.members_below(int(dept_id))
+        with self._lock:
+            now, (read_at, members) = self.clock.monotonic(), self._members.get(dept_id, (None, []))
+            if read_at is None or now - read_at > MEMBERS_FRESH:
+                members = self.contacts.members_below(int(dept_id))
+                self._members[dept_id] = (now, members)
+        return members
 
 
 @dataclass
