@@ -264,7 +264,7 @@ class Wired:
         log.info("baseline.progress", form=form, documents=documents)
 
     def _watch_forms(self) -> None:
-        self.people.begin()
+        self.people.follow_directory()
         matcher = self._matcher()
         for form in sorted(set(self.watchers) - set(self.ruleset.forms)):
             log.info("form.left", form=form)

@@ -50,7 +50,7 @@ class People:
     clock: Clock
     directory: Callable[[], Directory]
 
-    def begin(self) -> None:
+    def follow_directory(self) -> None:
         """At a start or reload: what was found by another table, or other ways of matching, is found anew."""
         directory, now = self.directory(), self.clock.now()
         basis = identity.digest(*directory.match, *(part for pair in sorted(directory.users.items()) for part in pair))

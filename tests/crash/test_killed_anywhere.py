@@ -117,6 +117,7 @@ COMMITS: dict[str, tuple[tuple[Chapter, int], ...]] = {
     "notices.Notices.raise_": ((chapters.rows_vanish, 1),),
     "outsiders.Outsiders._note": ((chapters.said_by_others, 1),),
     "people.People.find": ((chapters.a_page_of_bills, 1),),
+    "people.People.follow_directory": ((chapters.first_look, 1),),
     "people.People.refresh": ((chapters.a_page_of_bills, 1),),
     "receipts.Receipts._confirm": ((chapters.a_page_of_bills, 1), (chapters.a_page_of_bills, 2)),
     "replies.Replies.end": (
@@ -216,6 +217,7 @@ NOT_CALLED = {
     "kingdee Logout",  # the session of a person ends when nobody has answered for ten minutes
     "kingdee SwitchOrg",  # part of a login, and the simulated Kingdee has one organisation
     "dingtalk topapi/message/corpconversation/getsendresult",  # only the doctor asks for it
+    "dingtalk v1.0/workflow/forms/schemas/processCodes",  # only check --live and the doctor ask for it
     "kingdee Draft",  # like a Save, without its checks
     "kingdee AttachmentUpload",  # the other spelling of one that the simulated Kingdee has
 }

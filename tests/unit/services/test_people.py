@@ -19,7 +19,7 @@ def known(world: World) -> World:
     world.kingdee.people["7"] = KingdeeIdentity("zhangsan", "Zhang", "13800000001", "")
     world.dingtalk.mobiles["13800000001"] = "u5"
     world.configure(users={"zhangsan": "u4"})
-    world.people.begin()
+    world.people.follow_directory()
     assert world.people.find("7", "SEC_User").userid == "u4"
     return world
 
@@ -30,13 +30,13 @@ def known(world: World) -> World:
 )
 def test_another_table_of_people_counts_at_once(known: World, directory: dict[str, Any], userid: str | None) -> None:
     known.configure(**directory)
-    known.people.begin()
+    known.people.follow_directory()
     assert known.people.find("7", "SEC_User").userid == userid
 
 
 def test_the_same_table_asks_nobody_again(known: World) -> None:
     known.configure(users={"zhangsan": "u4"}, locales={"u4": "en"})
-    known.people.begin()
+    known.people.follow_directory()
     known.kingdee.people.clear()
     assert known.people.find("7", "SEC_User").userid == "u4"
 
@@ -48,6 +48,6 @@ def test_who_was_looked_for_in_dingtalk_is_not_looked_for_in_kingdee(known: Worl
     known.clock.advance(90_000)
     assert known.people.refresh() == 1
     known.configure()
-    known.people.begin()
+    known.people.follow_directory()
     with known.db.read() as tx:
         assert people.get(tx, seen.key) == seen
