@@ -134,9 +134,9 @@ def named_users(loaded: Loaded) -> dict[str, str]:
     return {**found, **{one.value: "fallback" for one in fallback if one.kind == "user"}}
 
 
-def invisible_users(contacts: Contacts, loaded: Loaded) -> Iterator[tuple[str, str]]:
+def invisible_users(contacts: Contacts, loaded: Loaded, enrolled: Iterable[str] = ()) -> Iterator[tuple[str, str]]:
     """(userid, where it is named) of the people that the app cannot see. Raises EdgeError."""
-    for userid, where in named_users(loaded).items():
+    for userid, where in {**dict.fromkeys(enrolled, "one-time codes"), **named_users(loaded)}.items():
         if contacts.user(userid) is None:
             yield userid, where
 

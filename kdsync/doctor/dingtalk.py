@@ -7,7 +7,7 @@ anyhow, a number that nobody has, the result of a message that was sent before o
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
@@ -33,7 +33,7 @@ from kdsync.rules.intake import CompiledIntake
 from kdsync.services.upkeep import month_of
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import GroupRobot
-from kdsync.store import ledger, moments
+from kdsync.store import codes, ledger, moments
 from kdsync.store.database import Database
 from kdsync.store.outbox import WORK
 from kdsync.store.schema import outbox
@@ -123,7 +123,7 @@ def _inside(client: DingTalkClient, loaded: Loaded, database: Database | None) -
     for name, ask in _permissions(contacts, loaded).items():
         yield _permission(f"dingtalk {name}", ask)
     yield from _departments(contacts, loaded)
-    yield _people(contacts, loaded)
+    yield _people(contacts, loaded, _enrolled(database))
     yield _work(client, database)
     if loaded.settings.main.dingtalk.card_template and loaded.actions:
         yield _cards(client, loaded.settings.main.dingtalk.card_template)
@@ -184,14 +184,24 @@ def _departments(contacts: Contacts, loaded: Loaded) -> Iterator[Finding]:
             yield Finding(what, OK, "visible")
 
 
-def _people(contacts: Contacts, loaded: Loaded) -> Finding:
+def _enrolled(database: Database | None) -> list[str]:
+    if database is None:
+        return []
+    with database.read() as tx:
+        return [one.userid for one in codes.listing(tx)]
+
+
+def _people(contacts: Contacts, loaded: Loaded, enrolled: Sequence[str]) -> Finding:
     what = "dingtalk people"
     try:
-        invisible = [f"{userid} ({where})" for userid, where in probes.invisible_users(contacts, loaded)]
+        invisible = [f"{userid} ({where})" for userid, where in probes.invisible_users(contacts, loaded, enrolled)]
     except EdgeError as error:
         return failed(what, error)
     if invisible:
-        cure = "correct the userids, or put these people into the app's visible range (可见范围) and publish a version"
+        cure = (
+            "correct the userids, or put these people into the app's visible range (可见范围) and publish a version; "
+            "kdsync totp remove takes codes from who left"
+        )
         return Finding(what, FAILED, f"not visible to the app: {', '.join(invisible)}", cure)
     return Finding(what, OK, f"all {len(probes.named_users(loaded))} named people are visible")
 

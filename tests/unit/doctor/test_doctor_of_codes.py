@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
-from kdsync.clock import FakeClock
+from kdsync.clock import Clock, FakeClock
 from kdsync.doctor import codes as of_codes
+from kdsync.doctor import dingtalk as of_dingtalk
 from kdsync.doctor import examine
 from kdsync.doctor.finding import FAILED, OK, SKIPPED, WARNING
 from kdsync.doctor.service import ourselves
@@ -125,6 +126,15 @@ def test_where_no_action_takes_codes_nothing_is_said(configure: Configure, tmp_p
     assert found(loaded, database) == []
     enrol(database, "u1")
     assert [result for result, *_ in found(loaded, database)] == [WARNING]
+
+
+def test_who_left_and_still_has_codes(loaded: Loaded, database: Database, clock: Clock) -> None:
+    enrol(database, "user1", "left")
+    (told,) = (one for one in of_dingtalk.examine(loaded, clock, database) if one.what == "dingtalk people")
+    assert told.result == FAILED
+    assert "left (one-time codes)" in told.detail
+    assert "user1" not in told.detail
+    assert "kdsync totp remove" in told.cure
 
 
 def test_it_is_part_of_the_doctor(loaded: Loaded, database: Database) -> None:
