@@ -67,6 +67,7 @@ PUSH = Allowance("push", PAYMENT, ({"push": {"to": "AP_NEXT"}},), frozenset({"u1
 NORMAL = (CONFIRM, APPROVE, REJECT, NOTE, CLOSE, PUSH)
 SUBMIT = Allowance("confirm", PAYMENT, ("submit",), frozenset({"u1", "u9"}), PAY, "ABD")
 HELD = Allowance("confirm", PAYMENT, ("submit", "audit"), CASHIERS, PAY, "ABD", undo="30s")
+TOO_LATE = ("it was decided before", "no such document", "the card has no action")
 LONGER = Allowance("confirm", PAYMENT, ({"save": {"FREMARK": "OK"}}, "submit", "audit"), CASHIERS, PAY, "ABD", 50000)
 RULES = (NORMAL, NORMAL, NORMAL[1:], (SUBMIT, *NORMAL[1:]), (HELD, *NORMAL[1:]), (LONGER, *NORMAL[1:]))
 
@@ -75,7 +76,8 @@ RULES = (NORMAL, NORMAL, NORMAL[1:], (SUBMIT, *NORMAL[1:]), (HELD, *NORMAL[1:]),
 class Said:
     """What somebody said. `phrase` is "" where it is no command.
 
-    A click is about one document as its card showed it, and about one task of a workflow.
+    A click is about one document as its card showed it, and about one task of a workflow; `late` tells that somebody
+    had decided that.
     """
 
     sender: str
@@ -83,6 +85,7 @@ class Said:
     number: str
     at: datetime
     card: Card | None = None
+    late: bool = False
 
 
 @dataclass(frozen=True)
@@ -233,6 +236,8 @@ class Judge:
         ignored = row.state in ("ignored", "undone")
         self.expect(told == (not ignored), f"{row}: {told} answers")
         self.expect((row.state == "ignored") == (not said.sender), f"{said} was {row.state}")
+        if said.late and row.state != "failed":
+            self.expect(row.reason.startswith(TOO_LATE), f"{said} was too late, and told {row.reason}")
         if row.state == "half":
             values = self.desk.shown.get(key) or {}
             rule = next((one for one in self.rules() if one.id == row.action), None)

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from sqlite3 import connect
 from typing import Any
@@ -27,7 +29,7 @@ from kdsync.services.replies import Ending, Replies
 from kdsync.store import cards, inbox
 from kdsync.store.cards import Card
 from kdsync.store.inbox import Received
-from tests.property.assent import RULES, Allowance, Judge, Said
+from tests.property.assent import KINGDEE_USERS, RULES, Allowance, Judge, Said
 from tests.property.desk import DEEDS, EXPENSE, FAULTS, PAYMENT, Deed, TroubledDesk
 from tests.property.trouble import Crash, Fate, empty_store
 from tests.unit.services.world import ZONE, World
@@ -77,9 +79,10 @@ LIMITED = st.lists(st.sampled_from(["wait", "raise", "unaudit", "unaudit"]), min
 WORKFLOW = st.sampled_from(["workflow", "agree", "agree", "disagree", "wait", "edit"])
 CLICKS = st.lists(
     st.tuples(
-        st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u3", "u9"]),
+        st.sampled_from(["", "", "u1", "u2", "u2", "u3", "u9"]),  # "": whom the card asks first
         st.integers(0, 2),
-        st.sampled_from(["", "", "raise", "agree", "disagree"]),
+        st.sampled_from(["", "", "raise", "agree", "agree", "disagree"]),
+        st.sampled_from([0, 0, 4, 5, 6]),
         st.sampled_from(["", "", *FAULTS]),
     ),
     min_size=1,
@@ -180,20 +183,25 @@ class Answers(RuleBasedStateMachine):
 
     @rule(document=st.sampled_from([*DOCUMENTS]), fresh=st.booleans(), clicks=CLICKS, then=MOMENTS)
     def click(
-        self, document: tuple[str, str, str], fresh: bool, clicks: list[tuple[str, int, str, str]], then: float
+        self, document: tuple[str, str, str], fresh: bool, clicks: list[tuple[str, int, str, int, str]], then: float
     ) -> None:
-        """People click on the last card about a document, perhaps after others have been at it."""
+        """People click on the last card about a document, perhaps after others have been at it, or while they are, or
+        while DingTalk is told what the card has to show."""
         if fresh or all(card.number != document[2] for card in self.cards):
             self.deal(document, len(self.cards))
         card = next((card for card in reversed(self.cards) if card.number == document[2]), None)
-        for sender, button, deed, fault in clicks if card else ():
+        for click in clicks if card else ():
             assert card is not None
-            if deed and (card.form, card.doc_id) in self.desk.bills:
-                self.desk.act((deed, sorted(self.desk.bills).index((card.form, card.doc_id)), len(self.received)))
-            self._click(card, sender, card.actions[button % len(card.actions)])
-            self.go_on([fault] if fault else [], {}, None, 4.0, 0.0)
+            press = partial(self._press, card, *click)
+            self.world.dingtalk.during = None if click[-1].startswith("dies") else press
+            if then < 3.0:
+                self.show()
+            if then >= 3.0 or self.world.dingtalk.during is press or click[-1].startswith("dies"):
+                self.world.dingtalk.during = None
+                press()
             self.wait(min(then, 31.0))
-            self.show()
+            if then >= 3.0:
+                self.show()
 
     @rule()
     def show(self) -> None:
@@ -204,7 +212,7 @@ class Answers(RuleBasedStateMachine):
     @rule(pick=st.integers(0, 20), crash=st.sampled_from([None, None, 1, 2]))
     def push_again(self, pick: int, crash: int | None) -> None:
         if self.received:
-            again = self.received[pick % len(self.received)]
+            again = replace(self.received[pick % len(self.received)], received_at=self.world.clock.now())
             self._run(lambda: self.judge.expect(not self.inbound.take(again), f"{again} was new"), crash)
 
     @rule(said=SAID, faults=TROUBLES, meanwhile=MEANWHILE, crash=CRASHES, delay=DELAYS, seconds=MOMENTS)
@@ -358,19 +366,42 @@ class Answers(RuleBasedStateMachine):
         self.judge.committed()
         self.world.clock.advance(0.01)
 
+    def _press(self, card: Card, sender: str, button: int, deed: str, call: int, fault: str) -> None:
+        """Somebody clicks, and it is worked on. Others are at the document before, or decide at the nth call."""
+        asked = next((task.receiver for task in self.desk.waiting if task.item_id == card.item_id), "")
+        meanwhile: dict[int, list[Deed]] = {}
+        if deed and (card.form, card.doc_id) in self.desk.bills:
+            place = sorted(self.desk.bills).index((card.form, card.doc_id))
+            if call:
+                meanwhile = {call: [("agree" if asked else deed, place, len(self.received))]}
+            else:
+                self.desk.act((deed, place, len(self.received)))
+        self._click(card, sender or KINGDEE_USERS.get(asked, "u1"), card.actions[button % len(card.actions)])
+        self.go_on([fault] if fault and not meanwhile else [], meanwhile, None, 4.0, 0.0)
+
     def _click(self, card: Card, sender: str, button: str) -> None:
         phrase = next((rule.phrases[0] for rule in self.in_force if rule.id == button), "")
         said = {"track": card.track, "action": button, "message_id": f"p{len(self.received)}"}
         base = f"click {card.track} {sender} {button}"
         item = Received(base, inbox.CLICK, sender, said, self.world.clock.now())
+        late = card.item_id in self.desk.decided
         if self.inbound.take(item):
             self.received.append(item)
+            self._shown_at_once(card.track, sender)
             with self.db.read() as tx:
                 known = tx.exec_driver_sql("SELECT count(*) FROM inbox WHERE id LIKE ?", (f"{base}%",)).scalar_one()
             ident = base if known == 1 else f"{base}-{known - 1}"
-            self.judge.said[ident] = Said(sender, phrase, card.number, item.received_at, card)
+            self.judge.said[ident] = Said(sender, phrase, card.number, item.received_at, card, late)
         self.judge.committed()
         self.world.clock.advance(0.01)
+
+    def _shown_at_once(self, track: str, sender: str) -> None:
+        """What the answer to a click shows to who clicked."""
+        with self.db.write() as tx:
+            card = cards.find(tx, self.world.seal, track)
+            if card and card.state == cards.OPEN:
+                cards.clicked(tx, self.world.seal, card, sender)
+                self.phones[track]["private"][sender] = "正在处理…"
 
     def _calm(self) -> None:
         self.desk.down = self.desk.secret = False

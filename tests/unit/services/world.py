@@ -223,6 +223,7 @@ class FakeDingTalk:
     cards: dict[str, dict[str, Any]] = field(default_factory=dict)  # by track: to, face, line, open, private
     unseen: dict[str, str] = field(default_factory=dict)  # who gets no card, and why
     updates: int = 0
+    during: Callable[[], object] | None = None  # happens while it is told of the next change of a card
     mute: bool = False  # it does not tell whether there is a card
     bars: list[tuple[str, str, str]] = field(default_factory=list)  # changed ones: task, text, status
 
@@ -247,8 +248,12 @@ class FakeDingTalk:
     def update_card(self, track: str, face: bytes, line: str, *, is_open: bool, private: Mapping[str, str]) -> None:
         self.updates += 1
         outcome = self.outcomes.pop(0) if self.outcomes else "ok" if track in self.cards else "refused"
+        during, self.during = self.during, None
+        if during:
+            during()
         if outcome in ("ok", "lost"):
-            self.cards[track] |= {"line": line, "open": is_open, "private": dict(private), "face": json.loads(face)}
+            private = {**self.cards[track]["private"], **private}
+            self.cards[track] |= {"line": line, "open": is_open, "private": private, "face": json.loads(face)}
         if outcome != "ok":
             raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
 
