@@ -41,6 +41,10 @@ _RENEW = (
     "VALUES {rows} ON CONFLICT (form_id, doc_id) DO UPDATE SET version = excluded.version, "
     "layout_id = excluded.layout_id, row = excluded.row"
 )
+_NUMBERED = (
+    "SELECT doc_id, is_open, is_gone, version FROM documents INDEXED BY ix_documents_number WHERE form_id = ? "
+    "AND number IN (SELECT value FROM json_each(?))"
+)
 _SHARING = (
     "SELECT number, doc_id FROM documents INDEXED BY ix_documents_number WHERE form_id = ? AND is_gone = 0 "
     "AND number IN (SELECT value FROM json_each(?)) ORDER BY number, doc_id"
@@ -146,9 +150,7 @@ class Snapshots:
 
 def numbered(tx: Connection, form_id: int, numbers: Sequence[str]) -> list[tuple[str, bool, bool, int]]:
     """(id, is open, is gone, version) of the documents with one of these bill numbers."""
-    columns = (documents.c.doc_id, documents.c.is_open, documents.c.is_gone, documents.c.version)
-    mine = (documents.c.form_id == form_id) & documents.c.number.in_(numbers)
-    rows = tx.execute(select(*columns).where(mine))
+    rows = tx.exec_driver_sql(_NUMBERED, (form_id, exact.dumps(numbers).decode()))
     return [(doc_id, bool(is_open), bool(is_gone), version) for doc_id, is_open, is_gone, version in rows]
 
 

@@ -10,16 +10,16 @@ UNSEEN = "tasks unseen"
 """Fact: tasks could not be read at the last look; they were, at that moment."""
 UNREAD = "tasks unread:"
 """Facts by form: its tasks cannot be read, and submissions noticed from that moment on are still to be told."""
-# An open form has few open documents and many others; the planner does not know that.
+# A form has few open documents, many others and more events; the planner does not know that, and CROSS tells it.
 _SINCE = (
     "SELECT e.doc_id, e.version, d.number, coalesce((SELECT max(b.noticed_at) FROM events AS b "
     "WHERE b.form_id = e.form_id AND b.doc_id = e.doc_id AND b.version < e.version), '') "
-    "FROM documents AS d {index} JOIN events AS e ON e.form_id = d.form_id AND e.doc_id = d.doc_id "
+    "FROM documents AS d {index} {join} JOIN events AS e ON e.form_id = d.form_id AND e.doc_id = d.doc_id "
     "WHERE d.form_id = ? AND {mine} AND e.noticed_at >= ? AND instr(e.kinds, 'submitted') > 0 "
     "ORDER BY e.doc_id, e.version"
 )
-_OPEN = _SINCE.format(index="INDEXED BY ix_documents_open", mine="d.is_open = 1")
-_ALL = _SINCE.format(index="", mine="d.is_gone = 0")
+_OPEN = _SINCE.format(index="INDEXED BY ix_documents_open", join="CROSS", mine="d.is_open = 1")
+_ALL = _SINCE.format(index="", join="INNER", mine="d.is_gone = 0")
 _LATEST = "SELECT max(version) FROM events WHERE form_id = ? AND doc_id = ? AND instr(kinds, 'submitted') > 0"
 
 
