@@ -16,16 +16,19 @@ from cryptography.hazmat.primitives.twofactor.totp import TOTP
 
 DIGITS, STEP = 6, 30
 DRIFT = 1  # steps that a phone's clock may be off either way
+LONGEST_END = 200  # characters in which a code is looked for: a message may have any length
 SECRET_BYTES = 20  # as many as SHA-1 gives, as RFC 4226 recommends
 _DIGIT = "[0-9０-９]"
 _NUMBERISH = "0-9０-９A-Za-zＡ-Ｚａ-ｚ._/-"  # six digits after one of these belong to a longer number
+_MENTION = r"[@＠]\S+"
+_WORD = r"(?:动态|验证|一次性)*(?:密码|口令|码)[是为]?|\b(?:code|otp|mã(?: xác thực| otp)?)(?: is| là)?"
 _LAST = re.compile(
-    r"(?:(?:(?:动态|验证|一次性)*(?:密码|口令|码)|\b(?:code|otp|mã))\s*[:：]?\s*|(?<![" + _NUMBERISH + r"]))"
-    rf"{_DIGIT}{{3}}[ \u00a0\u3000-]?{_DIGIT}{{3}}[\s.。!！]*\Z",
+    rf"(?:(?:{_WORD})\s*[:：]?\s*|(?<![{_NUMBERISH}]))"
+    rf"{_DIGIT}{{3}}[ \u00a0\u3000-]?{_DIGIT}{{3}}(?:[^\w@＠]|{_MENTION}(?=\s|\Z))*\Z",
     re.IGNORECASE,
 )
 _ALONE = re.compile(rf"\s*(?:{_DIGIT}\s*){{{DIGITS}}}")
-_MENTIONS = re.compile(r"\s*(?:@\S+\s+)*")
+_MENTIONS = re.compile(rf"\s*(?:{_MENTION}\s+)*")
 
 
 def split(text: str) -> tuple[str, str]:
@@ -35,7 +38,7 @@ def split(text: str) -> tuple[str, str]:
     """
     lead = _lead(text)
     own = text[lead:]
-    found = _LAST.search(own)
+    found = _LAST.search(own, max(len(own) - LONGEST_END, 0))
     if _ALONE.fullmatch(own) or (found and not any(one.isalnum() for one in own[: found.start()])):
         return "", text
     at = lead + found.start() if found else len(text)
@@ -44,7 +47,7 @@ def split(text: str) -> tuple[str, str]:
 
 def digits(tail: str) -> str:
     """The code in what `split` found; '' where there is none."""
-    own = unicodedata.normalize("NFKC", tail[_lead(tail) :])
+    own = unicodedata.normalize("NFKC", re.sub(_MENTION, " ", tail))
     found = "".join(one for one in own if one in "0123456789")
     return found if len(found) == DIGITS else ""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from time import monotonic
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
@@ -51,6 +52,18 @@ def test_an_app_reads_the_secret_from_the_address() -> None:
         (" １２ ３４\u3000５ ６ ", "", "123456"),
         ("@kdsync 123456", "", "123456"),
         ("验证码 123456", "", "123456"),
+        ("验证码是123456", "", "123456"),
+        ("the code is 123456", "the ", "123456"),
+        ("code is 123456", "", "123456"),
+        ("mã xác thực là 123456", "", "123456"),
+        ("确认付款 FKD000012 mã OTP: 123456", "确认付款 FKD000012 ", "123456"),
+        ("确认付款 FKD000012 123456 👍", "确认付款 FKD000012 ", "123456"),
+        ("确认付款 FKD000012 \u200b123456\u200b", "确认付款 FKD000012 \u200b", "123456"),
+        ("@kd2 确认付款 FKD000012 123456 @kd2", "@kd2 确认付款 FKD000012 ", "123456"),
+        ("123456@kd2", "", "123456"),
+        ("@kd2 123456 ＠王2", "", "123456"),
+        ("\u2068123 456\u2069", "", "123456"),
+        ("确认付款 FKD000012 123456 2", "确认付款 FKD000012 123456 2", ""),
         ("确认付款 FKD123456", "确认付款 FKD123456", ""),
         ("确认付款 HD/2024/123456", "确认付款 HD/2024/123456", ""),
         ("确认付款 FKD000012 1234567", "确认付款 FKD000012 1234567", ""),
@@ -63,3 +76,18 @@ def test_six_digits_at_the_end_may_be_a_code(text: str, head: str, code: str) ->
     found, tail = split(text)
     assert (found, digits(tail)) == (head, code)
     assert text == (found + tail)
+
+
+@pytest.mark.parametrize(
+    "text", ["123456@" * 3000 + " x", "123456 " * 3000 + "x", "@" * 20_000, " " * 20_000 + "12345"]
+)
+def test_a_message_of_20_kb_holds_up_nobody(text: str) -> None:
+    began = monotonic()
+    assert split(text) == (text, "")
+    assert monotonic() - began < 0.5
+
+
+def test_what_stands_before_the_end_that_is_looked_at_counts() -> None:
+    number = "7" * 300
+    assert split(number) == (number, "")
+    assert split(f"{'x' * 300} 123456") == (f"{'x' * 300} ", "123456")
