@@ -83,11 +83,21 @@ class KingdeeDesk:
 
 
 def _bills(layout: Layout, lookup_of: Callable[[str], str], pages: Iterator[Page]) -> Iterator[Bill]:
+    for row in every_row(layout.form, pages):
+        yield replace(bill_of(layout, row), lookup_of=lookup_of)
+
+
+def every_row(form: str, pages: Iterable[Page]) -> Iterator[Row]:
+    """The rows of pages; EdgeError where one is left out or there twice: that would pass for none, or for the other."""
     for page in pages:
         if page.doubled:
-            raise _ambiguous(layout.form, page.doubled)
-        for row in page.rows:
-            yield replace(bill_of(layout, row), lookup_of=lookup_of)
+            raise _ambiguous(form, page.doubled)
+        if page.unreadable:
+            message = f"a row of {form} cannot be read: Kingdee answered with one that is none"
+            raise EdgeError(
+                "kingdee", FailureKind.TRANSIENT, "unreadable", message, cure="kdsync tries again by itself"
+            )
+        yield from page.rows
 
 
 def bill_of(layout: Layout, row: Row) -> Bill:

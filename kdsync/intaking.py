@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.desk import bill_of
+from kdsync.desk import bill_of, every_row
 from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
@@ -74,7 +74,7 @@ class KingdeeCabinet:
         """By its id."""
         layout = self._layout(form, None)
         pages = self.source.by_ids(layout, [doc_id])
-        return next((bill_of(layout, row) for page in pages for row in page.rows), None)
+        return next((bill_of(layout, row) for row in every_row(form, pages)), None)
 
     def create(self, form: str, key: str | None, value: str, model: Mapping[str, Any], *, draft: bool) -> Made:
         """The key goes first: Kingdee fills in what depends on a field in the order in which fields come."""
@@ -101,7 +101,7 @@ class KingdeeCabinet:
         return full_layout(known.facts, [key] if key else [], (), (), known.entry_of)
 
     def _bills(self, layout: Layout, where: str) -> Iterable[Bill]:
-        return (bill_of(layout, row) for page in self.source.pages(layout, where) for row in page.rows)
+        return (bill_of(layout, row) for row in every_row(layout.form, self.source.pages(layout, where)))
 
 
 class Intaking:

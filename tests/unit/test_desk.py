@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from kdsync.desk import KingdeeDesk
-from kdsync.errors import EdgeError
+from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.operations import Outcome
 from kdsync.kingdee.persons import Hands
 from kdsync.model import Do, Document, Facts, Layout, Page
@@ -34,16 +34,20 @@ class Shelf:
     def __init__(self, entry: str | None = "FEntry") -> None:
         self.entry = entry
         self.doubled: tuple[str, ...] = ()
+        self.unreadable = False  # the row of it is none
 
     def facts(self, form: str, rows: Iterable[str]) -> Known:
         facts = Facts(form, entry=self.entry if list(rows) else None)
         of_entry: Mapping[str, str] = {"FQty": "FEntry"} if self.entry else {}
-        return Known(facts, of_entry.get, lambda key: {"FPayeeId": "BD_Empinfo"}.get(key, ""))
+        return Known(facts, of_entry.get, lambda key: {"FPayeeId": "BD_Empinfo"}.get(key, ""), str)
 
     def pages(self, layout: Layout, _where: str) -> Iterator[Page]:
         row = [{**BILL}.get(key) for key in layout.heads]
         entries = [[[one[key] for key in layout.entries] for one in ROWS]] if layout.entries else []
-        yield Page([[*row, *entries]], NOW, last=True, doubled=self.doubled)
+        if self.unreadable:
+            yield Page([], NOW, last=True, unreadable=("1",))
+        else:
+            yield Page([[*row, *entries]], NOW, last=True, doubled=self.doubled)
 
     def by_ids(self, layout: Layout, _ids: Sequence[str]) -> Iterator[Page]:
         return self.pages(layout, "")
@@ -71,6 +75,19 @@ def test_rows_that_cannot_be_told_apart_are_not_taken_for_none() -> None:
     asked = action(when="doc.entries | map(attribute='FQty') | select('gt', 400) | list | length == 0")
     with pytest.raises(EdgeError, match="the rows of AP_PAYBILL"):
         desk(Shelf(entry=None)).find(FORM, "FKD1", asked.heads, asked.entries)
+
+
+def test_a_document_whose_row_cannot_be_read_is_not_taken_for_none() -> None:
+    """Or what was pushed is pushed again, and whoever asks hears that there is no such document."""
+    shelf = Shelf()
+    bill = desk(shelf).find(FORM, "FKD1", ())[0]
+    shelf.unreadable = True
+    push = Do("push", options={"to": FORM})
+    at = desk(shelf)
+    for ask in (lambda: at.find(FORM, "FKD1", ()), lambda: at.read(FORM, "1", ()), lambda: at.pushed(bill, push)):
+        with pytest.raises(EdgeError, match="cannot be read") as caught:
+            ask()
+        assert caught.value.kind is FailureKind.TRANSIENT
 
 
 def test_a_document_of_which_two_states_come_is_judged_by_neither() -> None:

@@ -12,7 +12,7 @@ from kdsync.dingtalk.frames import EPOCH, Happened
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.intaking import Intaking, KingdeeCabinet
 from kdsync.kingdee.operations import Outcome
-from kdsync.model import Facts
+from kdsync.model import Facts, Page
 from kdsync.services.ports import Known
 from kdsync.store.inbox import Received
 
@@ -129,6 +129,23 @@ def test_a_document_with_a_key_that_kingdee_would_leave_out_is_not_made() -> Non
     with pytest.raises(EdgeError, match="no field FX"):
         cabinet.create("F", "F_KD", "A1", {"FX": 1}, draft=False)
     assert steps[2:] == [("F", {"F_KD": "A1", "FX": 1})]
+
+
+def test_a_document_whose_row_cannot_be_read_is_not_made_a_second_time() -> None:
+    class Kingdee:
+        def facts(self, form: str, _rows: object) -> Known:
+            return Known(Facts(form, number="FNumber"))
+
+        def pages(self, *_: object) -> list[Page]:
+            return [Page([], NOW, last=True, unreadable=("7",))]
+
+        by_ids = pages
+
+    kingdee = cast("Any", Kingdee())
+    cabinet = KingdeeCabinet(kingdee, kingdee, kingdee, kingdee)
+    for ask in (lambda: cabinet.find("F", None, "A1"), lambda: cabinet.read("F", "7")):
+        with pytest.raises(EdgeError, match="cannot be read"):
+            ask()
 
 
 @pytest.mark.parametrize("told", [1_795_827_600, "yesterday", None, -1])
