@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from sqlalchemy import select
@@ -85,8 +86,8 @@ class FakeCabinet(FakeDesk):
             return Made(Ruling(done=False, text="必填项未录入"))
         if key is None and any(values["FBillNo"] == value for values in self.bills.values()):
             return Made(Ruling(done=False, text="违反字段唯一性要求：编码唯一"))
-        count = len(self.bills) + 1
-        ident, number = f"D{count}", value if key is None and "numbered" not in fault else f"FYBX{count:03}"
+        place = next(n for n in count(1) if (form, f"D{n}") not in self.bills)
+        ident, number = f"D{place}", value if key is None and "numbered" not in fault else f"FYBX{place:03}"
         self.create(ident, number, "Z" if draft else "A", form, **({key: value} if key else {}))
         if "lost" in fault:
             raise trouble(FailureKind.UNKNOWN_OUTCOME)
@@ -217,8 +218,8 @@ class FakeBook:
 class Registry:
     """The services of intake around the fakes; `u1` is employee E1."""
 
-    def __init__(self, world: World) -> None:
-        self.world, self.cabinet, self.approvals = world, FakeCabinet(), FakeApprovals()
+    def __init__(self, world: World, cabinet: FakeCabinet | None = None) -> None:
+        self.world, self.cabinet, self.approvals = world, cabinet or FakeCabinet(), FakeApprovals()
         self.register, self.book = FakeRegister(), FakeBook()
         self.intakes = [compiled()]
         self.restart()
