@@ -244,6 +244,17 @@ def test_five_wrong_codes_lock_for_an_hour_and_are_told_once(bank: Bank) -> None
     assert bank.say("u1", f"确认付款 FKD1 {bank.code()}").state == inbox.DONE
 
 
+def test_wrong_codes_are_counted_over_documents_conversations_and_restarts(bank: Bank) -> None:
+    for wrong in range(1, MOST_WRONG + 1):
+        bank.desk.create(f"{wrong + 1}", f"FKD{wrong + 1}", FAmount=80)
+        said = bank.say("u1", f"确认付款 FKD{wrong + 1} {bank.code(3600 * wrong)}", conversation=f"c{wrong}")
+        bank.world.clock.advance(600)
+        bank.restart()
+    assert said.reason.startswith("too many wrong one-time codes")
+    assert bank.say("u1", f"确认付款 FKD1 {bank.code()}").reason == said.reason
+    assert bank.desk.sent == []
+
+
 def test_a_right_code_ends_the_count_of_wrong_ones(bank: Bank) -> None:
     wrong = bank.say("u1", f"确认付款 FKD1 {bank.code(3600)}")
     assert outcome(wrong) == (inbox.ASKED, "wrong one-time code (1 of 5)")
