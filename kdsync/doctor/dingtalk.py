@@ -64,8 +64,7 @@ def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator
     for name, url in hosts.items():
         reached.append((yield from walk(_host(name, url, clock), clock)))
     if section.stream and section.api_url.rstrip("/") == PUBLIC:
-        found = reach(_host("dingtalk stream", STREAM, clock), clock)
-        yield from found if loaded.actions else map(_not_needed_yet, found)
+        yield from _stream(loaded, clock)
     if not all(reached):
         yield from skipped("dingtalk token", *AFTER_TOKEN, because="DingTalk is not reached")
         return
@@ -88,8 +87,13 @@ def _host(name: str, url: str, clock: Clock) -> Host:
     return Host(name, url, explain, firewall=firewall)
 
 
+def _stream(loaded: Loaded, clock: Clock) -> Iterator[Finding]:
+    found = reach(_host("dingtalk stream", STREAM, clock), clock)
+    yield from found if loaded.actions or loaded.intakes else map(_not_needed_yet, found)
+
+
 def _not_needed_yet(finding: Finding) -> Finding:
-    """Nothing depends on the host of Stream while there are no actions."""
+    """Nothing depends on the host of Stream while there is neither an action nor an intake."""
     if finding.result != FAILED:
         return finding
     return Finding(
