@@ -49,14 +49,15 @@ class Permit:
         limit = action.limit
         facts = Facts(userid, granted=False, is_own=False, when_holds=False, amount=None)
         if self._is_granted(userid, action, bill, tasks):
-            makers, unknown = (frozenset(), "") if action.own else self._makers(bill)
+            made_by, unknown = (frozenset(), "") if action.own else self._makers(bill)
+            others = (one for one in before if one not in made_by and self._is_granted(one, action, bill, tasks))
             facts = Facts(
                 person=userid,
                 granted=True,
-                is_own=userid in makers,
+                is_own=userid in made_by,
                 when_holds=action.suits(bill.document, now=now, zone=self.zone()),
                 amount=self.amount(action, bill),
-                confirmed_by=self._first(before, action, bill, tasks),
+                confirmed_by=next(others, ""),
                 totp_ok=coded,
                 maker_unknown=unknown,
             )
@@ -103,9 +104,6 @@ class Permit:
         of_user = key in (bill.facts.creator, bill.facts.modifier, bill.facts.approver)
         lookup = "" if key is None else USERS if of_user else bill.lookup_of(key)
         return userid in self.people.resolve(recipient, raw, lookup).userids
-
-    def _first(self, before: Sequence[str], action: CompiledAction, bill: Bill, tasks: Sequence[Task]) -> str:
-        return next((one for one in before if self._is_granted(one, action, bill, tasks)), "")
 
     def _makers(self, bill: Bill) -> tuple[frozenset[str], str]:
         """Who made the document, in Kingdee or by having kdsync make it; or why that cannot be told.

@@ -77,6 +77,13 @@ def test_who_asked_for_other_steps_is_no_first_person(limited: Office) -> None:
     assert limited.desk.sent == []
 
 
+def test_who_made_it_is_no_first_person_where_nobody_may_do_it_to_what_is_theirs(limited: Office) -> None:
+    limited.desk.bills[PAYMENT, "1"]["FCreatorId"] = "103"
+    assert limited.say("u3", "确认付款 FKD1").state == inbox.HALF
+    use(limited, limit=LIMIT, own=False)
+    assert limited.say("u2", "确认付款 FKD1").state == inbox.HALF
+
+
 # --- who is meant by `allow`
 
 
