@@ -40,7 +40,7 @@ from kdsync.store.inbox import DONE, IGNORED, Received
 from kdsync.store.sealing import Seal
 
 log = logs.get("intake")
-PATIENCE = Patience(timedelta(days=3), (2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0), least=20)
+PATIENCE = Patience(timedelta(days=3), (2.0, 5.0, 10.0, 20.0, 30.0, 60.0, 120.0, 300.0), least=20, sure=3)
 """A weekend without Kingdee loses nothing."""
 COSTLY = replace(PATIENCE, pauses=(*PATIENCE.pauses, 900.0, 1800.0))
 """Where DingTalk is asked, for each call is one of the month's."""

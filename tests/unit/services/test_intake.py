@@ -445,3 +445,18 @@ def test_where_the_calls_of_the_month_are_used_up_it_waits_for_the_next_one(regi
     registry.approvals.used_up = False
     assert registry.settle().state == inbox.DONE
     assert registry.told("ops") == []
+
+
+def test_a_server_that_restarts_and_says_strange_things_for_a_moment_ends_nothing(
+    registry: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    strange, find = [trouble(FailureKind.CONFIGURATION), trouble(FailureKind.REFUSED)], registry.cabinet.find
+
+    def answer(*asked: Any) -> Any:
+        if strange:
+            raise strange.pop()
+        return find(*asked)
+
+    monkeypatch.setattr(registry.cabinet, "find", answer)
+    registry.agree()
+    assert registry.settle().state == inbox.DONE
