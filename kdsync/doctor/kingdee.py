@@ -213,7 +213,7 @@ def _people(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
             rows = select(client, form, keys, "", 100)
         except EdgeError as error:
             finding = failed(what, error, f"{form} cannot be read: ")
-            cure = f"{RIGHTS}: without, creator, approver and field: reach nobody but fallback"
+            cure = f"{RIGHTS}; without it creator, approver and field: reach nobody but fallback"
             yield replace(finding, cure=cure) if error.code in NO_RIGHT else finding
             continue
         if not rows:

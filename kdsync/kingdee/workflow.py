@@ -32,7 +32,8 @@ KEYS = (
 )
 UNREADABLE = frozenset({"permission", "2", "unknown-form", "9", "bad-filter"})
 CURE = (
-    "grant the Kingdee user view permission on process management (流程管理); until then approvers are told by status"
+    "grant the Kingdee user view permission on process management (流程管理); until then those whom rules name as "
+    "approvers are told instead"
 )
 PASS, REJECT = 1, 2  # ApprovalType
 LONGEST_OPINION = 1000
