@@ -58,6 +58,7 @@ class Chat(FakeDingTalk):
         self.refuses: frozenset[str] = frozenset()  # for whom a call is refused as a whole
         self.a_day = 500
         self.wrong: list[str] = []
+        self._file: sqlite3.Connection | None = None
 
     def send_work(self, userids: Sequence[str], message: bytes) -> str:
         return self._call("work", userids, message)
@@ -129,11 +130,13 @@ class Chat(FakeDingTalk):
 
     def ask(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Rows of the store, as another process sees them."""
-        file = sqlite3.connect(self.path)
-        try:
-            return file.execute(query, values).fetchall()
-        finally:
-            file.close()
+        self._file = self._file or sqlite3.connect(self.path, isolation_level=None)
+        return self._file.execute(query, values).fetchall()
+
+    def close(self) -> None:
+        """Let go of the store."""
+        if self._file:
+            self._file.close()
 
     def expect(self, holds: bool, otherwise: str) -> None:
         """Note what is wrong: whoever called may catch the error."""

@@ -105,6 +105,7 @@ class Letters(RuleBasedStateMachine):
                 self._calm()
         finally:
             self.patch.undo()
+            self.chat.close()
             self.db.close()
             self.operator.close()
 

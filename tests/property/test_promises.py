@@ -91,6 +91,7 @@ class Promises(RuleBasedStateMachine):
                 self._calm()
         finally:
             self.witness.close()
+            self.chat.close()
             self.db.close()
 
     # --- what happens

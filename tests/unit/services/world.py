@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -15,7 +16,7 @@ from kdsync.clock import Clock, FakeClock, KeptClock
 from kdsync.dingtalk.messages import group_message, shows_bar, work_message
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
 from kdsync.model import Content, Facts, Layout, Offered, Page, Priority, Row
-from kdsync.rules.compile import compile_rule
+from kdsync.rules.compile import CompiledRule, compile_rule
 from kdsync.rules.recipients import parse_recipient
 from kdsync.rules.ruleset import Ruleset
 from kdsync.rules.schema import RuleSection
@@ -412,7 +413,7 @@ class World:
 
     def matcher(self, *rules: RuleSection) -> Matcher:
         """A matcher for some rules."""
-        ruleset = Ruleset(tuple(compile_rule(one) for one in rules))
+        ruleset = Ruleset(tuple(_compiled(one) for one in rules))
         return Matcher("acct", ruleset, ZONE, ("zh", "en"), (parse_recipient("user:ops"),))
 
     def configure(self, **directory: Any) -> None:
@@ -436,6 +437,18 @@ class World:
             return [letter for letter, _rule, _number in outbox.listing(tx, self.seal, states=states)]
 
 
+def _compiled(one: RuleSection) -> CompiledRule:
+    """Most worlds have the same few rules."""
+    key = repr(one)
+    if key not in _KNOWN:
+        _KNOWN[key] = compile_rule(one)
+    return _KNOWN[key]
+
+
+_KNOWN: dict[str, CompiledRule] = {}
+
+
+@cache
 def _settings() -> Settings:
     kingdee = {"url": "https://erp.example.com/K3Cloud/", "acct_id": "acct", "username": "kdsync"}
     dingtalk = {"client_id": "ding", "client_secret": {"env": "X"}, "agent_id": 1}
