@@ -62,7 +62,7 @@ class Missing:
             vanished = census.seen.missing(watch.snapshots.known_ids(tx))
             accepted = ledger.is_accepted(tx, watch.form, self.ingest.clock.now())
         there = reread(vanished) if accepted or len(vanished) <= ASK_AGAIN else ()
-        report.short = report.short or bool(there)
+        report.short = report.short or (bool(there) and not report.unreadable)
         if report.unreadable:
             return  # a row that was left out may be any of these
         missing = [doc_id for doc_id in vanished if doc_id not in there]

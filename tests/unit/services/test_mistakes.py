@@ -256,8 +256,8 @@ def test_a_mistake_is_an_unknown_outcome_until_it_is_given_up() -> None:
     assert FORM not in str(own_mistake(ValueError(FORM), 1))
 
 
-def garble(world: World, monkeypatch: pytest.MonkeyPatch, *idents: int) -> None:
-    """Kingdee answers for these documents with rows that are none."""
+def garble(world: World, monkeypatch: pytest.MonkeyPatch, *idents: int, once: bool = False) -> None:
+    """Kingdee answers for these documents with rows that are none; `once`: not where it is asked for them by id."""
     pages, by_ids = world.kingdee.pages, world.kingdee.by_ids
 
     def spoiled(found: Iterator[Page]) -> Iterator[Page]:
@@ -267,7 +267,8 @@ def garble(world: World, monkeypatch: pytest.MonkeyPatch, *idents: int) -> None:
             yield replace(page, rows=good, unreadable=bad)
 
     monkeypatch.setattr(world.kingdee, "pages", lambda *args, **options: spoiled(pages(*args, **options)))
-    monkeypatch.setattr(world.kingdee, "by_ids", lambda *args: spoiled(by_ids(*args)))
+    if not once:
+        monkeypatch.setattr(world.kingdee, "by_ids", lambda *args: spoiled(by_ids(*args)))
 
 
 def test_a_row_that_cannot_be_read_hides_no_other_and_is_no_deletion(
@@ -299,3 +300,18 @@ def test_a_row_that_cannot_be_read_hides_no_other_and_is_no_deletion(
     world.watcher.reconcile()
     world.deliver()
     assert "K100005" in world.dingtalk.seen("u1")[-1]
+
+
+def test_a_row_that_could_not_be_read_once_does_not_make_its_page_a_short_one(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world.watch(rule())
+    for _ in range(5):
+        world.kingdee.create("B")
+    world.poll()
+    garble(world, monkeypatch, 100_003, once=True)
+    world.clock.advance(10)
+    world.watcher.reconcile()
+    world.deliver()
+    (told,) = world.dingtalk.seen("ops")
+    assert "100003" in told
