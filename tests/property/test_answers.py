@@ -79,10 +79,10 @@ LIMITED = st.lists(st.sampled_from(["wait", "raise", "unaudit", "unaudit"]), min
 WORKFLOW = st.sampled_from(["workflow", "agree", "agree", "disagree", "wait", "edit"])
 CLICKS = st.lists(
     st.tuples(
-        st.sampled_from(["", "", "u1", "u2", "u2", "u3", "u9"]),  # "": whom the card asks first
+        st.sampled_from(["u1", "u1", "u1", "u2", "u2", "u3", "u9"]),  # of a task, its receiver in place of u1
         st.integers(0, 2),
         st.sampled_from(["", "", "raise", "agree", "agree", "disagree"]),
-        st.sampled_from([0, 0, 4, 5, 6]),
+        st.sampled_from([0, 3, 4, 5, 6]),
         st.sampled_from(["", "", *FAULTS]),
     ),
     min_size=1,
@@ -376,7 +376,8 @@ class Answers(RuleBasedStateMachine):
                 meanwhile = {call: [("agree" if asked else deed, place, len(self.received))]}
             else:
                 self.desk.act((deed, place, len(self.received)))
-        self._click(card, sender or KINGDEE_USERS.get(asked, "u1"), card.actions[button % len(card.actions)])
+        sender = KINGDEE_USERS[asked] if asked and sender == "u1" else sender
+        self._click(card, sender, card.actions[button % len(card.actions)])
         self.go_on([fault] if fault and not meanwhile else [], meanwhile, None, 4.0, 0.0)
 
     def _click(self, card: Card, sender: str, button: str) -> None:
