@@ -8,12 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from kdsync.cli.opened import SHORT, clock_time, now_of, opened, page, print_json, print_table
+from kdsync.cli.opened import SHORT, clock_time, now_of, opened, page, print_json, print_noted
 from kdsync.errors import KdsyncError
 from kdsync.store import intake, moments
 from kdsync.store.inbox import FAILED, REFUSED, WAITING, Received
 from kdsync.store.sealing import Seal
 
+TO_THE_MINUTE = 16  # characters of a moment
 OPEN = (WAITING, intake.TAKEN, REFUSED, FAILED)
 
 
@@ -24,8 +25,8 @@ def listing(config: Path, states: Sequence[str], limit: int, *, json_output: boo
     if json_output:
         print_json([_plain(item) for item in found])
     elif found:
-        columns = ("id", "at", "source", "state", "action", "number", "tries", "reason")
-        print_table("", columns, [_row(item) for item in found])
+        columns = ("id", "at", "source", "state", "action", "number")
+        print_noted(columns, [(_row(item), _note(item)) for item in found])
     else:
         page().print("Nothing waits and nothing was refused.")
     return 0
@@ -66,8 +67,13 @@ def _one(tx: Connection, seal: Seal, ident: str) -> Received:
 
 
 def _row(item: Received) -> tuple[object, ...]:
-    at = clock_time(moments.text(item.received_at))
-    return item.id[:SHORT], at, item.source, item.state, item.action, item.number, item.attempts, item.reason
+    at = clock_time(moments.text(item.received_at))[:TO_THE_MINUTE]
+    return item.id[:SHORT], at, item.source, item.state, item.action, item.number
+
+
+def _note(item: Received) -> str:
+    tries = f"after {item.attempts} tries: " if item.attempts > 1 else ""
+    return f"{tries}{item.reason}" if item.reason else ""
 
 
 def _plain(item: Received) -> dict[str, Any]:

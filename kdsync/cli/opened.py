@@ -10,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+from rich.cells import cell_len, set_cell_size
 from rich.console import Console
+from rich.padding import Padding
 from rich.table import Table
+from rich.text import Text
 from sqlalchemy import Connection
 
 from kdsync.errors import StoreError
@@ -65,6 +68,18 @@ def print_table(title: str, columns: Sequence[str], rows: Sequence[Sequence[obje
     for row in rows:
         table.add_row(*("" if cell is None else str(cell) for cell in row))
     page().print(table)
+
+
+def print_noted(columns: Sequence[str], rows: Sequence[tuple[Sequence[object], str]]) -> None:
+    """A line for each row, and below it what there is to say of it: in a column of its own that would be a chimney."""
+    cells = [list(columns), *([str(cell) for cell in row] for row, _ in rows)]
+    widths = [max(map(cell_len, column)) for column in zip(*cells, strict=True)]
+    console = page()
+    for line, note in zip(cells, ("", *(note for _, note in rows)), strict=True):
+        text = "  ".join(set_cell_size(cell, width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        console.print(text, style="dim" if line is cells[0] else "")
+        if note:
+            console.print(Padding(Text(note), (0, 0, 0, 4)))
 
 
 def now_of(tx: Connection) -> datetime:

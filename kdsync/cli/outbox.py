@@ -10,7 +10,7 @@ import orjson
 from sqlalchemy import Connection
 
 from kdsync.cli import storm
-from kdsync.cli.opened import SHORT, clock_time, now_of, opened, page, print_json, print_table
+from kdsync.cli.opened import SHORT, clock_time, now_of, opened, page, print_json, print_noted, print_table
 from kdsync.errors import KdsyncError
 from kdsync.store import holds, outbox
 from kdsync.store.notifications import STORM
@@ -30,8 +30,8 @@ def listing(config: Path, states: Sequence[str], limit: int, *, json_output: boo
         print_json([_plain(letter, rule, number) for letter, rule, number in found] + together)
         return 0
     if found:
-        rows = [(x.id[:SHORT], x.state, x.target, rule, number, x.attempts, x.reason) for x, rule, number in found]
-        print_table("", ("id", "state", "to", "rule", "bill", "tries", "reason"), rows)
+        rows = [((x.id[:SHORT], x.state, x.target, rule, number, x.attempts), x.reason) for x, rule, number in found]
+        print_noted(("id", "state", "to", "rule", "bill", "tries"), rows)
     if together:
         print_table(
             "\nHeld, or summed up in one", ("release", "state", "form", "rule", "messages"), list(map(_short, together))

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 
 from kdsync.cli import main as command
 from kdsync.cli.main import app
-from kdsync.cli.opened import print_table
+from kdsync.cli.opened import print_noted, print_table
 from kdsync.cli.options import InboxState, OutboxState
 from kdsync.errors import ConfigurationError, KdsyncError, Problem
 from kdsync.services.earshot import FACT
@@ -65,6 +65,20 @@ def typed(*words: str) -> tuple[int, str]:
 def test_what_others_wrote_is_printed_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     print_table("", ("reason",), [(STRANGE,), (None,)])
     assert STRANGE in capsys.readouterr().out
+
+
+def test_a_reason_stands_below_its_row_and_nothing_is_wider_than_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    rows = [(("f58bd82a29", "2026-11-28 11:00", "审批", "expense-claim"), STRANGE * 2), (("a", "", "message", ""), "")]
+    print_noted(("id", "at", "source", "action"), rows)
+    lines = [line.rstrip() for line in capsys.readouterr().out.splitlines()]
+    assert lines[0] == "id          at                source   action"
+    assert lines[1] == "f58bd82a29  2026-11-28 11:00  审批     expense-claim"
+    assert lines[2].startswith("    kingdee: user or password is wrong [login-0] [/red] :100:")
+    assert lines[-1] == "a                             message"
+    assert max(map(cell_len, lines)) <= 80
 
 
 def test_the_states_that_can_be_asked_for_are_those_there_are() -> None:
