@@ -96,8 +96,8 @@ MUTANTS = (
     Mutant(
         "what left the open set is not read again",
         "services/looks.py",
-        "self._left(watch, left, matcher, report)\n        return report",
-        "self._left(watch, [], matcher, report)\n        return report",
+        "        self._left(watch, left, matcher, report)\n",
+        "        self._left(watch, [], matcher, report)\n",
     ),
     Mutant(
         "open documents are compared by status alone",
@@ -126,8 +126,8 @@ MUTANTS = (
     Mutant(
         "what differs at the look at all keys counts as missed at once",
         "services/looks.py",
-        "            looks()\n            found = self._differing(watch, suspects)",
-        "            found = self._differing(watch, suspects)",
+        "                looks()\n                found = self._differing(watch, suspects)",
+        "                found = self._differing(watch, suspects)",
     ),
     Mutant(
         "what the look at all keys finds is not read",
@@ -144,10 +144,11 @@ MUTANTS = (
     Mutant(
         "a look at everything that was cut off counts as complete",
         "services/looks.py",
-        '        self._compare(watch, cursor, "", matcher, report, census)\n'
+        '            self._compare(watch, cursor, "", matcher, report, census)\n'
         "        if cursor.layout_id != watch.layout_id:\n            self._save(watch, layout_id=watch.layout_id)\n",
-        "        if cursor.layout_id != watch.layout_id:\n            self._save(watch, layout_id=watch.layout_id)\n"
-        '        self._compare(watch, cursor, "", matcher, report, census)\n',
+        "            if cursor.layout_id != watch.layout_id:\n"
+        "                self._save(watch, layout_id=watch.layout_id)\n"
+        '            self._compare(watch, cursor, "", matcher, report, census)\n',
     ),
     Mutant(
         "a first look that was cut off begins with another clock",
@@ -323,11 +324,10 @@ MUTANTS = (
     Mutant(
         "the notification is settled before its letters are written",
         "services/address.py",
-        "            outbox.add(tx, self.seal, letters)\n            notifications.settle(tx, notification.id,"
-        " ADDRESSED if letters else BROKEN, reason or notification.reason)\n",
+        "            outbox.add(tx, self.seal, letters)\n            cards.add(",
         "            notifications.settle(tx, notification.id,"
         " ADDRESSED if letters else BROKEN, reason or notification.reason)\n"
-        "        with self.db.write() as tx:\n            outbox.add(tx, self.seal, letters)\n",
+        "        with self.db.write() as tx:\n            outbox.add(tx, self.seal, letters)\n            cards.add(",
     ),
     Mutant(
         "quiet hours are only minded at the second try",
@@ -359,8 +359,8 @@ MUTANTS = (
     Mutant(
         "a refusal of many buries the first",
         "services/dispatch.py",
-        "        elif len(letters) > 1:",
-        "        elif len(letters) > 1000:",
+        "        elif len(letters) > 1 and first",
+        "        elif len(letters) > 1000 and first",
     ),
     Mutant(
         "nobody is tried alone",
@@ -430,7 +430,7 @@ MUTANTS = (
     Mutant(
         "letters of other channels are claimed together",
         "store/claims.py",
-        "elif found and found[0].channel == WORK and not found[0].alone:",
+        "elif found and found[0].channel in (WORK, CARD) and not found[0].alone:",
         "elif found and not found[0].alone:",
     ),
     # --- receipts
@@ -462,7 +462,7 @@ MUTANTS = (
     Mutant(
         "a write is not noted before it is sent",
         "services/carry.py",
-        "row = writes.intend(tx, self._intended(item, do, step, task))",
+        "row = writes.intend(tx, self._intended(item, do, step, task), self._kept(bill, do.read_back))",
         "row = 0",
     ),
     Mutant(
@@ -480,8 +480,8 @@ MUTANTS = (
     Mutant(
         "what may have been done is called impossible",
         "services/inbound.py",
-        "endings.unknown(reason, action) if unsure else endings",
-        "endings.unknown(reason, action) if not item else endings",
+        "        if unsure:\n            return endings.unknown(",
+        "        if not item:\n            return endings.unknown(",
     ),
     Mutant(
         "who was allowed something goes on with steps of another action",
@@ -571,14 +571,14 @@ MUTANTS = (
     Mutant(
         "a first confirmation counts for ever",
         "store/inbox.py",
-        "*half, inbox.c.finished_at > done)",
-        '*half, inbox.c.finished_at > "")',
+        "inbox.c.finished_at > _last_done(tx, item))",
+        'inbox.c.finished_at > "")',
     ),
     Mutant(
         "the answer is committed after the end",
         "services/replies.py",
-        "if item.sender and ending.state != inbox.IGNORED:\n            notif",
-        "if item.sender and ending.state != inbox.IGNORED:\n            tx.commit()\n            notif",
+        "if item.sender and ending.state != inbox.IGNORED:\n            reply",
+        "if item.sender and ending.state != inbox.IGNORED:\n            tx.commit()\n            reply",
     ),
     Mutant(
         "the last write's step is not counted",
