@@ -565,8 +565,20 @@ MUTANTS = (
     Mutant(
         "a first confirmation counts for every amount",
         "store/inbox.py",
-        'if one.content.get("amount") == item.content.get("amount")',
-        'if one.content.get("amount")',
+        "for one in found if _about(one) == about)",
+        "for one in found if about)",
+    ),
+    Mutant(
+        "a first person who lost the right counts",
+        "services/permit.py",
+        "if one not in made_by and self._is_granted(one, action, bill, tasks))",
+        "if one not in made_by)",
+    ),
+    Mutant(
+        "who cannot be told from the creator is somebody else",
+        "services/permit.py",
+        "maker_unknown=unknown",
+        'maker_unknown=""',
     ),
     Mutant(
         "a first confirmation counts for ever",
