@@ -14,7 +14,7 @@ from tests.crash.house import BILL, House
 from tests.crash.points import MIGRATION, Blow, full_disk
 from tests.crash.test_killed_anywhere import COMMITS
 
-AT_THE_START = (MIGRATION, "wiring.Wired._open_store")
+AT_THE_START = (MIGRATION, "wiring.Wired._open_store", "people.People.follow_directory")
 
 
 @pytest.fixture
