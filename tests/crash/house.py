@@ -235,9 +235,13 @@ class House:
         is_new = lines and not lines <= self._lines
         self._lines |= lines
         for push in self.said:
-            refused = lines and len(push.acks) == len(push.attempts) and not _is_kept(push)
+            refused = lines and not _is_kept(push) and (len(push.acks) == len(push.attempts) or self._is_late(push))
             if is_new or refused:
                 self.dingtalk.redeliver(push)
+
+    def _is_late(self, push: Push) -> bool:
+        """Whether it was not kept and therefore not answered: who clicked is shown an error, and clicks again."""
+        return bool(push.attempts) and self.clock.now() - push.attempts[-1] > push.schedule.deadline
 
     def reload(self) -> None:
         """Have the daemon read its files anew; one that is killed meanwhile reads them when it starts."""
