@@ -31,6 +31,15 @@ PLAIN = [
 ]
 
 
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several processes each begins with some of the longest tests, so that none of them ends last and alone."""
+    count = getattr(config, "workerinput", {"workercount": 1})["workercount"]
+    long = [item for item in items if item.get_closest_marker("long")]
+    short = [item for item in items if not item.get_closest_marker("long")]
+    share = len(short) // count + 1
+    items[:] = [item for n in range(count) for item in (*long[n::count], *short[n * share : (n + 1) * share])]
+
+
 def pytest_collection_finish() -> None:
     """Thousands of tests stay where they are: nobody need go through them again for what may be thrown away."""
     gc.freeze()

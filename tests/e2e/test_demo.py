@@ -70,6 +70,7 @@ def figure(printed: str, label: str) -> str:
     return found[1]
 
 
+@pytest.mark.long
 def test_the_day_is_told_once_to_everybody(tmp_path: Path) -> None:
     demo = Typed(tmp_path, "demo", "--seconds", "12")
     printed = demo.rest()
@@ -87,6 +88,7 @@ def test_the_day_is_told_once_to_everybody(tmp_path: Path) -> None:
     assert demo.leaves_nothing()
 
 
+@pytest.mark.long
 def test_a_log_is_replayed_and_every_decision_seen_once(tmp_path: Path) -> None:
     demo = Typed(tmp_path, "demo", "--replay", str(SAMPLE), "--limit", "12")
     printed = demo.rest()

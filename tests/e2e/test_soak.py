@@ -26,6 +26,7 @@ def soak(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
     return done.returncode, json.loads(done.stdout)
 
 
+@pytest.mark.long
 def test_a_bad_quarter_of_a_minute_loses_nothing_and_doubles_nothing(tmp_path: Path) -> None:
     code, told = soak(
         tmp_path, "--minutes", "0.17", "--rate", "30", "--faults", BRIEF, "--restarts", "1", "--reloads", "1"

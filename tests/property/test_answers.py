@@ -14,6 +14,7 @@ from pathlib import Path
 from sqlite3 import connect
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -424,7 +425,7 @@ class Answers(RuleBasedStateMachine):
             return inbox.next_due(tx) is not None
 
 
-TestAnswers = Answers.TestCase
+TestAnswers = pytest.mark.long(Answers.TestCase)
 TestAnswers.settings = settings(
     max_examples=EXPLORE or EXAMPLES,
     stateful_step_count=30,

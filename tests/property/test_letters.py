@@ -322,7 +322,7 @@ class Letters(RuleBasedStateMachine):
             assert sorted(row.target for row in rows if row.notification == ident) == sorted(due)
 
 
-TestLetters = Letters.TestCase
+TestLetters = pytest.mark.long(Letters.TestCase)
 TestLetters.settings = settings(
     max_examples=EXPLORE or EXAMPLES,
     stateful_step_count=30,

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, Phase, event, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
@@ -331,7 +332,7 @@ class Promises(RuleBasedStateMachine):
         return found
 
 
-TestPromises = Promises.TestCase
+TestPromises = pytest.mark.long(Promises.TestCase)
 TestPromises.settings = settings(
     max_examples=EXPLORE or EXAMPLES,
     stateful_step_count=25,
