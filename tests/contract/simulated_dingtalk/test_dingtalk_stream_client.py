@@ -119,7 +119,7 @@ def stream(ding: SimulatedDingTalk, clock: FakeClock, ear: Ear) -> Iterator[Stre
 
 
 def answer(push: Push) -> Ack:
-    assert push.answered.wait(5)
+    assert push.answered.wait(20)
     return push.acks[0]
 
 
