@@ -84,7 +84,7 @@ class Attachments:
     def _named(self, where: str) -> list[Any]:
         for key in NAMES:
             try:
-                return [row[key] for row in select(self._client, ATTACHMENTS, ("FID", key), where)]
+                return [row[key] for row in select(self._client, ATTACHMENTS, ("FID", key), where, strictly=True)]
             except UnknownFieldError as error:
                 if error.field.casefold() != key.casefold() or key is NAMES[-1]:
                     raise

@@ -149,12 +149,14 @@ def _some_missing(wanted: int) -> Sure:
 
 
 def select(
-    client: KingdeeClient, form: str, keys: Sequence[str], where: str, limit: int = 2000
+    client: KingdeeClient, form: str, keys: Sequence[str], where: str, limit: int = 2000, *, strictly: bool = False
 ) -> list[dict[str, Any]]:
-    """Up to `limit` rows of a small form, by key, in no order; without those that stay unreadable when asked again."""
+    """Up to `limit` rows of a small form, by key, in no order; without those that stay unreadable when asked again:
+    with `strictly` these are an EdgeError, for of two people, or files, one is not the only one."""
     data = {"data": _request(form, keys, where, "", limit)}
-    for _ in range(READINGS):
-        rows, unreadable = checked(client.call("ExecuteBillQuery", data, read=True), len(keys), strictly=False)
+    for left in reversed(range(READINGS)):
+        read = client.call("ExecuteBillQuery", data, read=True)
+        rows, unreadable = checked(read, len(keys), strictly=strictly and not left)
         if not unreadable:
             break
     return [dict(zip(keys, row, strict=True)) for row in rows]

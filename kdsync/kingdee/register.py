@@ -39,19 +39,19 @@ class Register:
 
     def by_account(self, account: str) -> list[Any]:
         """The employee that a user is linked to."""
-        rows = select(self._client, "SEC_User", ("FUserID", "FLinkObject"), f"FUserAccount={literal(account)}", MOST)
+        rows = self._select("SEC_User", ("FUserID", "FLinkObject"), f"FUserAccount={literal(account)}")
         persons = [text for row in rows if (text := _text(row["FLinkObject"]))]
         return self._employees(f"FPersonID in ({_listed(persons)})") if persons else []
 
     def users(self, *, account: str = "", person: str = "") -> list[str]:
         """The ids of the users with an account, or of a person."""
         where = f"FUserAccount={literal(account)}" if account else f"FLinkObject={literal(person)}"
-        rows = select(self._client, "SEC_User", ("FUserID",), where, MOST)
+        rows = self._select("SEC_User", ("FUserID",), where)
         return _once(text for row in rows if (text := _text(row["FUserID"])))
 
     def departments(self, name: str) -> list[str]:
         """The numbers of the approved departments with a name."""
-        rows = select(self._client, "BD_Department", ("FNumber",), f"FName={literal(name)} and {APPROVED}", MOST)
+        rows = self._select("BD_Department", ("FNumber",), f"FName={literal(name)} and {APPROVED}")
         return _once(text for row in rows if (text := _text(row["FNumber"])))
 
     def _employees(self, where: str) -> list[Any]:
@@ -61,12 +61,16 @@ class Register:
 
     def _rows(self, where: str, numbers: Sequence[str]) -> list[dict[str, Any]]:
         try:
-            return select(self._client, "BD_Empinfo", ("FID", *numbers, "FPersonID"), f"{where} and {APPROVED}", MOST)
+            return self._select("BD_Empinfo", ("FID", *numbers, "FPersonID"), f"{where} and {APPROVED}")
         except UnknownFieldError as error:
             known = [key for key in numbers if key.casefold() != error.field.casefold()]
             if not known or len(known) == len(numbers):
                 raise
         return self._rows(where, known)
+
+    def _select(self, form: str, keys: Sequence[str], where: str) -> list[dict[str, Any]]:
+        """All or none: who is the only one that can be read is not the only one."""
+        return select(self._client, form, keys, where, MOST, strictly=True)
 
 
 def _number(row: Mapping[str, Any]) -> str:

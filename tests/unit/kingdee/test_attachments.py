@@ -125,6 +125,14 @@ def test_a_list_that_cannot_be_read_says_so(
     assert (caught.value.kind, caught.value.code) == (FailureKind.CONFIGURATION, UNREADABLE)
 
 
+def test_a_file_whose_row_cannot_be_read_is_not_taken_for_one_that_is_not_there() -> None:
+    good = [[1, "a.pdf"]]
+    torn = [[1, "a.pdf"], [2, "b.pdf", None]]
+    assert Canned(torn, good).attachments.names(FORM, "1") == frozenset({"a.pdf"})
+    with pytest.raises(EdgeError):
+        Canned(torn, torn, torn).attachments.names(FORM, "1")
+
+
 @pytest.mark.parametrize(("times", "code"), [(1, ""), (2, UNREADABLE)])
 def test_a_database_that_fails_once_is_no_list_that_cannot_be_read(
     erp: SimulatedKingdee, attachments: Attachments, doc_id: str, times: int, code: str

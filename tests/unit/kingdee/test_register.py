@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from kdsync.errors import EdgeError
 from kdsync.kingdee.client import KingdeeClient
 from kdsync.kingdee.register import Register
 from kdsync.simulator.kingdee import SimulatedKingdee
@@ -62,3 +63,13 @@ def test_departments_by_name_only_approved_ones_and_each_once(erp: SimulatedKing
     assert register.departments("Sales") == ["BM1"]
     assert sorted(register.departments("Buyers")) == ["BM2", "BM3"]
     assert register.departments("O'Neill") == []
+
+
+@pytest.mark.parametrize("asked", ["by_mobile", "departments"])
+def test_of_two_the_only_one_that_can_be_read_is_not_the_only_one(asked: str) -> None:
+    class Torn:
+        def call(self, *_: object, **__: object) -> Any:
+            return [[1, "E7", "E7", 1], [2, "E8", "E8"]] if asked == "by_mobile" else [["BM1"], ["BM2", None]]
+
+    with pytest.raises(EdgeError):
+        getattr(Register(cast("KingdeeClient", Torn()), lambda number, _: number), asked)("Sales")
