@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
+from itertools import starmap
 from sqlite3 import Connection
 from typing import Any
 
@@ -38,7 +40,7 @@ class Allowance:
     own: bool = True
     undo: str | None = None
 
-    @property
+    @cached_property
     def compiled(self) -> CompiledAction:
         """The same as kdsync reads it."""
         spec = {
@@ -56,6 +58,7 @@ class Allowance:
         return compile_action(ActionSection.model_validate_json(json.dumps(spec)))
 
 
+ROWS = "SELECT id, sender, state, action, form, doc_id, number, step, reason, finished_at FROM inbox"
 CASHIERS = frozenset({"u1", "u2"})
 PAY = ("确认付款", "confirm payment")
 CONFIRM = Allowance("confirm", PAYMENT, ("submit", "audit"), CASHIERS, PAY, "ABD", 50000, own=False)
@@ -175,8 +178,9 @@ class Judge:
     # --- what is committed
 
     def committed(self) -> None:
-        for row in map(self._row, self.said):
-            before = self.rows.get(row.id)
+        rows = {row.id: row for row in starmap(Row, self._ask(ROWS))}
+        for ident in self.said:
+            before, row = self.rows.get(ident), rows[ident]
             if row == before:
                 continue
             self.rows[row.id] = row
@@ -299,10 +303,7 @@ class Judge:
         return bool(found), str(found[0][0]) if found else ""
 
     def _row(self, ident: str) -> Row:
-        query = (
-            "SELECT id, sender, state, action, form, doc_id, number, step, reason, finished_at FROM inbox WHERE id = ?"
-        )
-        return Row(*self._ask(query, ident)[0])
+        return Row(*self._ask(f"{ROWS} WHERE id = ?", ident)[0])
 
     def _ask(self, query: str, *values: object) -> list[Any]:
         return self.store.execute(query, values).fetchall()
