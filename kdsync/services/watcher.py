@@ -8,14 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.errors import (
-    ANOTHER_ACCOUNT,
-    EdgeError,
-    FailureKind,
-    HeldBackError,
-    StoreUnusableError,
-    UnknownFieldError,
-)
+from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, HeldBackError, StoreUnusableError, UnknownFieldError
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.condition import Condition
 from kdsync.services.guard import PASSING, Guard
@@ -162,7 +155,10 @@ class Watcher:
 
     def _guarded(self, look: Callable[[], Report | None]) -> Report | None:
         """Run a look unless a failure asked for a pause; failures end here, classified."""
-        if self.clock.monotonic() < self.condition.pause_until or self.guard.waits():
+        if self.clock.monotonic() < self.condition.pause_until:
+            return None
+        if self.guard.waits():
+            self._settle()  # what an earlier process gathered need not wait for Kingdee
             return None
         try:
             report = self._settled(look)

@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, func, select, update
 
 from kdsync.model import Page
+from kdsync.services.guard import Guard
 from kdsync.services.ports import KingdeeIdentity
+from kdsync.services.settle import Settle
 from kdsync.store import ledger, notifications, storms
 from kdsync.store.notifications import ADDRESSED, BROKEN, GATHERED, HELD, MATCHED, SHADOW, STORM, Notification
 from kdsync.store.schema import notifications as table
@@ -252,6 +254,30 @@ def test_a_look_that_matches_nothing_asks_nothing_of_the_store(
     for name in ("gathered", "is_clear", "forms_with_gathered"):
         monkeypatch.setattr(storms, name, asked)
     watching.poll()
+
+
+def test_what_a_process_gathered_before_it_ended_is_told_while_kingdee_is_down(
+    watching: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settled: list[object] = []
+
+    def settle(*looked: object) -> None:
+        if settled:
+            raise Gone
+        settled.append(looked)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Settle, "look", settle)
+        watching.kingdee.create("C")
+        watching.clock.advance(10)
+        with pytest.raises(Gone):
+            watching.watcher.tick()
+    assert states(watching)[GATHERED] == 1
+    watching.watch(*rules({}))
+    monkeypatch.setattr(Guard, "waits", lambda _: True)
+    watching.watcher.tick()
+    watching.deliver()
+    assert len(watching.dingtalk.seen("u1")) == 1
 
 
 def test_a_page_with_a_match_is_one_transaction(watching: World) -> None:
