@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass, field
 
 from kdsync.model import Layout, Row
+from kdsync.services import oddities
 from kdsync.services.ingest import Ingest
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
@@ -82,7 +83,7 @@ class Missing:
         if not missing:
             return []
         with self.db.read() as tx:
-            restored = any(self.notices.is_mentioned(tx, f"{kind} {watch.form}") for kind in AFTER_A_RESTORE)
+            restored = oddities.is_restored(tx, self.notices, watch.form)
         if not restored and not suspicious(known, len(missing)):
             return []
         tail = [doc_id for some in _batches(missing) for doc_id in self._newest(watch, some, visible)]
@@ -118,9 +119,13 @@ class Missing:
 
     def _over(self, watch: Watch, *, accepted: bool) -> None:
         """Everything is accounted for: what comes now is another restore, and needs another word of the operator."""
-        self.notices.forget(*(f"{kind} {watch.form}" for kind in AFTER_A_RESTORE))
-        if accepted:
+        with self.db.read() as tx:
+            is_odd = any(self.notices.is_mentioned(tx, f"{kind} {watch.form}") for kind in AFTER_A_RESTORE)
+        if is_odd:
+            self.notices.forget(*(f"{kind} {watch.form}" for kind in AFTER_A_RESTORE))
+        if is_odd or accepted:
             with self.db.write() as tx:
+                oddities.all_accounted_for(tx, watch.form)
                 ledger.forget_fact(tx, ledger.ACCEPTED + watch.form)
 
 

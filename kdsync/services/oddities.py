@@ -12,11 +12,26 @@ from sqlalchemy import Connection
 
 from kdsync import logs
 from kdsync.services.notices import Notices
-from kdsync.store import documents
+from kdsync.store import documents, ledger
 
 log = logs.get("oddities")
 NAMED = 5  # bill numbers that a notice names
 AFTER_A_RESTORE = ("rewound", "replaced", "restored")
+FEW = 10  # documents of a form: so many may be older than they were by chance, as one that a program dates back
+REWOUND = "rewound:"
+"""Facts by form: how many were older than they were since all of them were accounted for."""
+
+
+def is_restored(tx: Connection, notices: Notices, form: str) -> bool:
+    """Whether what was seen of a form lately is what a restored backup looks like."""
+    if any(notices.is_mentioned(tx, f"{kind} {form}") for kind in ("replaced", "restored")):
+        return True
+    return int(ledger.fact(tx, REWOUND + form) or 0) > FEW
+
+
+def all_accounted_for(tx: Connection, form: str) -> None:
+    """What comes now is another restore."""
+    ledger.forget_fact(tx, REWOUND + form)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +58,8 @@ class Odd:
             count, numbers = len(self.rewound), listed(self.rewound)
             log.warning("document.rewound", form=form, documents=count, bill_nos=self.rewound[:NAMED])
             notices.mention_within(tx, f"rewound {form}", "rewound", form=form, count=count, numbers=numbers)
+            so_far = int(ledger.fact(tx, REWOUND + form) or 0)
+            ledger.put_fact(tx, REWOUND + form, str(so_far + count), notices.clock.now())
         if self.replaced:
             count, numbers = len(self.replaced), listed(self.replaced)
             log.warning("document.replaced", form=form, documents=count, bill_nos=self.replaced[:NAMED])
