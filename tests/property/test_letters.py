@@ -170,6 +170,8 @@ class Letters(RuleBasedStateMachine):
                     if count:
                         self.rests.pop(row.id, None)
                         self.touched.add(row.id)
+                    if row.state == "dead":
+                        self.chat.taken.discard(row.id)  # DingTalk took it, but for somebody who is not there
 
     @rule(seconds=MOMENTS)
     def wait(self, seconds: float) -> None:
