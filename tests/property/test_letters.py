@@ -224,12 +224,13 @@ class Letters(RuleBasedStateMachine):
     def _run(self, step: Callable[[], object], crash: int | None) -> None:
         """A process that ends knows nothing of an outcome that it did not write down, but its lease stands."""
         self.fate.draw(crash)
-        rests, self.calling = {**self.rests}, ()
+        rests, touched, self.calling = {**self.rests}, {*self.touched}, ()
         try:
             step()
         except Crash:
             leased = {row.id for row in self._rows() if row.state == "leased"} & {*self.calling}
             self.rests = rests | dict.fromkeys(leased, self.world.clock.now() + LEASE)
+            self.touched |= touched
             self._begin_process()
         finally:
             self.fate.draw(None)
