@@ -120,13 +120,12 @@ class Missing:
     def _over(self, watch: Watch, *, accepted: bool) -> None:
         """Everything is accounted for: what comes now is another restore, and needs another word of the operator."""
         with self.db.read() as tx:
-            is_odd = any(self.notices.is_mentioned(tx, f"{kind} {watch.form}") for kind in AFTER_A_RESTORE)
-        if is_odd:
-            self.notices.forget(*(f"{kind} {watch.form}" for kind in AFTER_A_RESTORE))
-        if is_odd or accepted:
+            rewound = oddities.rewound_so_far(tx, watch.form)
+        if rewound or accepted:
             with self.db.write() as tx:
-                oddities.all_accounted_for(tx, watch.form)
+                ledger.forget_fact(tx, oddities.REWOUND + watch.form)
                 ledger.forget_fact(tx, ledger.ACCEPTED + watch.form)
+        self.notices.forget(*(f"{kind} {watch.form}" for kind in AFTER_A_RESTORE))
 
 
 def _born(snapshot: Snapshot) -> str:

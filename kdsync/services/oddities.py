@@ -11,27 +11,28 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from kdsync import logs
+from kdsync.delivery.storm import FEW
 from kdsync.services.notices import Notices
 from kdsync.store import documents, ledger
 
 log = logs.get("oddities")
 NAMED = 5  # bill numbers that a notice names
 AFTER_A_RESTORE = ("rewound", "replaced", "restored")
-FEW = 10  # documents of a form: so many may be older than they were by chance, as one that a program dates back
 REWOUND = "rewound:"
-"""Facts by form: how many were older than they were since all of them were accounted for."""
+"""Facts by form: `rewound_so_far`."""
+
+
+def rewound_so_far(tx: Connection, form: str) -> int:
+    """How many documents were older than they were since all of them were accounted for."""
+    return int(ledger.fact(tx, REWOUND + form) or 0)
 
 
 def is_restored(tx: Connection, notices: Notices, form: str) -> bool:
-    """Whether what was seen of a form lately is what a restored backup looks like."""
+    """Whether what was seen of a form lately is what a restored backup looks like. A few documents may be older than
+    they were by chance, such as one that a program dates back."""
     if any(notices.is_mentioned(tx, f"{kind} {form}") for kind in ("replaced", "restored")):
         return True
-    return int(ledger.fact(tx, REWOUND + form) or 0) > FEW
-
-
-def all_accounted_for(tx: Connection, form: str) -> None:
-    """What comes now is another restore."""
-    ledger.forget_fact(tx, REWOUND + form)
+    return rewound_so_far(tx, form) > FEW
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +59,7 @@ class Odd:
             count, numbers = len(self.rewound), listed(self.rewound)
             log.warning("document.rewound", form=form, documents=count, bill_nos=self.rewound[:NAMED])
             notices.mention_within(tx, f"rewound {form}", "rewound", form=form, count=count, numbers=numbers)
-            so_far = int(ledger.fact(tx, REWOUND + form) or 0)
-            ledger.put_fact(tx, REWOUND + form, str(so_far + count), notices.clock.now())
+            ledger.put_fact(tx, REWOUND + form, str(rewound_so_far(tx, form) + count), notices.clock.now())
         if self.replaced:
             count, numbers = len(self.replaced), listed(self.replaced)
             log.warning("document.replaced", form=form, documents=count, bill_nos=self.replaced[:NAMED])
