@@ -120,7 +120,7 @@ class Wired:
         self.db = Database(store.url)
         self._lock = hold_lock(self.db.path)
         self.db.migrate()
-        self.seal = Seal(store.key.get_secret_value() if store.key else None)
+        self.seal = Seal.of(store.key)
         with self.db.write() as tx:
             self.clock = KeptClock(clock, first_time(clock.now(), ledger.sign_of_life(tx)))
             ledger.prove_key(tx, self.seal, self.clock.now())

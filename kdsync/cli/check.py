@@ -112,11 +112,10 @@ def _unenrolled(loaded: Loaded) -> Iterator[str]:
     """Codes that nobody has, as far as the store can be read here."""
     if not any(action.takes_code for action in loaded.actions):
         return
-    from sqlalchemy.engine import make_url  # it is large, and the store is seldom needed
-
+    from kdsync.doctor.store import path_of  # it is large, and the store is seldom needed
     from kdsync.store import codes
 
-    enrolled = codes.peek(Path(make_url(loaded.settings.main.store.url).database or ""))
+    enrolled = codes.peek(path_of(loaded))
     if enrolled is not None:
         found = coverage(loaded.actions, loaded.settings.directory.roles, enrolled)
         yield from (f"{one.lack}: {one.cure}" for one in found if one.lack)

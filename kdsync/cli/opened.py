@@ -35,7 +35,7 @@ def opened(config: Path) -> Iterator[tuple[Loaded, Database, Seal]]:
     try:
         _make_sure_of(database.path)
         database.migrate()
-        yield loaded, database, Seal(store.key.get_secret_value() if store.key else None)
+        yield loaded, database, Seal.of(store.key)
     finally:
         database.close()
 

@@ -27,7 +27,7 @@ def examine(loaded: Loaded, database: Database | None, clock: Clock) -> Iterator
     if database:
         with database.read() as tx:
             enrolled = codes.listing(tx)
-            yield from _unreadable(tx, _seal(loaded), enrolled)
+            yield from _unreadable(tx, Seal.of(loaded.settings.main.store.key), enrolled)
         yield from _locked(enrolled, clock.now())
     elif takes and path_of(loaded).exists():
         yield Finding(WHAT, SKIPPED, "the store cannot be read, so nobody knows who is enrolled")
@@ -35,11 +35,6 @@ def examine(loaded: Loaded, database: Database | None, clock: Clock) -> Iterator
     else:
         enrolled = []
     yield from _covered(loaded, [one.userid for one in enrolled])
-
-
-def _seal(loaded: Loaded) -> Seal:
-    key = loaded.settings.main.store.key
-    return Seal(key.get_secret_value() if key else None)
 
 
 def _unreadable(tx: Connection, seal: Seal, enrolled: Sequence[Enrolled]) -> Iterator[Finding]:

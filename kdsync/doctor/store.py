@@ -149,7 +149,7 @@ def daily(loaded: Loaded, database: Database, clock: Clock) -> Iterator[Finding]
     key = loaded.settings.main.store.key
     try:
         with database.read() as tx:
-            ledger.check_key(tx, Seal(key.get_secret_value() if key else None))
+            ledger.check_key(tx, Seal.of(key))
             alive = ledger.sign_of_life(tx)
             held = [hold for hold in holds.every(tx).values() if hold.is_open]
             dead = outbox.counts(tx).get(outbox.DEAD, 0)

@@ -9,6 +9,7 @@ from typing import Any
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from pydantic import SecretStr
 
 from kdsync import exact
 from kdsync.errors import StoreError
@@ -24,6 +25,11 @@ class Seal:
     def __init__(self, key: str | None = None, nonce: Callable[[int], bytes] = os.urandom) -> None:
         self._cipher = AESGCM(sha256(key.encode()).digest()) if key else None
         self._nonce = nonce
+
+    @classmethod
+    def of(cls, key: SecretStr | None) -> Seal:
+        """As store.key of the configuration has it."""
+        return cls(key.get_secret_value() if key else None)
 
     def close(self, value: Any) -> bytes:
         """The stored form of a JSON value."""
