@@ -25,25 +25,14 @@ from kdsync.settings.advice import NOTHING
 from kdsync.store import inbox, intake, ledger, notifications, outbox
 from kdsync.store.database import Database
 
-MAIN = """
-kingdee: {url: "http://127.0.0.1/K3Cloud/", acct_id: a, username: u, app_id: i, app_secret: {env: KD}}
-dingtalk: {client_id: d, client_secret: {env: KD}, agent_id: 1}
-store: {url: "sqlite:///kdsync.db"}
-fallback: [user:ops1]
-"""
-RULES = "rules: [{id: one, form: AP_PAYBILL, on: approved, to: [creator], message: {title: x}}]\n"
 STRANGE = "kingdee: user or password is wrong [login-0] [/red] :100: [bold]"
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "rules.yaml").write_text(RULES)
-    (tmp_path / "kdsync.yaml").write_text(MAIN)
-    monkeypatch.setenv("KD", "kingdee-secret")
-    monkeypatch.setenv("KDSYNC_CONFIG", str(tmp_path / "kdsync.yaml"))
+def config(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("KDSYNC_CONFIG", str(config))
     monkeypatch.setenv("COLUMNS", "80")
-    return tmp_path / "kdsync.yaml"
+    return config
 
 
 @pytest.fixture
@@ -192,7 +181,7 @@ def test_the_status_says_whether_people_are_heard(config: Path, stream: dict[str
 def test_rules_that_are_not_where_they_are_looked_for_are_no_mistake_and_told(
     config: Path, patterns: str, advice: list[str]
 ) -> None:
-    config.write_text(f"{MAIN}rules: {patterns}\n")
+    config.write_text(f"{config.read_text()}rules: {patterns}\n")
     code, printed = typed("check", "--json")
     assert code == 0
     assert json.loads(printed)["advice"] == advice
