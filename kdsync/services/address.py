@@ -7,19 +7,18 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.howto import how_to_reply
 from kdsync.delivery.quiet import not_before
 from kdsync.delivery.retry import after
 from kdsync.delivery.words import footer, words
-from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError
+from kdsync.errors import EdgeError, FailureKind, HeldBackError
 from kdsync.model import Content, Priority, Transition
 from kdsync.rules.recipients import Recipient, parse_recipient
 from kdsync.services.notices import Notices
 from kdsync.services.offers import on_cards
+from kdsync.services.patience import STORES_OWN
 from kdsync.services.people import People, Resolution
 from kdsync.services.ports import Courier
 from kdsync.settings.schema import Settings
@@ -78,7 +77,7 @@ class Address:
         except EdgeError as error:
             at_least = 0.0 if error.kind in FOR_AN_OPERATOR else error.retry_after or 0.0
             self._postpone(notification, str(error), at_least)
-        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this notification's
+        except STORES_OWN:
             raise
         except Exception as error:  # one that trips over a mistake of ours must not hold up the others
             log.exception("address.broke", notification_id=notification.id)

@@ -11,17 +11,16 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy.exc import SQLAlchemyError
-
 from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.delivery.retry import after
 from kdsync.delivery.words import status as status_words
 from kdsync.delivery.words import words
-from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError
+from kdsync.errors import EdgeError, FailureKind, HeldBackError
 from kdsync.model import Status
 from kdsync.services.desk import Desk
 from kdsync.services.dispatch import own_mistake
+from kdsync.services.patience import STORES_OWN
 from kdsync.services.ports import Courier
 from kdsync.services.upkeep import month_of
 from kdsync.settings.schema import Settings
@@ -72,7 +71,7 @@ class Bars:
             return 0
         try:
             self._change(owed, now)
-        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this bar's
+        except STORES_OWN:
             raise
         except Exception as error:  # one that trips over a mistake of ours must not hold up the messages
             log.exception("bar.broke", form=owed.form, bill_no=owed.number)

@@ -12,7 +12,6 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
-from sqlalchemy.exc import SQLAlchemyError
 
 from kdsync import logs
 from kdsync.clock import Clock
@@ -20,11 +19,12 @@ from kdsync.commands.plan import is_over
 from kdsync.delivery.retry import after
 from kdsync.delivery.words import moment, words
 from kdsync.delivery.words import status as status_words
-from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError
+from kdsync.errors import EdgeError, FailureKind, HeldBackError
 from kdsync.model import Status
 from kdsync.rules.actions import CompiledAction
 from kdsync.services.desk import Bill, Desk
 from kdsync.services.dispatch import own_mistake
+from kdsync.services.patience import STORES_OWN
 from kdsync.services.ports import Courier, Meter
 from kdsync.store import cards, moments, notifications
 from kdsync.store.cards import OVER, Card, Line, Outdated
@@ -93,7 +93,7 @@ class Cards:
             self._look_at = self.clock.monotonic() + LATER
         except EdgeError as error:
             self._rest(found.card, str(error))
-        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this card's
+        except STORES_OWN:
             raise
         except Exception as error:
             log.exception("card.broke", track=found.card.track)
@@ -149,7 +149,7 @@ class Cards:
             self._update(card)
         except EdgeError as error:
             self._failed(card, error)
-        except (StoreUnusableError, SQLAlchemyError):  # the store's trouble is not this card's
+        except STORES_OWN:
             raise
         except Exception as error:  # a card that trips over a mistake of ours must not hold up the others
             log.exception("card.broke", track=card.track)
