@@ -29,6 +29,7 @@ from kdsync.store import cards, claims, moments, outbox
 from kdsync.store.database import Database
 from kdsync.store.outbox import ASKED_FOR, CARD, WORK, Letter
 from kdsync.store.sealing import Seal
+from kdsync.store.shown import reached, shown_counts
 
 log = logs.get("dispatch")
 PEOPLE_A_CALL = 100
@@ -125,8 +126,9 @@ class Dispatch:
         if not letters or letters[0].channel != WORK:
             return letters
         with self.db.read() as tx:
-            full = had_enough(outbox.accepted_counts(tx, [letter.target for letter in letters], day_began(now)))
-            recent = outbox.accepted_since(tx, now - MINUTE)
+            sending = [letter.id for letter in letters]
+            full = had_enough(shown_counts(tx, [letter.target for letter in letters], day_began(now), sending))
+            recent = reached(tx, now - MINUTE, sending)
         late = [letter.id for letter in letters if letter.target in full]
         if late:
             self._wait(late, now, day_ends(now), f"{A_DAY} messages a day are shown to one person, not more")

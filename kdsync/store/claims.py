@@ -12,6 +12,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Connection, func, select, text, update
 
+from kdsync.errors import FailureKind
 from kdsync.store import moments
 from kdsync.store.outbox import CARD, LEASED, STARTED, WAITING, WORK, Letter, note_attempt, opened
 from kdsync.store.schema import outbox
@@ -69,7 +70,7 @@ def claim(
         first = found[0]
         same = {"notification": first.notification_id, "content": first.content_id, "channel": first.channel}
         found = _letters(tx, seal, _TOGETHER, most=most, **same, **due)
-    _lease(tx, [letter.id for letter in found], now, lease_until)
+    _lease(tx, found, now, lease_until)
     return found
 
 
@@ -89,7 +90,10 @@ def _letters(tx: Connection, seal: Seal, query: Any, **params: str | int) -> lis
     return [opened(rows[ident], seal) for ident in ids]
 
 
-def _lease(tx: Connection, ids: Sequence[str], now: datetime, until: datetime) -> None:
+def _lease(tx: Connection, letters: Sequence[Letter], now: datetime, until: datetime) -> None:
+    ids = [letter.id for letter in letters]
+    unheard = [letter.id for letter in letters if letter.state == LEASED]
+    note_attempt(tx, unheard, now, FailureKind.UNKNOWN_OUTCOME, "kdsync stopped before an answer came")
     if ids:
         leased = update(outbox).where(outbox.c.id.in_(ids))
         tx.execute(leased.values(state=LEASED, lease_until=moments.text(until), attempts=outbox.c.attempts + 1))

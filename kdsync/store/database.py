@@ -20,7 +20,7 @@ from kdsync.store.trouble import ERRORS, refuse_remains, unusable
 
 log = logs.get("store")
 MIGRATIONS = Path(__file__).parent / "migrations"
-HEAD = "0008"  # the newest migration
+HEAD = "0009"  # the newest migration
 BUSY_MS = 30_000
 
 

@@ -144,10 +144,8 @@ def attempts_of(tx: Connection, ident: str) -> list[tuple[str, str, str]]:
 
 
 def may_be_sent(tx: Connection, ident: str) -> bool:
-    """Whether an earlier try of a row that is tried now may have got through: nothing, or nothing sure, came of it."""
-    told = [outcome for _at, outcome, _detail in attempts_of(tx, ident)]
-    unheard = told.count(STARTED) - len([outcome for outcome in told if outcome != STARTED])
-    return unheard > 1 or FailureKind.UNKNOWN_OUTCOME in told
+    """Whether an earlier try of a row may have got through."""
+    return any(outcome == FailureKind.UNKNOWN_OUTCOME for _at, outcome, _detail in attempts_of(tx, ident))
 
 
 def others_got_through(tx: Connection, ident: str, channel: str) -> bool:
@@ -155,19 +153,6 @@ def others_got_through(tx: Connection, ident: str, channel: str) -> bool:
     first = select(func.min(attempts.c.at)).where(attempts.c.outbox_id == ident).scalar_subquery()
     others = select(outbox.c.id).where(outbox.c.accepted_at > first, outbox.c.channel == channel).limit(1)
     return tx.execute(others).first() is not None
-
-
-def accepted_counts(tx: Connection, targets: Sequence[str], since: datetime) -> dict[str, int]:
-    """How many messages of the app some people were sent since then."""
-    mine = (outbox.c.target.in_(targets), outbox.c.accepted_at >= moments.text(since), outbox.c.channel == WORK)
-    query = select(outbox.c.target, func.count()).where(*mine).group_by(outbox.c.target)
-    return {str(target): int(count) for target, count in tx.execute(query)}
-
-
-def accepted_since(tx: Connection, since: datetime) -> int:
-    """How many people the app reached since then."""
-    mine = (outbox.c.accepted_at >= moments.text(since), outbox.c.channel == WORK)
-    return int(tx.execute(select(func.count()).select_from(outbox).where(*mine)).scalar_one())
 
 
 def accepted_for(tx: Connection, seal: Seal, target: str, since: datetime) -> list[Letter]:

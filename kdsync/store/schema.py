@@ -159,6 +159,9 @@ attempts = Table(
     Column("detail", Text, nullable=False, default=""),
 )
 Index(None, attempts.c.outbox_id)
+Index(  # what may have been shown
+    "ix_attempts_unheard", attempts.c.at, attempts.c.outbox_id, sqlite_where=attempts.c.outcome == "unknown_outcome"
+)
 
 people = Table(
     "people",  # whom a Kingdee user, employee or phone number is in DingTalk
