@@ -106,6 +106,12 @@ def some_turns(clock: FakeClock, seconds: float = 10.0) -> Callable[[], None]:
     return lambda: clock.advance(0.1) if next(turns, None) is not None else None
 
 
+def both_know(ding: SimulatedDingTalk, ear: Ear) -> None:
+    """Wait until there is a connection: who opened it knows that a moment before the platform can push."""
+    until(lambda: ear.states == [True])
+    assert ding.wait_for_connections()
+
+
 @pytest.fixture
 def ear() -> Ear:
     return Ear()
@@ -114,7 +120,7 @@ def ear() -> Ear:
 @pytest.fixture
 def stream(ding: SimulatedDingTalk, clock: FakeClock, ear: Ear) -> Iterator[StreamClient]:
     with listening(ding, clock, ear) as client:
-        until(lambda: ear.states == [True])
+        both_know(ding, ear)
         yield client
 
 
@@ -235,9 +241,10 @@ def test_an_old_connection_that_does_not_end_is_left_after_ten_seconds(
 
 def test_a_lost_connection_comes_back(ding: SimulatedDingTalk, ear: Ear, clock: FakeClock) -> None:
     with listening(ding, clock, ear) as client:
-        until(lambda: ear.states == [True])
+        both_know(ding, ear)
         ding.drop()
         until(lambda: ear.states == [True, False, True], some_turns(clock))
+        assert ding.wait_for_connections()
         answer(ding.say("user1", "one"))
         assert (len(ear.heard), client.reconnects) == (1, 1)
     assert ear.states == [True, False, True, False]
@@ -334,9 +341,10 @@ def test_ticket_and_secret_are_in_no_log(
 
     monkeypatch.setattr(ding._stream, "redeem", noted)
     with structlog.testing.capture_logs() as said, listening(ding, clock, ear):
-        until(lambda: ear.states == [True])
+        both_know(ding, ear)
         ding.drop()
         until(lambda: ear.states == [True, False, True], some_turns(clock))
+        assert ding.wait_for_connections()
     assert len(tickets) == 2
     assert "stream.connected" in {line["event"] for line in said}
     assert not [secret for secret in (*tickets, APP["appSecret"], "ticket=", "ws://") if secret in str(said)]
@@ -351,7 +359,7 @@ def test_it_stops_within_a_second_also_while_an_answer_is_awaited(
         began = time.monotonic()
     assert time.monotonic() - began < 1.5
     with listening(ding, clock, ear):
-        until(lambda: ear.states == [True])
+        both_know(ding, ear)
         began = time.monotonic()
     assert time.monotonic() - began < 1.5
     until(lambda: not ding.connections)
