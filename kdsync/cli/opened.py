@@ -17,37 +17,47 @@ from rich.table import Table
 from rich.text import Text
 from sqlalchemy import Connection
 
+from kdsync import logs
 from kdsync.errors import StoreError
 from kdsync.settings.load import Loaded, load
 from kdsync.store import ledger
 from kdsync.store.database import Database
 from kdsync.store.sealing import Seal
+from kdsync.store.trouble import refuse_remains
 
 SHORT = 10  # characters of an id that are shown
 
 
 @contextmanager
 def opened(config: Path) -> Iterator[tuple[Loaded, Database, Seal]]:
-    """The configuration and its store. Raises StoreError where the daemon has never run."""
+    """The configuration and its store, which stays as the daemon made it. Raises StoreError where it cannot be used.
+
+    What a daemon would log is told once, as an error: nothing else is on standard output but what was asked for.
+    """
     loaded = load(config, os.environ)
     store = loaded.settings.main.store
     database = Database(store.url)
     try:
-        _make_sure_of(database.path)
-        database.migrate()
-        yield loaded, database, Seal.of(store.key)
+        with logs.silent():
+            _make_sure_of(database.path)
+            database.use()
+            yield loaded, database, Seal.of(store.key)
     finally:
         database.close()
 
 
 def _make_sure_of(path: str) -> None:
+    """SQLite itself says the same of every file that it cannot open."""
     try:
-        Path(path).stat()
+        os.close(os.open(path, os.O_RDWR))
     except FileNotFoundError:
+        refuse_remains(path)
         raise StoreError(f"there is no store at {path} yet: start the daemon with `kdsync run` first") from None
-    except OSError as error:
+    except PermissionError as error:
         who = "run this as root, or as the user that kdsync runs as"
-        raise StoreError(f"the store {path} cannot be reached: {error.strerror} ({who})") from None
+        raise StoreError(f"the store {path} cannot be opened: {error.strerror} ({who})") from None
+    except OSError as error:
+        raise StoreError(f"the store {path} cannot be opened: {error.strerror}") from None
 
 
 def page() -> Console:

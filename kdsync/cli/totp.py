@@ -9,7 +9,6 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
-from kdsync import logs
 from kdsync.cli.opened import clock_time, now_of, opened, page, print_json, print_table
 from kdsync.clock import KeptClock, SystemClock
 from kdsync.commands.onetime import SECRET_BYTES, STEP, address, digits, steps
@@ -78,8 +77,7 @@ def _tell(tx: Connection, loaded: Loaded, database: Database, seal: Seal, what: 
     locales = tuple({"zh", *loaded.settings.directory.locales.values()})
     notices = Notices(database, seal, KeptClock(SystemClock(), now_of(tx)), lambda: loaded.settings, lambda: locales)
     to = dict.fromkeys([f"user:{userid}", *map(str, loaded.settings.main.fallback)])
-    with logs.silent():
-        notices.tell_within(tx, f"{what} {userid}", what, to=tuple(to), sender=userid)
+    notices.tell_within(tx, f"{what} {userid}", what, to=tuple(to), sender=userid)
 
 
 def _must_be_possible(loaded: Loaded, database: Database, seal: Seal, userid: str) -> None:

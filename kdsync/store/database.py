@@ -43,12 +43,27 @@ class Database:
             self._upgrade()
         self._inode = self._file()
 
+    def use(self) -> None:
+        """Make sure that the tables are today's, and leave them to the daemon where they are not.
+
+        Its tables must not change under a daemon that was not restarted yet. Raises StoreError as `migrate` does.
+        """
+        refuse_remains(self.path)
+        if self._revision() != HEAD:
+            told = "has no tables yet, or those of an older kdsync: restart the daemon, which brings them up to date"
+            raise StoreError(f"the store {self.path} {told}")
+        self._inode = self._file()
+
     def _revision(self) -> str:
-        """The migration the tables are at; "" where there are none."""
+        """The migration the tables are at; "" where there are none. Raises StoreError where it is none of ours."""
         with self.read() as tx:
             if not inspect(tx).has_table("alembic_version"):
                 return ""
-            return str(tx.execute(text("SELECT version_num FROM alembic_version")).scalar())
+            found = str(tx.execute(text("SELECT version_num FROM alembic_version")).scalar() or "")
+        if found > HEAD:
+            told = f"tables {found}, this one knows {HEAD}: install that version again, or put an older copy back"
+            raise StoreError(f"the store {self.path} was made by a newer kdsync ({told})")
+        return found
 
     def _upgrade(self) -> None:
         from alembic import command  # it is large, and only needed once for each version

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
+import sqlite3
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -117,18 +118,53 @@ def test_a_store_that_is_not_there_yet(config: Path) -> None:
     )
 
 
-def test_a_store_that_only_others_may_reach(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    look = Path.stat
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize(
+    ("error", "told"),
+    [
+        (PermissionError(13, "Permission denied"), "Permission denied (run this as root, or as the user that kdsync"),
+        (OSError(30, "Read-only file system"), "cannot be opened: Read-only file system"),
+    ],
+)
+def test_a_store_that_cannot_be_opened_is_an_error_and_nothing_else_is_printed(
+    error: OSError, told: str, config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    look = os.open
 
-    def closed(path: Path, **options: bool) -> os.stat_result:
-        if path == config.with_name("kdsync.db"):
-            raise PermissionError(13, "Permission denied")
-        return look(path, **options)
+    def closed(path: str, flags: int, mode: int = 0o777, **options: Any) -> int:
+        if path == str(config.with_name("kdsync.db")):
+            raise error
+        return look(path, flags, mode, **options)
 
-    monkeypatch.setattr(Path, "stat", closed)
-    code, told = typed("status")
+    monkeypatch.setattr(os, "open", closed)
+    code, printed = typed("status", "--json")
     assert code == 1
-    assert re.search(r"cannot be reached: Permission denied \(run this as root", told)
+    assert told in printed
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.usefixtures("_store")
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("UPDATE alembic_version SET version_num = '0099'", "made by a newer kdsync"),
+        ("UPDATE alembic_version SET version_num = '0001'", "restart the daemon"),
+        ("DROP TABLE facts", "no such table: facts"),
+    ],
+)
+def test_a_store_that_is_not_of_today_is_an_error_on_one_line(
+    change: str, told: str, config: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with closing(sqlite3.connect(config.with_name("kdsync.db"))) as store:
+        store.execute(change)
+        store.commit()
+    monkeypatch.setattr(sys, "argv", ["kdsync", "status", "--json"])
+    with pytest.raises(SystemExit) as ended:
+        command.main()
+    printed = capsys.readouterr()
+    assert (ended.value.code, printed.out) == (1, "")
+    assert told in printed.err
+    assert len(printed.err.splitlines()) == 1
 
 
 @pytest.mark.parametrize("terminal", [True, False])

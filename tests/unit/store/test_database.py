@@ -83,6 +83,31 @@ def test_what_was_written_before_origins_were_known_explains_no_later_change(tmp
     database.close()
 
 
+@pytest.mark.parametrize("revision", ["0010", "2f1c9a", "9999"])
+def test_a_store_of_another_versions_is_refused_in_words_and_left_as_it_is(database: Database, revision: str) -> None:
+    with database.write() as tx:
+        tx.execute(text("UPDATE alembic_version SET version_num = :revision"), {"revision": revision})
+    for opening in (database.migrate, database.use):
+        with pytest.raises(StoreError, match=f"tables {revision}.*this one knows {HEAD}.*install that version again"):
+            opening()
+    with database.read() as tx:
+        assert tx.execute(text("SELECT version_num FROM alembic_version")).scalar() == revision
+
+
+@pytest.mark.parametrize("change", ["UPDATE alembic_version SET version_num = '0005'", "DELETE FROM alembic_version"])
+def test_a_store_that_the_daemon_has_yet_to_bring_up_to_date_is_not_changed_by_who_only_uses_it(
+    database: Database, change: str
+) -> None:
+    with database.write() as tx:
+        tx.execute(text(change))
+    with database.read() as tx:
+        before = tx.execute(text("SELECT version_num FROM alembic_version")).all()
+    with pytest.raises(StoreError, match="restart the daemon"):
+        database.use()
+    with database.read() as tx:
+        assert tx.execute(text("SELECT version_num FROM alembic_version")).all() == before
+
+
 def test_a_failed_transaction_leaves_nothing(database: Database) -> None:
     def half() -> None:
         with database.write() as tx:
