@@ -235,6 +235,7 @@ class Ingest:
         with self.db.write() as tx:
             watch.snapshots.put(tx, step.documents)
             watch.snapshots.renew(tx, step.renewed)
+            forms.note_layout(tx, watch.form_id, watch.layout_id)
             put_events(tx, step.events)
             notifications.add(tx, self.seal, step.told)
             for ident, place in step.met:

@@ -68,7 +68,6 @@ class Looks:
         self._save(
             watch,
             baselined_at=moments.text(self.clock.now()),
-            layout_id=watch.layout_id,
             newest=cursor.newest or began,
             resume_after=None,
             first_look_from=None,

@@ -10,6 +10,13 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 from kdsync.model import Facts, Layout
 from kdsync.store.schema import forms, layouts
 
+MIXED = 0
+"""In place of a layout's number: rows are stored in several."""
+_STORED = (
+    "UPDATE forms SET layout_id = CASE WHEN layout_id IS NULL THEN ?2 ELSE 0 END "
+    "WHERE id = ?1 AND layout_id IS NOT ?2 AND layout_id IS NOT 0"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class FormCursor:
@@ -55,6 +62,11 @@ def everything(tx: Connection, account_set: str) -> list[FormCursor]:
 def save(tx: Connection, form_id: int, **values: str | int | None) -> None:
     """Set columns of one cursor."""
     tx.execute(update(forms).where(forms.c.id == form_id).values(**values))
+
+
+def note_layout(tx: Connection, form_id: int, number: int) -> None:
+    """Rows of the form are stored in that layout: if others are in another one, all must be looked at."""
+    tx.exec_driver_sql(_STORED, (form_id, number))
 
 
 def layout_id(tx: Connection, form_id: int, layout: Layout) -> int:

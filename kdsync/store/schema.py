@@ -26,7 +26,7 @@ forms = Table(
     Column("id", Integer, primary_key=True),
     Column("account_set", Text, nullable=False),
     Column("form", Text, nullable=False),
-    Column("layout_id", Integer),  # the columns of the last complete first look
+    Column("layout_id", Integer),  # the columns that all its rows are stored in; 0: not all in the same
     Column("newest", Text, nullable=False, default=""),  # newest date seen, as Kingdee prints it
     Column("resume_after", Text),  # primary key up to which an unfinished first look has come
     Column("first_look_from", Text),  # Kingdee's clock when the unfinished first look began

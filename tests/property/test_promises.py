@@ -206,10 +206,18 @@ class Promises(RuleBasedStateMachine):
             self._known(form, began, None, deletions=not report.alarm)
         if form == FORM and report.look in ("dates", "full"):
             self.witness.dates_looked_at()
+            self._every_field_is_known(began)
         if form == FORM and report.look in ("full", "keys"):
             self._known(form, began, [*KEYS], deletions=not report.alarm)
             self.witness.unpromised.clear()
             self._also_unpromised(began)
+
+    def _every_field_is_known(self, began: int) -> None:
+        """A field that rules have begun to look at cannot change unseen in a document that lacks it."""
+        watched = {key for one in self._of(FORM) for key in one.watched}
+        for name, found in self.witness.believed.items():
+            if name[0] == FORM and found.state is not None and None not in self.office.states(name, began):
+                assert watched <= found.state.keys()
 
     def _open_is_known(self, began: int, was_open: set[Name], report: Report) -> None:
         """What was open, or was thought to be, is what it was found to be."""

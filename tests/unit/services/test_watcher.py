@@ -59,6 +59,41 @@ def test_a_first_look_cut_off_in_the_middle_goes_on_where_it_was(world: World) -
     assert told(world) == []
 
 
+def note_is_watched(world: World) -> None:
+    """An operator writes a rule that looks at another field, and starts kdsync again."""
+    world.watch(*rules({"id": "note", "on": [{"changed": ["FNote"]}]}))
+
+
+def test_a_first_look_that_goes_on_with_other_rules_knows_their_fields_of_all_documents(world: World) -> None:
+    first, *_, last = [world.kingdee.create("C", f"D{number}", FNote="old") for number in range(120)]
+    world.clock.advance(1_000)
+    world.kingdee.create("C", "LATER")
+    world.kingdee.fail_in = 4
+    world.poll()
+    note_is_watched(world)
+    world.poll()
+    world.poll()
+    for ident in (first, last):
+        world.kingdee.edit(ident, FNote="new")
+    world.poll()
+    assert told(world) == [("note", "D0"), ("note", "D119")]
+
+
+def test_rules_that_were_others_for_one_look_leave_no_document_without_a_field(world: World) -> None:
+    note_is_watched(world)
+    open_one, other = (world.kingdee.create(status, status, FNote="old") for status in "AC")
+    out_of_reach(world)
+    world.watch(*rules({}))
+    world.kingdee.write_back(open_one, FDocumentStatus="B")
+    world.watcher.sweep()
+    note_is_watched(world)
+    world.poll()
+    for ident in (open_one, other):
+        world.kingdee.edit(ident, FNote="new")
+    world.poll()
+    assert told(world) == [("note", "A"), ("note", "C")]
+
+
 def fail_at(world: World, call: int) -> Any:
     calls = [0]
 
