@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, fields, replace
 
 from kdsync.errors import EdgeError, FailureKind, UnknownFieldError
-from kdsync.kingdee.traps import TRAPS, Trap
+from kdsync.kingdee.traps import TEXTS, TRAPS, Trap
 
 MOST_WORDS = 300
 """So much of Kingdee's own text is quoted in an error."""
@@ -28,6 +28,11 @@ class Symptom:
     fault: str = ""  # what happened to the connection or the body, see `transport` and `answer`
     http: str = ""  # status of HTTP, where it is not 200 or 206
     detail: str = ""  # what the machine says about a fault; quoted, never matched
+
+    @property
+    def way_in(self) -> str:
+        """The text where it is about the user: in a ResponseStatus it is about a document, and may quote anything."""
+        return "" if self.msgcode else self.text
 
 
 _ROWS = tuple((trap, re.compile(trap.match, re.DOTALL)) for trap in TRAPS)
@@ -78,7 +83,7 @@ def for_an_operator(error: EdgeError, what: str = "the session it just gave") ->
 def _first(symptom: Symptom) -> tuple[Trap, str]:
     for trap, pattern in _ROWS:
         value: str = getattr(symptom, trap.on)
-        if value and (pattern.search(value) if trap.on == "text" else pattern.fullmatch(value)):
+        if value and (pattern.search(value) if trap.on in TEXTS else pattern.fullmatch(value)):
             return trap, value
     return _unmapped(symptom)
 

@@ -20,9 +20,9 @@ U = FailureKind.UNKNOWN_OUTCOME
 
 
 class Trap(NamedTuple):
-    """One row. `match` is a regular expression: of the whole value, but anywhere in a `text`."""
+    """One row. `match` is a regular expression: of the whole value, but anywhere in `TEXTS`."""
 
-    on: str  # a field of Symptom
+    on: str  # an attribute of Symptom
     match: str
     kind: FailureKind
     code: str  # "" stands for the matched value
@@ -31,11 +31,16 @@ class Trap(NamedTuple):
     write: FailureKind | None = None  # where a write that fails like this is another kind
 
 
+TEXTS = ("text", "way_in")
 CHECK_LOGIN = (
     "compare app_id and app_secret with Kingdee's third-party login authorisation (第三方系统登录授权), which must be "
     "enabled and list this user or allow all; after a restore of the account set it has to be granted anew"
 )
 LICENCE = "ask the Kingdee administrator for a licence for this user, or to end sessions that hold one"
+WRONG, CORRECT = (
+    "user or password is wrong",
+    "correct it; five wrong tries lock the account, so kdsync makes two an hour",
+)
 CHECK_URL = "check kingdee.url; it ends with /K3Cloud/"
 TRY_LATER = "kdsync tries again by itself"
 CUT_OFF = f"{TRY_LATER}; if it stays, a firewall, proxy or load balancer on the way ends connections: ask who runs them"
@@ -62,14 +67,14 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("text", r"(?i)not from API GateWay", C, "forced-gateway",
          "this server only accepts calls through the gateway",
          "ask for the server parameter CDPIsForcedApiGW to be switched off, or set kingdee.url to the gateway"),
-    Trap("text", r"(?i)签名|signature|\bsign\b", C, "sign", "the signature was refused", CHECK_LOGIN),
+    Trap("way_in", r"(?i)签名|signature|\bsign\b", C, "sign", "the signature was refused", CHECK_LOGIN),
     Trap("text", r"401 Forbidden ByRspRetStatusCode", S, "N001",
          "Kingdee turns the call away",
          "an expired password looks like this: change it in Kingdee and in the configuration"),
     Trap("text", r"403 Forbidden ByRspRetStatusCode", S, "N001",
          "Kingdee sees no session in the call", "if this stays, check that the user may log in"),
     Trap("text", r"会话信息已丢失", S, "session", "the session is lost", "if this stays, " + CHECK_LOGIN),
-    Trap("text", r"(用户|账号|帐号).{0,20}锁定", C, "account-locked",
+    Trap("way_in", r"(用户|账号|帐号).{0,20}锁定", C, "account-locked",
          "the Kingdee account is locked", "unlock it in Kingdee, and correct kingdee.password before the next start"),
     Trap("text", r"CheckPasswordPolicy", C, "password-expired",
          "the password has expired", "change the password in Kingdee"),
@@ -92,13 +97,15 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
          "the document is submitted already"),
     Trap("text", r"已经审核|已审核", R, "already-approved", "the document is approved already"),
     Trap("text", r"唯一", R, "duplicate", "the number is taken"),
-    Trap("text", r"(?i)许可|licen[cs]e", C, "licence",
+    Trap("text", r"必填|不能为空", R, "required", "a required field is empty"),
+    Trap("way_in", r"(?i)许可|licen[cs]e", C, "licence",
+         "Kingdee's licence does not allow it", LICENCE),
+    Trap("text", r"许可(?!证)", C, "licence",  # of a 许可证, a permit, documents speak, too
          "Kingdee's licence does not allow it", LICENCE),
     Trap("text", r"没有.{0,30}权限|无权限|权限不足", C, "permission",
          "the Kingdee user may not do this", "grant the user the right in Kingdee"),
     Trap("text", r"(?i)未将对象引用设置到对象的实例|object reference not set|service method not found",
          T, "null-reference", "Kingdee failed inside", SERVER_LOG, write=U),
-    Trap("text", r"必填|不能为空", R, "required", "a required field is empty"),
     Trap("text", r"^response_error:", T, "response-error", "Kingdee failed inside", SERVER_LOG, write=U),
     Trap("msgcode", "2", C, "", "the Kingdee user may not do this", "grant the user the right in Kingdee"),
     Trap("msgcode", "3|5|8", R, "", "Kingdee misses something in the request", "please report this"),
@@ -112,12 +119,13 @@ TRAPS: tuple[Trap, ...] = (  # one row, one or two lines
     Trap("msgcode", "13", T, "", "somebody has the document open", TRY_LATER),
     Trap("msgcode", "14", L, "", "Kingdee's call limit is reached", "poll less often or ask for a higher limit"),
     Trap("msgcode", "15", C, "", "an administrator may not use the WebAPI", "give kdsync a user of its own"),
-    Trap("text", r"数据中心.{0,10}(停用|停止|禁用|未启用)", C, "account-set-stopped",
+    Trap("way_in", r"数据中心.{0,10}(停用|停止|禁用|未启用)", C, "account-set-stopped",
          "the account set is stopped", "have it started in Kingdee's management centre (管理中心)"),
-    Trap("text", r"数据中心", C, "account-set",
+    Trap("way_in", r"数据中心", C, "account-set",
          "there is no such account set", "check kingdee.acct_id against the management centre's list (管理中心)"),
-    Trap("login", "0", C, "login-0",
-         "user or password is wrong", "correct it; five wrong tries lock the account, so kdsync makes two an hour"),
+    Trap("login", "0", C, "login-0", WRONG, CORRECT),
+    Trap("way_in", r"(?i)密码.{0,4}(错误|不正确|有误)|\b(wrong|incorrect|invalid)\b.{0,20}\bpassword|"
+         r"\bpassword\b.{0,20}\b(wrong|incorrect|invalid)", C, "login-0", WRONG, CORRECT),
     Trap("login", "-3", C, "login-3", "the password must be changed first", "change the password in Kingdee"),
     Trap("login", "-6", C, "login-6", "the cloud account is not bound", "bind it in Kingdee"),
     Trap("login", "-7", C, "login-7", "the product or user needs activation", "activate it in Kingdee"),

@@ -8,7 +8,7 @@ import pytest
 
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.kingdee.errors import MOST_WORDS, Symptom, answered, failure, for_an_operator
-from kdsync.kingdee.traps import TRAPS
+from kdsync.kingdee.traps import TEXTS, TRAPS
 
 
 @pytest.mark.parametrize(
@@ -31,12 +31,49 @@ from kdsync.kingdee.traps import TRAPS
         ("您没有付款单的查看权限", "permission", FailureKind.CONFIGURATION),
         ("已超过许可数", "licence", FailureKind.CONFIGURATION),
         ("会话信息已丢失，请重新登录", "session", FailureKind.SESSION_LOST),
+        ("用户“张三”正在使用该单据，单据已被锁定", "edit-lock", FailureKind.TRANSIENT),
+        ("字段“电子签名”是必填项", "required", FailureKind.REFUSED),
+        ("字段“许可证号”是必填项", "required", FailureKind.REFUSED),
     ],
 )
 @pytest.mark.parametrize("msgcode", ["0", "4"])
 def test_the_text_tells_what_the_number_does_not(text: str, code: str, kind: FailureKind, msgcode: str) -> None:
     error = failure(Symptom(text=text, msgcode=msgcode), read=False)
     assert (error.code, error.kind) == (code, kind)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "银行账号已被锁定，不能付款",
+        "供应商的经营许可证已过期",
+        "The supplier's business license has expired",
+        "费用项目“IDC数据中心租赁”预算不足",
+        "合同签名不符",
+        "The signature is missing",
+        "附件密码错误",
+    ],
+)
+def test_a_document_is_not_refused_for_what_only_a_login_is_refused_for(text: str) -> None:
+    error = failure(Symptom(text=text, msgcode="11"), read=False)
+    assert (error.code, error.kind) == ("11", FailureKind.REFUSED)
+    assert failure(Symptom(text=text, msgcode="0"), read=False).code == "unmapped-msgcode-0"
+
+
+@pytest.mark.parametrize(
+    ("text", "code"),
+    [
+        ("用户已被锁定，请联系管理员", "account-locked"),
+        ("签名错误", "sign"),
+        ("数据中心不存在", "account-set"),
+        ("License exceeded", "licence"),
+        ("用户名或密码错误", "login-0"),
+        ("Incorrect user name or password", "login-0"),
+    ],
+)
+def test_what_a_login_is_refused_for(text: str, code: str) -> None:
+    error = failure(Symptom(text=text, login="-1"))
+    assert (error.code, error.kind) == (code, FailureKind.CONFIGURATION)
 
 
 @pytest.mark.parametrize(
@@ -93,8 +130,8 @@ def test_every_row_is_a_readable_pattern_with_words_for_an_operator() -> None:
     for trap in TRAPS:
         re.compile(trap.match)
         assert trap.message.isascii()
-        assert trap.on in Symptom.__slots__
-        assert trap.code or trap.on != "text", "a text is too long to be a code"
+        assert hasattr(Symptom(), trap.on)
+        assert trap.code or trap.on not in TEXTS, "a text is too long to be a code"
     assert len({(trap.on, trap.match) for trap in TRAPS}) == len(TRAPS)
 
 
