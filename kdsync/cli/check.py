@@ -154,7 +154,7 @@ def _print_problems(problems: Sequence[Problem], json_output: bool) -> None:
 
 def _print_problem(console: Console, problem: Problem) -> None:
     place = Text(f"{problem.file}:{problem.line}:{problem.column}", style="bold")
-    console.print(place.append(f"  {problem.key}", style="cyan"), soft_wrap=True)
+    console.print(place.append(f"  {problem.key}" if problem.key else "", style="cyan"), soft_wrap=True)
     _print_indented(console, problem.message, problem.hint)
 
 

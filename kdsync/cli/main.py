@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from kdsync.cli.inbox_app import inbox_app
-from kdsync.cli.options import DEFAULT, Config, Faults, Json, Level, Seed
+from kdsync.cli.options import DEFAULT, Config, Faults, Json, Level, Port, Seed
 from kdsync.cli.outbox_app import outbox_app
 from kdsync.cli.totp_app import totp_app
 
@@ -160,8 +160,8 @@ def demo(
 
 @app.command()
 def simulate(
-    kingdee_port: Annotated[int, typer.Option(metavar="PORT", help="0: any free port")] = 0,
-    dingtalk_port: Annotated[int, typer.Option(metavar="PORT", help="0: any free port")] = 0,
+    kingdee_port: Port = 0,
+    dingtalk_port: Port = 0,
     faults: Faults = None,
     seed: Seed = None,
 ) -> None:

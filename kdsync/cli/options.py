@@ -19,6 +19,7 @@ Faults = Annotated[
         metavar="PROFILE", help="Let things go wrong: bad-day, or http500=0.05,session_lost=3; `list` prints them all."
     ),
 ]
+Port = Annotated[int, typer.Option(metavar="PORT", help="0: any free port.", min=0, max=65_535)]
 Seed = Annotated[int | None, typer.Option(metavar="N", help="Makes what goes wrong repeatable.")]
 Userid = Annotated[str, typer.Argument(metavar="USERID", help="The person's userid in DingTalk.")]
 Ids = Annotated[

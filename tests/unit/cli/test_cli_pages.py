@@ -85,6 +85,7 @@ def test_the_states_that_can_be_asked_for_are_those_there_are() -> None:
         ("inbox", "list", "--state", "open"),
         ("run", "--log-level", "verbose"),
         ("outbox", "list", "--limit", "0"),
+        ("simulate", "--kingdee-port", "65536"),
     ],
     ids=" ".join,
 )
