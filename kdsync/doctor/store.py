@@ -23,10 +23,14 @@ from kdsync.store import holds, ledger, outbox
 from kdsync.store.database import HEAD, Database
 from kdsync.store.holds import Hold
 from kdsync.store.sealing import Seal
+from kdsync.store.trouble import cure_of, refuse_remains
 
 LITTLE, NOTHING = 500 * 2**20, 50 * 2**20  # bytes
 CHECK_SECONDS = 20.0
 ALIVE = timedelta(minutes=1)
+RESTORE = (
+    "stop kdsync, keep a copy of it, and restore the last good one with its -wal file; moved away, kdsync begins anew"
+)
 SETTLED = "chown the file to the user of the service; run kdsync's commands as that user, or as root"
 
 
@@ -42,7 +46,7 @@ def examine(loaded: Loaded, clock: Clock, service: Service) -> Walk:
         return False
     yield _disk(path.parent)
     if not path.exists():
-        yield Finding("store", OK, f"{path} will be made at the first start")
+        yield _missing(path)
         return False
     usable = yield from _files(path, service)
     if not usable or not (yield from _database(path, clock)):
@@ -62,6 +66,10 @@ def _folder(folder: Path, service: Service) -> Walk:
             cure = f"create {folder} and give it to the user kdsync runs as; systemd's StateDirectory=kdsync does both"
             yield Finding("store", FAILED, f"there is no folder {folder}", cure)
         return False
+    if os.statvfs(folder).f_flag & os.ST_RDONLY:
+        cure = f"mount it writable (findmnt -T {folder}); a disk that fails is made read-only by the system: dmesg"
+        yield Finding("store", FAILED, f"{folder} is on a file system that is mounted read-only", cure)
+        return False
     reason = service.closed(folder, "rwx")
     if reason and not (service.installed and service.uid is None):  # systemd gives it to a dynamic user at the start
         yield Finding("store", FAILED, reason, f"give {folder} to that user, mode 700")
@@ -80,6 +88,15 @@ def _disk(folder: Path) -> Finding:
     if free < LITTLE:
         return Finding("disk", WARNING, detail, "make room")
     return Finding("disk", OK, detail)
+
+
+def _missing(path: Path) -> Finding:
+    try:
+        refuse_remains(str(path))
+    except StoreError:
+        detail = f"{path} is gone, but its -wal file is still there and holds what was written last"
+        return Finding("store", FAILED, detail, "put the file back; to begin anew, move the -wal file away")
+    return Finding("store", OK, f"{path} will be made at the first start")
 
 
 def _files(path: Path, service: Service) -> Walk:
@@ -107,17 +124,16 @@ def _database(path: Path, clock: Clock) -> Walk:
             version = _version(database)
             whole, told = _whole(database, clock)
     except sqlite3.Error as error:
-        cure = "restore a copy of it together with its -wal file, or move it away: kdsync then begins anew"
-        yield Finding("store", FAILED, f"{path} cannot be read: {error}", cure)
+        damaged = isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError)
+        yield Finding("store", FAILED, f"{path} cannot be read: {error}", RESTORE if damaged else cure_of(str(error)))
         return False
     if not whole:
-        cure = "stop kdsync, keep a copy of it, and restore the last good one with its -wal file"
-        yield Finding("store", FAILED, f"{path} is damaged: {told}", cure)
+        yield Finding("store", FAILED, f"{path} is damaged: {told}", RESTORE)
         return False
     size = sum(file.stat().st_size for end in ("", "-wal") if (file := Path(f"{path}{end}")).exists())
     if version > HEAD:
-        cure = "install that version again; this one cannot use the store"
-        yield Finding("store", FAILED, f"{path} was made by a newer kdsync (tables {version}, known {HEAD})", cure)
+        told = f"{path} was made by a newer kdsync (tables {version}, known {HEAD})"
+        yield Finding("store", FAILED, told, "install that version again; this one cannot use the store")
         return False
     yield Finding("store", OK, f"{path}, {size / 2**20:,.1f} MiB, {told}")
     if version < HEAD:

@@ -33,8 +33,12 @@ def unusable(path: str, error: Exception) -> StoreUnusableError | None:
         said, ours = str(error), not isinstance(error, sqlite3.DatabaseError)
     if ours:
         return None
-    cure = next((cure for part, cure in CURES if part in said), "look at the file and the disk that it is on")
-    return StoreUnusableError(f"the store {path} cannot be used: {said} ({cure})")
+    return StoreUnusableError(f"the store {path} cannot be used: {said} ({cure_of(said)})")
+
+
+def cure_of(said: str) -> str:
+    """What to do about what SQLite says."""
+    return next((cure for part, cure in CURES if part in said), "look at the file and the disk that it is on")
 
 
 def refuse_remains(path: str) -> None:

@@ -6,6 +6,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -143,6 +144,41 @@ def test_before_the_first_start(configure: Configure, folder: Path, clock: Clock
     assert not list(folder.glob("kdsync.db*"))
 
 
+def test_what_is_left_of_a_store_keeps_the_daemon_from_starting(
+    configure: Configure, folder: Path, clock: Clock
+) -> None:
+    (folder / "kdsync.db-wal").write_text("transactions")
+    found = by_name(store.examine(configure(), clock, ourselves()))["store"]
+    assert found.result == FAILED
+    assert "move the -wal file away" in found.cure
+
+
+def test_a_file_system_that_is_mounted_read_only(
+    configure: Configure, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_files=0, f_flag=os.ST_RDONLY))
+    found = by_name(store.examine(configure(), clock, ourselves()))["store"]
+    assert found.result == FAILED
+    assert "read-only" in found.detail
+    assert "mount it writable" in found.cure
+
+
+def test_a_store_that_another_program_keeps_locked_is_not_to_be_replaced(
+    configure: Configure, clock: Clock, stored: Stored, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stored().close()
+    loaded = configure()
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *args, **options: connect(*args, **options | {"timeout": 0.01}))
+    with closing(connect(loaded.settings.main.store.url.removeprefix("sqlite:///"), isolation_level=None)) as other:
+        other.execute("PRAGMA locking_mode=EXCLUSIVE")
+        other.execute("BEGIN EXCLUSIVE")
+        found = by_name(store.examine(loaded, clock, ourselves()))["store"]
+    assert found.result == FAILED
+    assert "locked" in found.detail
+    assert "close it" in found.cure
+
+
 def test_a_store_folder_that_is_not_there(configure: Configure, folder: Path, clock: Clock) -> None:
     loaded = configure()
     shutil.rmtree(folder)
@@ -181,7 +217,7 @@ def test_room_on_the_disk(
 
 
 def test_a_disk_that_takes_no_more_files(configure: Configure, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_files=10, f_favail=0))
+    monkeypatch.setattr(os, "statvfs", lambda _path: SimpleNamespace(f_files=10, f_favail=0, f_flag=0))
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(free=2**40))
     found = by_name(store.examine(configure(), clock, ourselves()))["disk"]
     assert found.result == FAILED
