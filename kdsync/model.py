@@ -189,12 +189,16 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a recipient reads, in one language. `body` is DingTalk's markdown; `link` and `fields` are optional."""
+    """What a recipient reads, in one language. `body` is DingTalk's markdown; `link` and `fields` are optional.
+
+    `below` stands under the body, which is cut before it is.
+    """
 
     title: str
     body: str
     link: str = ""
     fields: tuple[tuple[str, str], ...] = ()
+    below: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+import unicodedata
+from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any
@@ -27,7 +28,9 @@ HEADING = 120
 BUTTON = 20
 LINK_BYTES = 500
 MOST_READ = 100_000  # characters of a text; what follows could not be shown anyway
-ROWS = 6  # more are not shown
+HEAD = 10
+ROWS, LINES = 6, 3  # of a form and of the text below it; more are not shown
+COLUMNS = 60  # of a line, which nothing tells; a Chinese character takes two
 FOOTER = 120  # characters; what kdsync writes is a fraction of it
 HOME = "https://www.dingtalk.com/"  # a form must lead somewhere
 UNTITLED = "Kingdee"
@@ -57,14 +60,17 @@ MARKDOWN_LINK = re.compile(r"(?<!\\)!?\[((?:[^\[\]\\]|\\.)*)\]\([^()\s]*\)")
 def work_message(content: Content, footer: str, *, priority: Priority, button: str, bar: str = "") -> bytes:
     """The JSON of `msg` for a work notification, at most 2048 bytes.
 
-    A form (`oa`) for content with fields, else a card with one button for content with a link, else markdown. A link
-    that DingTalk would not take is left out. Only a form shows `bar`, its status while somebody has to decide; DingTalk
-    takes that for MOST_WITH_BAR people by userid.
+    A form (`oa`) for content with fields, where it shows everything; else a card with one button for content with a
+    link, else markdown. A link that DingTalk would not take is left out. Only a form shows `bar`, its status while
+    somebody has to decide; DingTalk takes that for MOST_WITH_BAR people by userid.
     """
     content, footer = _tidy(content), _footer(footer)
-    if content.fields:
-        return _form(content, footer, priority, bar)
-    title = shortened(content.title, TITLE)
+    text = _text_of_form(content)
+    if 0 < len(content.fields) <= ROWS and _lines(text) <= LINES:
+        form = _form(content, text, footer, priority, bar)
+        if len(form) <= WORK_BYTES:
+            return form
+    content, title = _with_rows_as_lines(content), shortened(content.title, TITLE)
     if not content.link:
         return _fitted(content, footer, priority, WORK_BYTES, lambda text: _markdown(title, text))
     card = {"title": title, "single_title": shortened(one_line(button), BUTTON) or "→", "single_url": content.link}
@@ -88,9 +94,7 @@ def shows_bar(message: bytes) -> bool:
 
 def group_message(content: Content, footer: str, *, priority: Priority) -> bytes:
     """The JSON of a group robot's message, at most 19,000 bytes: markdown, with fields as lines and the link below."""
-    content = _tidy(content)
-    rows = [f"**{name}**: {value}" for name, value in content.fields]
-    content = replace(content, body="\n".join([*rows, *filter(None, [content.body])]))
+    content = _with_rows_as_lines(_tidy(content))
     below = "\n\n".join(filter(None, (_anchor(content.link), _footer(footer))))
     title = shortened(content.title, TITLE)
     return _fitted(content, below, priority, GROUP_BYTES, lambda text: _markdown(title, text))
@@ -106,46 +110,53 @@ def _fitted(
     title = MARKUP.sub(r"\\\1", shortened(content.title, HEADING))  # a title is plain text
     heading = f"### {title}{MARKS[priority]}"
 
-    def build(most: int) -> bytes:
-        body = with_line_breaks(shortened_markdown(content.body, most))
-        return _json(message("\n\n".join(filter(None, (heading, body, footer)))))
+    def build(most: int, most_below: int = limit) -> bytes:
+        texts = (shortened_markdown(content.body, most), shortened_markdown(content.below, most_below))
+        return _json(message("\n\n".join(filter(None, (heading, *map(with_line_breaks, texts), footer)))))
 
+    if len(build(0)) > limit:
+        return largest(lambda most: build(0, most), min(len(content.below), limit), limit)
     return largest(build, min(len(content.body), limit), limit)
 
 
-def _form(content: Content, footer: str, priority: Priority, bar: str) -> bytes:
+def _with_rows_as_lines(content: Content) -> Content:
+    rows = [f"**{name}**: {value}" for name, value in content.fields]
+    return replace(content, body="\n".join([*rows, *filter(None, [content.body])]))
+
+
+def _text_of_form(content: Content) -> str:
+    """What stands below its rows, without blank lines."""
+    lines = f"{plain(content.body)}\n{plain(content.below)}".split("\n")
+    return "\n".join(line for line in lines if line.strip())
+
+
+def _lines(text: str) -> int:
+    """How many lines a text takes; about, where it takes many."""
+    return sum(-(-_columns(line[: LINES * COLUMNS + 1]) // COLUMNS) for line in text.split("\n")[: LINES + 1])
+
+
+def _columns(line: str) -> int:
+    return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in line)
+
+
+def _form(content: Content, text: str, footer: str, priority: Priority, bar: str) -> bytes:
+    """Its values are cut where they are too long for all of it."""
     title = shortened(content.title, FORM_TITLE)
     rows = [(plain(name), plain(value)) for name, value in content.fields]
-    lines = [f"{name}: {value}" for name, value in rows[ROWS:]]
-    text = "\n".join([*lines, *filter(None, [plain(content.body)])])
     status = {"status_bar": {"status_value": bar, "status_bg": BAR_WAITING}} if bar else {}
 
-    def build(most_of_rows: int, most_of_text: int) -> bytes:
-        body = {
-            "title": title,
-            "form": _form_rows(rows[:ROWS], most_of_rows),
-            "content": shortened(text, most_of_text),
-            "author": footer,
+    def build(most: int) -> bytes:
+        form = [{"key": shortened(name, most), "value": shortened(value, most)} for name, value in rows]
+        body = {"title": title, "form": form, "content": text, "author": footer}
+        shown = {
+            "message_url": content.link or HOME,
+            "head": {"bgcolor": COLOURS[priority], "text": shortened(title, HEAD)},
+            "body": {name: value for name, value in body.items() if value},
+            **status,
         }
-        return _json(
-            {
-                "msgtype": "oa",
-                "oa": {
-                    "message_url": content.link or HOME,
-                    "head": {"bgcolor": COLOURS[priority], "text": title},
-                    "body": {name: value for name, value in body.items() if value},
-                    **status,
-                },
-            }
-        )
+        return _json({"msgtype": "oa", "oa": shown})
 
-    if len(build(WORK_BYTES, 0)) > WORK_BYTES:
-        return largest(lambda most: build(most, 0), WORK_BYTES, WORK_BYTES)
-    return largest(lambda most: build(WORK_BYTES, most), min(len(text), WORK_BYTES), WORK_BYTES)
-
-
-def _form_rows(rows: Sequence[tuple[str, str]], most: int) -> list[dict[str, str]]:
-    return [{"key": shortened(name, most), "value": shortened(value, most)} for name, value in rows]
+    return largest(build, WORK_BYTES, WORK_BYTES)
 
 
 def with_line_breaks(body: str) -> str:
@@ -168,10 +179,10 @@ def _break(before: str, line: str) -> str:
 
 
 def _tidy(content: Content) -> Content:
-    body = clean(content.body).strip()
+    body, below = clean(content.body).strip(), clean(content.below).strip()
     title = one_line(content.title) or one_line(body.partition("\n")[0]) or UNTITLED
     fields = tuple((one_line(name), one_line(value)) for name, value in content.fields)
-    return replace(content, title=title, body=body, link=usable_link(content.link), fields=fields)
+    return replace(content, title=title, body=body, below=below, link=usable_link(content.link), fields=fields)
 
 
 def usable_link(link: str) -> str:

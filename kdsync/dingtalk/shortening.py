@@ -14,10 +14,13 @@ BOLD = re.compile(r"(?<!\\)\*\*")
 
 
 def shortened(text: str, most: int) -> str:
-    """`text` in at most `most` characters, the last an ellipsis if it was cut; never half of what reads as one."""
-    if len(text) <= most:
+    """`text` in at most `most` characters, the last an ellipsis if it was cut; never half of what reads as one.
+
+    Nothing says how DingTalk counts; as Java does, an emoji counts as two.
+    """
+    if len(text) <= most and _units(text) <= most:
         return text
-    return text[: _boundary(text, most - 1)].rstrip() + ELLIPSIS if most > 0 else ""
+    return text[: _boundary(text, _within(text, most - 1))].rstrip() + ELLIPSIS if most > 0 else ""
 
 
 def shortened_markdown(text: str, most: int) -> str:
@@ -49,6 +52,18 @@ def largest(build: Callable[[int], bytes], longest: int, limit: int) -> bytes:
         else:
             high = middle
     return fits
+
+
+def _units(text: str) -> int:
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
+def _within(text: str, units: int) -> int:
+    """How many characters of a text fit into so many units of UTF-16."""
+    head = text[:units]
+    while (over := _units(head) - units) > 0:
+        head = head[: len(head) - (over + 1) // 2]
+    return len(head)
 
 
 def _boundary(text: str, end: int) -> int:

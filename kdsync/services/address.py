@@ -192,7 +192,7 @@ class Address:
         content = _in_locale(notification.contents, locale)
         if notification.offer:
             said = how_to_reply(notification.offer.actions, notification.number, locale)
-            content = replace(content, body=f"{content.body}\n\n{said}".strip())
+            content = replace(content, below=said)
         if reason:
             told = words("undeliverable", locale, reason=reason)
             content = replace(content, body=f"{told}\n\n{content.body}")

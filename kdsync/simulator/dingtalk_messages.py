@@ -1,7 +1,7 @@
 """What the simulated DingTalk accepts as a work notification's `msg` and as a group robot's message.
 
 Shapes and lengths: "Work notification message types", "Robot message types" and error 34016 of "Global error codes"
-on open.dingtalk.com. Lengths count characters, except that of a whole `msg`.
+on open.dingtalk.com. Lengths count characters as Java does, an emoji as two, except that of a whole `msg`.
 """
 
 from __future__ import annotations
@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Annotated, Any
 
 import orjson
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from kdsync.simulator.dingtalk_envelopes import Json, RefusedError
 
@@ -21,12 +22,21 @@ _MENTIONS = 50
 Filled = Annotated[str, Field(min_length=1)]
 
 
+def _at_most(characters: int) -> AfterValidator:
+    def check(text: str) -> str:
+        if len(text.encode("utf-16-le", "surrogatepass")) > 2 * characters:
+            raise PydanticCustomError("string_too_long", "at most {most} characters", {"most": characters})
+        return text
+
+    return AfterValidator(check)
+
+
 class _Part(BaseModel):
     model_config = ConfigDict(strict=True)
 
 
 class _Text(_Part):
-    content: Annotated[str, Field(min_length=1, max_length=5000)]
+    content: Annotated[Filled, _at_most(5000)]
 
 
 class _Media(_Part):
@@ -40,25 +50,25 @@ class _Voice(_Media):
 class _Link(_Part):
     messageUrl: Filled  # noqa: N815  # DingTalk's name
     picUrl: Filled  # noqa: N815  # DingTalk's name
-    title: Annotated[str, Field(min_length=1, max_length=100)]
-    text: Annotated[str, Field(min_length=1, max_length=500)]
+    title: Annotated[Filled, _at_most(100)]
+    text: Annotated[Filled, _at_most(500)]
 
 
 class _Markdown(_Part):
-    title: Annotated[str, Field(min_length=1, max_length=64)]
-    text: Annotated[str, Field(min_length=1, max_length=5000)]
+    title: Annotated[Filled, _at_most(64)]
+    text: Annotated[Filled, _at_most(5000)]
 
 
 class _Button(_Part):
-    title: Annotated[str, Field(min_length=1, max_length=20)]
-    action_url: Annotated[str, Field(min_length=1, max_length=700)]
+    title: Annotated[Filled, _at_most(20)]
+    action_url: Annotated[Filled, _at_most(700)]
 
 
 class _ActionCard(_Part):
-    title: Annotated[str, Field(min_length=1, max_length=64)]
-    markdown: Annotated[str, Field(min_length=1, max_length=5000)]
-    single_title: Annotated[str, Field(min_length=1, max_length=20)] | None = None
-    single_url: Annotated[str, Field(min_length=1, max_length=500)] | None = None
+    title: Annotated[Filled, _at_most(64)]
+    markdown: Annotated[Filled, _at_most(5000)]
+    single_title: Annotated[Filled, _at_most(20)] | None = None
+    single_url: Annotated[Filled, _at_most(500)] | None = None
     btn_orientation: Annotated[str, Field(pattern="^[01]$")] | None = None
     btn_json_list: Annotated[list[_Button], Field(min_length=1)] | None = None
 
@@ -73,7 +83,7 @@ class _ActionCard(_Part):
 
 class _Head(_Part):
     bgcolor: Annotated[str, Field(pattern="^[0-9A-Fa-f]{8}$")]
-    text: str
+    text: Annotated[str, _at_most(10)]  # the app's name is shown in its place
 
 
 class StatusBar(_Part):
@@ -92,7 +102,7 @@ class _Rich(_Part):
 
 
 class _OaBody(_Part):
-    title: Annotated[str, Field(max_length=50)] = ""
+    title: Annotated[str, _at_most(50)] = ""
     form: list[_Row] = []
     rich: _Rich | None = None
     content: str = ""

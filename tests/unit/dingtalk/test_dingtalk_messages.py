@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -23,6 +24,10 @@ def work(content: Content, footer: str = FOOTER, priority: Priority = Priority.N
 
 def group(content: Content, footer: str = FOOTER, priority: Priority = Priority.NORMAL) -> Any:
     return json.loads(group_message(content, footer, priority=priority))
+
+
+def utf16(text: str) -> int:
+    return len(text.encode("utf-16-le")) // 2
 
 
 def text_of(message: Any) -> str:
@@ -66,9 +71,9 @@ def test_content_with_fields_is_a_form_coloured_by_priority() -> None:
     }
 
 
-@pytest.mark.parametrize(("fields", "has_bar"), [((("k", "v"),), True), ((), False)])
+@pytest.mark.parametrize(("fields", "has_bar"), [((("k", "字" * 3000),), True), ((), False)])
 def test_only_a_form_shows_its_status(fields: tuple[tuple[str, str], ...], has_bar: bool) -> None:
-    content = Content("t", "字" * 3000, fields=fields)
+    content = Content("t", "b", fields=fields)
     message = work_message(content, FOOTER, priority=Priority.NORMAL, button="", bar="待审批")
     assert shows_bar(message) == has_bar
     assert len(message) <= 2048
@@ -94,10 +99,40 @@ def test_a_form_without_a_link_leads_to_a_harmless_page() -> None:
     assert work(Content("t", "", fields=(("k", "v"),)))["oa"]["message_url"] == "https://www.dingtalk.com/"
 
 
-def test_rows_beyond_the_six_that_are_shown_become_text() -> None:
-    form = work(Content("t", "body", fields=tuple((f"k{n}", f"v{n}") for n in range(8))))["oa"]["body"]
-    assert [row["key"] for row in form["form"]] == ["k0", "k1", "k2", "k3", "k4", "k5"]
-    assert form["content"] == "k6: v6\nk7: v7\nbody"
+@pytest.mark.parametrize(
+    ("rows", "body", "below", "is_form"),
+    [
+        (6, "1\n2\n3", "", True),
+        (6, "1\n\n2\n\n\n3", "", True),
+        (6, "1", "2\n\n3", True),
+        (7, "", "", False),
+        (1, "1\n2\n3\n4", "", False),
+        (1, "1\n2", "3\n\n4", False),
+        (1, "字" * 90, "", True),
+        (1, "字" * 91, "", False),
+        (1, "x" * 61, "2\n3", False),
+    ],
+)
+def test_what_a_form_would_not_show_is_sent_as_text(rows: int, body: str, below: str, is_form: bool) -> None:
+    content = Content("t", body, LINK, tuple((f"k{n}", f"v{n}") for n in range(rows)), below)
+    message = work(content)
+    assert message["msgtype"] == ("oa" if is_form else "action_card")
+    if is_form:
+        assert message["oa"]["body"]["content"].split("\n") == [line for line in f"{body}\n{below}".split("\n") if line]
+    else:
+        assert all(f"**k{n}**: v{n}" in text_of(message) for n in range(rows))
+
+
+def test_what_must_be_read_below_a_long_body_is_not_cut() -> None:
+    content = Content("t", "\n".join(f"row {n} 采购订单" for n in range(200)), below="A：请回复\n\nB：请回复")
+    for message in (work(content), work(replace(content, link=LINK)), work(replace(content, fields=(("k", "v"),)))):
+        assert text_of(message).endswith(f"采购订单  \n  …\n\nA：请回复\n\nB：请回复\n\n{FOOTER}")
+    assert text_of(group(content)).endswith(f"A：请回复\n\nB：请回复\n\n{FOOTER}")
+
+
+def test_the_head_of_a_form_is_short_because_the_apps_name_stands_there_anyway() -> None:
+    oa = work(Content("付款单 FKD000123 已审核", "", fields=(("k", "v"),)))["oa"]
+    assert (oa["head"]["text"], oa["body"]["title"]) == ("付款单 FKD00…", "付款单 FKD000123 已审核")
 
 
 def test_a_form_shows_no_signs_of_markdown() -> None:
@@ -161,11 +196,11 @@ def test_a_long_body_uses_the_room_there_is() -> None:
 
 
 def test_long_values_share_the_room_of_a_form() -> None:
-    message = work(Content("t", "b" * 3000, LINK, (("金额", "1.00"), ("x", "y" * 5000), ("z", "字" * 5000))))
+    message = work(Content("t", "b", LINK, (("金额", "1.00"), ("x", "y" * 5000), ("z", "字" * 5000))))
     values = [row["value"] for row in message["oa"]["body"]["form"]]
     assert values[0] == "1.00"
     assert len(values[1]) == len(values[2]) > 300
-    assert "content" not in message["oa"]["body"]
+    assert message["oa"]["body"]["content"] == "b"
 
 
 def test_a_group_gets_fields_as_lines_and_the_link_below() -> None:
@@ -213,8 +248,8 @@ anything = st.text(st.characters(exclude_categories=()), max_size=80)
 long = st.builds(lambda text, times: text * times, anything, st.integers(1, 400))
 texts = anything | long
 links = st.sampled_from(["", LINK, "https://x.example/" + "宽" * 160, "dingtalk://dingtalkclient/page?a=b"]) | texts
-contents = st.builds(Content, texts, texts, links, st.lists(st.tuples(texts, texts), max_size=8).map(tuple))
-footers = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=120)
+contents = st.builds(Content, texts, texts, links, st.lists(st.tuples(texts, texts), max_size=8).map(tuple), texts)
+footers = st.text(st.characters(exclude_categories=("Cs", "Cc", "Zl", "Zp")), max_size=60)
 priorities = st.sampled_from(Priority)
 
 
@@ -229,13 +264,14 @@ def test_any_content_gives_a_work_message_within_the_limits(
     part = read[read["msgtype"]]
     if read["msgtype"] == "oa":
         assert part["body"].get("author", "") == footer
-        assert 0 < len(part["body"]["title"]) <= 50
+        assert 0 < utf16(part["body"]["title"]) <= 50
+        assert utf16(part["head"]["text"]) <= 10
         assert len(part["body"]["form"]) <= 6
     else:
         assert text_of(read).endswith(footer)
         assert text_of(read).startswith("### ")
-        assert 0 < len(part["title"]) <= 64
-        assert 0 < len(part.get("single_title", "x")) <= 20
+        assert 0 < utf16(part["title"]) <= 64
+        assert 0 < utf16(part.get("single_title", "x")) <= 20
         assert len(part.get("single_url", "").encode()) <= 500
 
 
@@ -246,7 +282,7 @@ def test_any_content_gives_a_group_message_within_the_limits(content: Content, f
     assert text_of(json.loads(message)).endswith(footer)
 
 
-titles = st.text(st.characters(exclude_categories=("Cc", "Zs", "Zl", "Zp", "Cs")), min_size=1, max_size=50)
+titles = st.text(st.characters(exclude_categories=("Cc", "Zs", "Zl", "Zp", "Cs")), min_size=1, max_size=25)
 
 
 @given(titles)
