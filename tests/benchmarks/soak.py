@@ -129,7 +129,7 @@ class Soak:
             with suppress(Empty):
                 seen = self.phones.get(timeout=left)
                 if seen.who == company.OPERATOR:
-                    self.oracle.notices[seen.title.split("：")[0]] += 1
+                    self.oracle.tell_operators(seen.title, seen.text)
                 else:
                     self.oracle.arrive(seen.who, seen.title, seen.text, seen.time)
 

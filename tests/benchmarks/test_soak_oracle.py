@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from tests.benchmarks.soaking.oracle import Oracle, percentile
+from tests.benchmarks.soaking.oracle import Oracle, Undelivered, percentile
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
 PLACE = ("SOAK_Claim", "100001")
@@ -37,6 +37,26 @@ def test_all_is_well(oracle: Oracle) -> None:
 def test_a_message_that_does_not_come(oracle: Oracle) -> None:
     assert oracle.unseen() == {TELL: 1}
     assert oracle.open == 1
+
+
+def test_a_message_that_died_in_silence_is_missed(oracle: Oracle) -> None:
+    dead = [Undelivered("p1", "CL1", "approved", "nobody is there")]
+    assert oracle.missed(dead, [], {"p1"}) == {TELL: 1}
+    oracle.tell_operators("消息未送达：CL1 approved", "规则 claim 的消息“CL1 approved”未能送达 p1")
+    assert not oracle.missed(dead, [], {"p1"})
+
+
+def test_a_message_to_somebody_who_is_there_must_not_die(oracle: Oracle) -> None:
+    oracle.tell_operators("消息未送达：CL1 approved", "")
+    assert oracle.missed([Undelivered("p1", "CL1", "approved", "tried for days")], [], {"ghost"}) == {TELL: 1}
+
+
+def test_what_went_to_the_operators_instead_excuses_one_message_where_they_saw_it(oracle: Oracle) -> None:
+    diverted = [Undelivered("ops1", "CL1", "approved", "not to be found")]
+    oracle.expect_tell(("p2", "CL1", "approved"), NOW)
+    assert oracle.missed([], diverted, ()).total() == 2
+    oracle.tell_operators("CL1 approved", "")
+    assert oracle.missed([], diverted, ()).total() == 1
 
 
 def test_a_message_that_comes_twice(oracle: Oracle) -> None:

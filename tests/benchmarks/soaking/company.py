@@ -41,6 +41,7 @@ TELLS: Mapping[str, tuple[str, ...]] = {
 SPECIAL: Mapping[int, str] = {7: GHOST, 8: GROUP, 9: BOARD}
 """Who is told of an approval besides, by level: somebody who does not exist, the group, the board."""
 BOARD_SIZE = 3
+GHOSTS = frozenset({GHOST.partition(":")[2]})
 OPERATOR = "ops1"
 A_PERSON = 300  # messages to one person in a run; DingTalk shows 500 a day
 POLL = {"interval": "1s", "sweep": "2s", "lookback": "30s", "reconcile": "1m"}

@@ -4,16 +4,28 @@ from __future__ import annotations
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from math import ceil
 
-TITLE = re.compile(r"(\S+) (created|submitted|approved|rejected|unapproved|voided|closed|deleted|changed)")
+KINDS = "created|submitted|approved|rejected|unapproved|voided|closed|deleted|changed"
+TITLE = re.compile(rf"(\S+) ({KINDS})")
+MENTIONED = re.compile(rf"(\w+) ({KINDS})", re.ASCII)  # a title within other words, which may be Chinese
 Tell = tuple[str, str, str]
 """Who, the document's number, the kind of event."""
 Place = tuple[str, str]
 """Form and id of a document."""
+
+
+@dataclass(frozen=True, slots=True)
+class Undelivered:
+    """What kdsync gave up, or gave to the operators in place of somebody, and why."""
+
+    who: str
+    number: str
+    kind: str
+    reason: str
 
 
 @dataclass(slots=True)
@@ -23,6 +35,7 @@ class Oracle:
     delays: list[float] = field(default_factory=list)
     strangers: list[str] = field(default_factory=list)  # titles that no rule of ours has
     notices: Counter[str] = field(default_factory=Counter)  # to operators, by title
+    _operators_know: set[tuple[str, str]] = field(default_factory=set)  # of these documents and kinds of event
     _events: dict[Place, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
     _noticed: dict[Place, Counter[str]] = field(default_factory=dict)
     _tells: dict[Tell, list[datetime]] = field(default_factory=lambda: defaultdict(list))
@@ -43,6 +56,11 @@ class Oracle:
         """All that kdsync has noticed of a document; whether that is everything that happened to it."""
         self._noticed[place] = kinds
         return kinds >= self._events[place]
+
+    def tell_operators(self, title: str, text: str) -> None:
+        """A message came to an operator."""
+        self.notices[title.partition("：")[0]] += 1
+        self._operators_know.update((found[1], found[2]) for found in MENTIONED.finditer(f"{title}\n{text}"))
 
     def arrive(self, who: str, title: str, text: str, at: datetime) -> None:
         """A message came to a phone or a group."""
@@ -98,6 +116,25 @@ class Oracle:
     def unseen(self) -> Counter[Tell]:
         """Messages that did not come."""
         return +Counter({tell: len(since) - self._seen[tell] for tell, since in self._tells.items()})
+
+    def missed(
+        self, dead: Iterable[Undelivered], diverted: Iterable[Undelivered], ghosts: Container[str]
+    ) -> Counter[Tell]:
+        """Messages that did not come although nothing excuses it.
+
+        One to a ghost dies, and one for somebody who is not to be found goes to the operators; of both they must know.
+        """
+        excused = Counter((one.who, one.number, one.kind) for one in dead if one.who in ghosts and self._is_known(one))
+        instead = Counter((one.number, one.kind) for one in diverted if self._is_known(one))
+        left: Counter[Tell] = Counter()
+        for tell, count in (self.unseen() - excused).items():
+            told = min(count, instead[tell[1:]])
+            instead[tell[1:]] -= told
+            left[tell] = count - told
+        return +left
+
+    def _is_known(self, one: Undelivered) -> bool:
+        return (one.number, one.kind) in self._operators_know
 
     def doubled(self) -> Counter[Tell]:
         """Messages that came more often than they should have, or word for word twice."""

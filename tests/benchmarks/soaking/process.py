@@ -14,7 +14,7 @@ from pathlib import Path
 from kdsync.clock import Clock
 from kdsync.demo.process import Counts, DaemonError, RunningDaemon
 from tests.benchmarks.soaking.company import OPERATOR
-from tests.benchmarks.soaking.oracle import Place
+from tests.benchmarks.soaking.oracle import Place, Undelivered
 
 AT_ONCE = 500  # documents in one question to the store
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -110,16 +110,6 @@ class Lives:
         self._daemon = None
 
 
-@dataclass(frozen=True, slots=True)
-class DeadLetter:
-    """What the daemon gave up, and why."""
-
-    who: str
-    number: str
-    kind: str
-    reason: str
-
-
 class Store:
     """The daemon's store, read from outside while it works."""
 
@@ -161,23 +151,23 @@ class Store:
             )
             return int(database.execute(asked).fetchone()[0])
 
-    def dead(self) -> Iterable[DeadLetter]:
+    def dead(self) -> Iterable[Undelivered]:
         """What was given up."""
         with self._open() as database:
             asked = (
                 "SELECT target, number, kind, outbox.reason FROM outbox"
                 " JOIN notifications ON notifications.id = notification_id WHERE outbox.state = 'dead'"
             )
-            return [DeadLetter(*row) for row in database.execute(asked)]
+            return [Undelivered(*row) for row in database.execute(asked)]
 
-    def diverted(self) -> Iterable[DeadLetter]:
+    def diverted(self) -> Iterable[Undelivered]:
         """What went to the operators because its recipient was not to be found."""
         with self._open() as database:
             asked = (
                 "SELECT target, number, kind, notifications.reason FROM outbox"
                 " JOIN notifications ON notifications.id = notification_id WHERE rule <> 'kdsync' AND target = ?"
             )
-            return [DeadLetter(*row) for row in database.execute(asked, (OPERATOR,))]
+            return [Undelivered(*row) for row in database.execute(asked, (OPERATOR,))]
 
     def states(self) -> dict[str, int]:
         """Letters by state."""

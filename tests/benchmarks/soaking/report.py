@@ -6,6 +6,7 @@ from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from tests.benchmarks.soaking.company import GHOSTS
 from tests.benchmarks.soaking.oracle import Tell, percentile
 
 if TYPE_CHECKING:
@@ -99,8 +100,6 @@ def gather(soak: Soak, seconds: float) -> Report:
     """The figures of a run that is over."""
     oracle, lives = soak.oracle, soak.lives
     dead, diverted = list(soak.store.dead()), list(soak.store.diverted())
-    explained = Counter((one.who, one.number, one.kind) for one in dead)
-    missed = _but(oracle.unseen() - explained, Counter((one.number, one.kind) for one in diverted))
     struck = {
         f"{system}.{name}": count
         for system, faults in (("kingdee", soak.kingdee.faults), ("dingtalk", soak.dingtalk.faults))
@@ -116,7 +115,7 @@ def gather(soak: Soak, seconds: float) -> Report:
         events=oracle.events,
         expected=oracle.expected,
         seen=oracle.seen,
-        missed=_each(missed),
+        missed=_each(oracle.missed(dead, diverted, GHOSTS)),
         doubled=_each(oracle.doubled()),
         unnoticed=[f"{form} {doc_id}: {_told(kinds)}" for (form, doc_id), kinds in oracle.unnoticed().items()],
         imagined=[f"{form} {doc_id}: {_told(kinds)}" for (form, doc_id), kinds in oracle.imagined().items()],
@@ -133,16 +132,6 @@ def gather(soak: Soak, seconds: float) -> Report:
         struck=struck,
         notices=dict(oracle.notices),
     )
-
-
-def _but(unseen: Counter[Tell], diverted: Counter[tuple[str, str]]) -> Counter[Tell]:
-    """Without those that the operators were told in place of whoever was not to be found."""
-    left: Counter[Tell] = Counter()
-    for tell, count in unseen.items():
-        told = min(count, diverted[tell[1:]])
-        diverted[tell[1:]] -= told
-        left[tell] = count - told
-    return +left
 
 
 def _each(counted: Counter[Tell]) -> list[str]:
