@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -156,6 +157,12 @@ class _Exact(NodeTransformer):
         self.generic_visit(node)
         return _filter(nodes.List(node.nodes, lineno=node.lineno, environment=node.environment), language.TOGETHER)
 
+    def visit_Operand(self, node: nodes.Operand) -> nodes.Node:  # noqa: N802
+        self.generic_visit(node)
+        if node.op in ("in", "notin"):
+            node.expr = _filter(node.expr, language.WHOLE)
+        return node
+
     def visit_For(self, node: nodes.For) -> nodes.Node:  # noqa: N802
         self.generic_visit(node)
         node.iter = _filter(cast("nodes.Expr", node.iter), language.COUNTED)
@@ -164,6 +171,8 @@ class _Exact(NodeTransformer):
     def visit_Const(self, node: nodes.Const) -> nodes.Node:  # noqa: N802  # the visitor's protocol
         if not isinstance(node.value, float):
             return node
+        if math.isinf(node.value):
+            raise OverflowError
         digits = nodes.Const(repr(node.value), lineno=node.lineno)
         return _filter(digits, language.EXACT)
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from functools import wraps
 from itertools import groupby
 from typing import Any, NamedTuple
 
@@ -21,6 +22,39 @@ class Group(NamedTuple):
 
     grouper: Any
     list: list[Any]
+
+
+def gathered(filter_: Callable[..., Any]) -> Callable[..., Any]:
+    """The same filter, giving a list; what Jinja gives one by one counts as true even where nothing is left."""
+
+    @wraps(filter_)
+    def gather(*values: Any, **options: Any) -> Any:
+        found = filter_(*values, **options)
+        return list(found) if isinstance(found, Iterator) else found
+
+    return gather
+
+
+class _Text(str):
+    """A text in which nothing is what is missing."""
+
+    __slots__ = ()
+
+    def __contains__(self, part: object) -> bool:
+        if isinstance(part, str):
+            return super().__contains__(part)
+        if isinstance(part, Missing):
+            return False
+        raise TypeError(f"'{type(part).__name__}' cannot be in text")
+
+
+def whole_of(whole: Any) -> Any:
+    """What stands behind `in`."""
+    return _Text(whole) if isinstance(whole, str) else whole
+
+
+def is_in(part: Any, whole: Any) -> bool:
+    return part in whole_of(whole)
 
 
 def _order(value: Any, *, fold: bool = False) -> tuple[bool, Any]:
@@ -51,6 +85,8 @@ def sort(
 @pass_environment
 def total(environment: Environment, rows: Iterable[Any], attribute: str | None = None, start: Any = 0) -> Any:
     """The sum of what is there; a row without the value counts as nothing."""
+    if isinstance(start, list | tuple):
+        raise TypeError("sum adds up numbers; put lists together with +")
     field = make_attrgetter(environment, attribute)
     return sum((value for value in map(field, rows) if not isinstance(value, Missing)), start)
 

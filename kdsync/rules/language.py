@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from kdsync.rules import vocabulary
-from kdsync.rules.filters import OWN, amount, together
+from kdsync.rules.filters import OWN, amount, gathered, is_in, together, whole_of
 from kdsync.rules.values import Amount, Missing, Record, Reference
 
 STYLE = "style"  # where the context holds the Style; no rule can name it
@@ -24,6 +24,7 @@ TURNS = "turns"  # and where it counts the turns of loops
 EXACT = "exact number"  # the blanks keep operators from writing these filters themselves
 TOGETHER = "put together"
 COUNTED = "counted turns"
+WHOLE = "what something is in"
 AS_WRITTEN = "as written"
 
 _MOST_BITS = 10_000  # of a whole number that multiplying gives
@@ -48,11 +49,11 @@ class Language(ImmutableSandboxedEnvironment):
         super().__init__(undefined=Missing, trim_blocks=True, lstrip_blocks=True, **options)
         self.globals = {"range": _short_range}
         self.filters = (
-            {name: JINJA_FILTERS[name] for name in vocabulary.BUILTIN_FILTERS}
+            {name: gathered(JINJA_FILTERS[name]) for name in vocabulary.BUILTIN_FILTERS}
             | OWN
-            | {EXACT: amount, TOGETHER: together}
+            | {EXACT: amount, TOGETHER: together, WHOLE: whole_of}
         )
-        self.tests = {name: JINJA_TESTS[name] for name in vocabulary.TESTS}
+        self.tests = {name: JINJA_TESTS[name] for name in vocabulary.TESTS} | {"in": is_in}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self._field(obj, attribute, super().getattr)
@@ -86,8 +87,10 @@ def _check_size(operator: str, left: Any, right: Any) -> None:
     if operator != "*":
         return
     for one, times in ((left, right), (right, left)):
-        if isinstance(one, Sequence) and isinstance(times, int) and len(one) * times > vocabulary.LONGEST_TEXT:
+        if isinstance(one, str) and isinstance(times, int) and len(one) * times > vocabulary.LONGEST_TEXT:
             raise ValueError("repeated too often")
+        if isinstance(one, Sequence) and not isinstance(one, str):
+            raise ValueError("a list cannot be repeated")  # noqa: TRY004  # for whoever reads it in a message
     if _bits(left) + _bits(right) > _MOST_BITS:
         raise ValueError("the product is too large")
 

@@ -73,9 +73,10 @@ class _Reader(NodeVisitor):
             self.found.mistakes.append((message, hint))
         return NOTHING
 
-    def _known(self, what: str, word: str, known: Iterable[str]) -> None:
+    def _known(self, what: str, word: str, known: Iterable[str], hint: str = "") -> None:
         if word not in known:
-            self._mistake(f"'{word}' is not a {what}", did_you_mean(word, known))
+            near = hint or did_you_mean(word, known)
+            self._mistake(f"'{word}' is not a {what}", near or f"known are {', '.join(sorted(known))}")
 
     def generic_visit(self, node: nodes.Node, *_: object, **__: object) -> Meaning:
         if not isinstance(node, vocabulary.STATEMENTS):
@@ -216,7 +217,8 @@ class _Reader(NodeVisitor):
 
     def visit_Call(self, node: nodes.Call) -> None:  # noqa: N802
         if isinstance(node.node, nodes.Name):
-            self._known("function", node.node.name, self._functions)
+            name = node.node.name
+            self._known("function", name, self._functions, vocabulary.OF_PYTHON.get(name, ""))
         elif isinstance(node.node, nodes.Getattr):
             self._known("function of a value", node.node.attr, vocabulary.METHODS)
             self.use(node.node.node)

@@ -17,6 +17,15 @@ APPROVAL = frozenset({"id", "business_id", "title", "process", "department", "cr
 INTAKE_FILTERS = frozenset({"amount", "date", "department", "employee", "user"})
 
 FUNCTIONS = frozenset({"range"})
+OF_PYTHON = {
+    name: f"write VALUE | {name}" for name in ("abs", "float", "int", "list", "max", "min", "round", "sum")
+} | {
+    "all": "write not LIST | rejectattr(…)",
+    "any": "write LIST | selectattr(…), which is true where any is left",
+    "len": "write VALUE | length",
+    "str": "write VALUE | string",
+}
+"""What to write in place of functions that Python has."""
 MESSAGE_FUNCTIONS = frozenset({"link"})
 
 METHODS = frozenset(

@@ -50,6 +50,11 @@ _SYNTAX: tuple[tuple[str, str], ...] = (
 _VALUES: tuple[tuple[str, str], ...] = (
     (r"Exceeds the limit \(\d+ digits\).*", "a number is too large"),
     (rf"{_QUOTED} not supported between instances of {_QUOTED} and {_QUOTED}", "{1} cannot be compared with {2}"),
+    (
+        r"can't compare datetime\.datetime to .*",
+        "a date with time cannot be compared with a date; write .date() behind it",
+    ),
+    (rf"{_QUOTED} cannot be in text", "{0} cannot be in text; list texts as in ('A', 'B')"),
     (rf"unsupported operand type\(s\) for ([^:]+): {_QUOTED} and {_QUOTED}", "{1} {0} {2} cannot be worked out"),
     (r'can only concatenate (\w+) \(not "(\w+)"\) to \w+', "{0} + {1} cannot be worked out; join texts with ~"),
     (rf"bad operand type for (?:unary [-+]|abs\(\)): {_QUOTED}", "{0} has no sign"),

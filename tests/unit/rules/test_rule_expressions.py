@@ -8,6 +8,7 @@ import pytest
 from kdsync.rules.expressions import TextError, compile_expression, compile_text, opening
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.rules.values import MISSING, Amount, Record
+from kdsync.rules.vocabulary import METHODS, TESTS
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=SHANGHAI)
@@ -76,6 +77,12 @@ def value(source: str) -> Any:
         "range(3) | list == [0, 1, 2]",
         "doc.FBillNo | replace('-', '') == 'AP1'",
         "(-2.5) | abs == 2.5",
+        "not doc.entries | selectattr('FPrice', 'gt', 100) and doc.entries | selectattr('FPrice', 'gt', 50)",
+        "not doc.entries | rejectattr('FPrice') and not doc.FNothing | reverse and not doc.FNothing | map('upper')",
+        "not doc.FNothing | select and not doc.FNothing | reject and not doc.FNothing | unique",
+        "doc.entries | selectattr('FQty') | count == 2",
+        "not doc.FNothing in 'AB' and doc.FNothing not in 'AB' and 'A' in 'AB' and doc.FBillNo in 'AP-1, AP-2'",
+        "doc.FNothing is not in 'AB' and 'A' is in 'AB'",
     ],
 )
 def test_it_holds(source: str) -> None:
@@ -107,6 +114,9 @@ def test_a_span_of_time_is_one() -> None:
         ("doc.FCount | join", "a number is no list"),
         ("-doc.FBillNo", "text has no sign"),
         ("'AP' in doc.FCount", "nothing can be in a number"),
+        ("doc.FCount in '7'", "a number cannot be in text; list texts as in ('A', 'B')"),
+        ("doc.FDate < now.date()", "a date with time cannot be compared with a date; write .date() behind it"),
+        ("now.date() >= doc.FDate", "a date with time cannot be compared with a date; write .date() behind it"),
     ],
 )
 def test_values_that_do_not_go_together_are_told_in_plain_words(source: str, told: str) -> None:
@@ -120,7 +130,9 @@ def test_values_that_do_not_go_together_are_told_in_plain_words(source: str, tol
     [
         ("'x' * 1000000000", "repeated too often"),
         ("1000000000 * 'x'", "repeated too often"),
-        ("[1] * 1000000000", "repeated too often"),
+        ("[1] * 1000000000", "a list cannot be repeated"),
+        ("2 * ['x']", "a list cannot be repeated"),
+        ("[[1], [2]] | sum(start=[])", "sum adds up numbers; put lists together with +"),
         ("'%1000000000d' % 1", "text cannot be filled in with %; join texts with ~"),
         ("9 ** 99999", "the power is too large"),
         ("range(1000000)", "range() gives at most 100 numbers"),
@@ -168,10 +180,15 @@ def mistakes(source: str) -> list[str]:
         ("doc.entries | selectattr('F', 'gtt', 1)", "'gtt' is not a test (did you mean gt?)"),
         ("doc.entries | selectattr('F', doc.T)", "the name of a test has to be written out"),
         ("doc.entries | map('uper')", "'uper' is not a filter (did you mean upper?)"),
-        ("lipsum()", "'lipsum' is not a function"),
+        ("lipsum()", "'lipsum' is not a function (known are range)"),
+        ("len(doc.entries)", "'len' is not a function (write VALUE | length)"),
+        ("max(doc.F, doc.G)", "'max' is not a function (write VALUE | max)"),
+        ("any(doc.entries)", "'any' is not a function (write LIST | selectattr(…), which is true where any is left)"),
+        ("doc.F == 1e999", "cannot be read: a number is too large"),
+        ("doc.F is qqqqq", "'qqqqq' is not a test (known are " + ", ".join(sorted(TESTS)) + ")"),
         ("doc.F.uper()", "'uper' is not a function of a value (did you mean upper?)"),
         ("doc.F.upper", "'upper' is a function: write upper()"),
-        ("(doc.F)()", "'F' is not a function of a value"),
+        ("(doc.F)()", "'F' is not a function of a value (known are " + ", ".join(sorted(METHODS)) + ")"),
         ("[1]()", "only functions can be called"),
         ("range(*doc.F)", "* and ** are not available here"),
         ("doc.__class__", "'__class__' is not available here"),
