@@ -65,13 +65,8 @@ class Looks:
         return report
 
     def _finish_first(self, watch: Watch, cursor: FormCursor, began: str) -> None:
-        self._save(
-            watch,
-            baselined_at=moments.text(self.clock.now()),
-            newest=cursor.newest or began,
-            resume_after=None,
-            first_look_from=None,
-        )
+        now = moments.text(self.clock.now())
+        self._save(watch, baselined_at=now, newest=cursor.newest or began, resume_after=None, first_look_from=None)
 
     def full(self, watch: Watch, cursor: FormCursor, matcher: Matcher) -> Report:
         """Everything, compared: for forms without dates, and after rules began to use other fields."""
@@ -80,6 +75,7 @@ class Looks:
             self._compare(watch, cursor, "", matcher, report, census)
         if cursor.layout_id != watch.layout_id:
             self._save(watch, layout_id=watch.layout_id)
+        census.close(self.db, watch)
         self._judge(watch, cursor, census, matcher, report)
         return report
 
@@ -182,6 +178,7 @@ class Looks:
                 report.documents += len(page.rows)
                 suspects |= self._differing(watch, {str(row[0]): row for row in page.rows})
                 census.add(page.rows, watch.keys)
+            census.close(self.db, watch)
             if suspects:
                 looks()
                 found = self._differing(watch, suspects)

@@ -28,16 +28,27 @@ RESTORE = "restore"  # what found that a document is gone, in place of the look
 
 @dataclass(slots=True)
 class Census:
-    """What a look at everything saw; `newest` is the newest date of it where the look knows."""
+    """What a look at everything saw; `newest` is the newest date of it where the look knows.
+
+    `known` tells how many documents there were to be seen, and `vanished` which of them were not.
+    """
 
     seen: Seen = field(default_factory=Seen)
     visible: Visible = field(default_factory=Visible)
     newest: str = ""
+    known: int = 0
+    vanished: list[str] = field(default_factory=list)
 
     def add(self, rows: list[Row], layout: Layout) -> None:
         """Take in one page."""
         self.seen.add(str(row[0]) for row in rows)
         self.visible.add(rows, layout)
+
+    def close(self, db: Database, watch: Watch) -> None:
+        """No page is to come. What another look finds from now on was not there to be seen."""
+        with db.read() as tx:
+            self.known = watch.snapshots.count(tx)
+            self.vanished = self.seen.missing(watch.snapshots.known_ids(tx))
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,9 +69,8 @@ class Missing:
         reread: Callable[[list[str]], Collection[str]],
     ) -> None:
         """`reread` asks once more for documents by id and tells which were there: a page may have been cut."""
+        known, vanished = census.known, census.vanished
         with self.db.read() as tx:
-            known = watch.snapshots.count(tx)
-            vanished = census.seen.missing(watch.snapshots.known_ids(tx))
             accepted = ledger.is_accepted(tx, watch.form, self.ingest.clock.now())
         there = reread(vanished) if accepted or len(vanished) <= ASK_AGAIN else ()
         report.short = report.short or (bool(there) and not report.unreadable)

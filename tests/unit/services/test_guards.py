@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from typing import Any
 
 import pytest
 
 from kdsync.errors import EdgeError, FailureKind
+from kdsync.model import Layout, Page
 from kdsync.settings.schema import FormSection
 from kdsync.store import documents, forms, ledger, notifications
 from kdsync.store.notifications import HELD
@@ -367,6 +368,23 @@ def test_an_open_look_that_was_cut_keeps_the_document_open_and_says_so(office: W
     office.watcher.sweep()
     assert ("submitted", "OPEN") in told(office)
     assert notices(office) == ["short", "short"]
+
+
+def test_a_document_that_comes_while_all_keys_are_looked_at_is_no_sign_of_a_cut_page(
+    office: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pages = office.kingdee.pages
+
+    def busy(layout: Layout, where: str, **how: Any) -> Iterator[Page]:
+        yield from pages(layout, where, **how)
+        if not where:
+            office.kingdee.create("C", "JUST")
+
+    monkeypatch.setattr(office.kingdee, "pages", busy)
+    office.kingdee.edit(max(office.kingdee.documents), FAmount=5.0)  # so that it has to be looked by dates as well
+    office.watcher.reconcile()
+    assert "JUST" in numbers_told(office)
+    assert notices(office) == []
 
 
 def test_a_date_in_the_future_is_told_once_and_again_after_it_was_gone(office: World) -> None:
