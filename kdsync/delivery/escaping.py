@@ -34,11 +34,15 @@ def plain(text: str) -> str:
 
 def markdown(text: str) -> str:
     """The same, every character of it shown as it is by DingTalk's markdown."""
-    line = _ANYWHERE.sub(r"\\\g<0>", plain(text))
-    line = re.sub(r"_+", _underscores, line)
+    line = within_line(plain(text))
     if _LINE_START.match(line):
         return "\\" + line
     return _NUMBERED.sub(r"\1\\\2", line, count=1) if _NUMBERED.match(line) else line
+
+
+def within_line(text: str) -> str:
+    """Text of one line for a place where only what can stand anywhere in a line is markup, as in a heading."""
+    return re.sub(r"_+", _underscores, _ANYWHERE.sub(r"\\\g<0>", text))
 
 
 def part_of_url(text: str) -> str:

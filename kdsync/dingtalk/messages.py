@@ -17,6 +17,7 @@ from typing import Any
 
 import orjson
 
+from kdsync.delivery.escaping import within_line
 from kdsync.dingtalk.shortening import largest, shortened, shortened_markdown
 from kdsync.model import Content, Priority, Status
 
@@ -48,7 +49,6 @@ MARKS = {Priority.LOW: "", Priority.NORMAL: "", Priority.HIGH: " ❗", Priority.
 
 NEWLINES = re.compile("\r\n|[\r\x0b\x0c\x1c-\x1e\x85\u2028\u2029]")
 CONTROLS = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f]")
-MARKUP = re.compile(r"([\\`*\[\]])")
 BLANK_LINES = re.compile(r"\n(?:[ ]*\n)+")
 BLOCK = re.compile(r" {0,3}(#{1,6} |>|[-*+] |\d+\. )")
 LINK = re.compile(r"(?:https?|dingtalk)://[^\s\"<>\\]+", re.IGNORECASE)
@@ -107,8 +107,7 @@ def _markdown(title: str, text: str) -> dict[str, Any]:
 def _fitted(
     content: Content, footer: str, priority: Priority, limit: int, message: Callable[[str], dict[str, Any]]
 ) -> bytes:
-    title = MARKUP.sub(r"\\\1", shortened(content.title, HEADING))  # a title is plain text
-    heading = f"### {title}{MARKS[priority]}"
+    heading = f"### {within_line(shortened(content.title, HEADING))}{MARKS[priority]}"  # a title is plain text
 
     def build(most: int, most_below: int = limit) -> bytes:
         texts = (shortened_markdown(content.body, most), shortened_markdown(content.below, most_below))
