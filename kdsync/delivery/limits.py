@@ -14,18 +14,24 @@ from zoneinfo import ZoneInfo
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 A_DAY = 500
 A_MINUTE = 5_000
+APART = timedelta(minutes=5)
+"""So far kdsync's clock may be from DingTalk's, whose midnight it is that counts."""
 
 
 def day_began(now: datetime) -> datetime:
-    """Midnight in Shanghai, in the zone of `now`."""
-    local = now.astimezone(SHANGHAI)
-    return datetime.combine(local.date(), time(), tzinfo=SHANGHAI).astimezone(now.tzinfo)
+    """Since when messages may be of the day that it is for DingTalk, in the zone of `now`."""
+    return (_midnight(now) - APART).astimezone(now.tzinfo)
 
 
 def day_ends(now: datetime) -> datetime:
-    """The next midnight in Shanghai."""
-    local = now.astimezone(SHANGHAI)
-    return datetime.combine(local.date() + timedelta(days=1), time(), tzinfo=SHANGHAI).astimezone(now.tzinfo)
+    """When that day is surely over for DingTalk."""
+    return (_midnight(now) + timedelta(days=1) + APART).astimezone(now.tzinfo)
+
+
+def _midnight(now: datetime) -> datetime:
+    """The last one in Shanghai that is surely over for DingTalk."""
+    local = (now - APART).astimezone(SHANGHAI)
+    return datetime.combine(local.date(), time(), tzinfo=SHANGHAI)
 
 
 def had_enough(counts: Mapping[str, int]) -> frozenset[str]:

@@ -15,7 +15,7 @@ from datetime import datetime, timedelta
 
 from kdsync import logs
 from kdsync.clock import KeptClock
-from kdsync.delivery.limits import SHANGHAI
+from kdsync.delivery.limits import APART, SHANGHAI
 from kdsync.delivery.quiet import not_before
 from kdsync.errors import EdgeError
 from kdsync.server_clock import ServerClock
@@ -29,7 +29,7 @@ from kdsync.store.database import Database
 
 log = logs.get("clocks")
 NOTICED = 2.0  # seconds; less is jitter
-TRUSTED = 300.0  # seconds that this machine's clock may be off DingTalk's
+TRUSTED = APART.total_seconds()  # seconds that this machine's clock may be off DingTalk's
 TRUSTED_AGAIN = 60.0  # once it was not, it must come so near
 WARN = 60.0
 STRAGGLERS = 600.0  # a look that read the clock before it was set has long ended then

@@ -59,6 +59,7 @@ TOLD = st.lists(
 CRASHES = st.one_of(st.none(), st.none(), st.integers(1, 8))  # at which point the process ends
 TRIES = st.lists(st.sampled_from(["ok", "ok", *OUTCOMES]), max_size=5)
 PICKS = st.integers(0, 30)
+AHEAD = st.sampled_from([0, 0, -200, 200])  # seconds that DingTalk's clock is
 MOMENTS = st.sampled_from([0.0, 0.5, 3, 61, 400, 4_000, 8 * 3600, 14 * 3600])
 
 
@@ -111,8 +112,9 @@ class Letters(RuleBasedStateMachine):
 
     # --- what happens
 
-    @initialize(crowd=st.sampled_from([False, False, False, True]), hours=st.integers(0, 23), told=TOLD)
-    def begin(self, crowd: bool, hours: int, told: list[Told]) -> None:
+    @initialize(crowd=st.sampled_from([False, False, False, True]), hours=st.integers(0, 23), told=TOLD, ahead=AHEAD)
+    def begin(self, crowd: bool, hours: int, told: list[Told], ahead: int) -> None:
+        self.chat.ahead = timedelta(seconds=ahead)
         self.world.clock.advance(hours * 3600)
         if crowd:
             self._tell("1", CROWD, Priority.HIGH)

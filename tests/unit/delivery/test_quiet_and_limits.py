@@ -45,10 +45,19 @@ def test_what_cannot_wait_does_not(priority: Priority) -> None:
     assert not_before(at(23), priority, NIGHT, ZONE) == at(23)
 
 
-def test_dingtalks_day_is_shanghais() -> None:
-    moment = datetime(2026, 11, 23, 16, 30, tzinfo=UTC)  # half past midnight in Shanghai
-    assert day_began(moment) == datetime(2026, 11, 23, 16, tzinfo=UTC)
-    assert day_ends(moment) == datetime(2026, 11, 24, 16, tzinfo=UTC)
+@pytest.mark.parametrize(
+    ("moment", "began", "ends"),
+    [
+        (at(0, 30), at(23, 55, day=22), at(0, 5, day=24)),
+        (at(23, 59), at(23, 55, day=22), at(0, 5, day=24)),
+        (at(0, 4), at(23, 55, day=21), at(0, 5)),  # where DingTalk's clock is behind it is still the day before
+        (at(0, 5), at(23, 55, day=22), at(0, 5, day=24)),
+    ],
+)
+def test_dingtalks_day_is_shanghais_by_a_clock_that_is_not_ours(
+    moment: datetime, began: datetime, ends: datetime
+) -> None:
+    assert (day_began(moment.astimezone(UTC)), day_ends(moment.astimezone(UTC))) == (began, ends)
 
 
 def test_who_has_had_enough() -> None:
