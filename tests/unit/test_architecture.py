@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import ast
+import re
+import sys
+import tomllib
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -89,6 +92,16 @@ def test_the_core_reads_no_clock_and_opens_nothing() -> None:
         if name.split(".")[0] in ("sync", "rules", "delivery", "commands"):
             found[name] = {target.split(".")[0] for target in imported(parsed(name))} & forbidden
     assert {name: names for name, names in found.items() if names} == {}
+
+
+def test_what_is_imported_is_asked_for_when_kdsync_is_installed() -> None:
+    """Else the versions that others happen to ask for decide: an urllib3 before 2.6 unpacks without bounds."""
+    project = tomllib.loads((ROOT.parent / "pyproject.toml").read_text())["project"]
+    asked = {re.match(r"[a-z0-9]+", line)[0] for line in project["dependencies"]}  # type: ignore[index]  # all do
+    texts = (path.read_text() for path in MODULES.values())
+    names = {name for text in texts for name in re.findall(r"^(?:import|from) ([a-z0-9]+)", text, re.MULTILINE)}
+    assert names - {*sys.stdlib_module_names, "kdsync", "yaml"} - asked == set()
+    assert {"pyyaml", "urllib3"} <= asked
 
 
 @pytest.mark.parametrize("name", list(MODULES))
