@@ -266,3 +266,36 @@ def test_nothing_that_is_printed_or_logged_shows_a_token(
     call = Call(ASK, b"app-secret-value").with_token("first-token")
     shown = f"{call!r} {client!r} {client.settings!r} {caplog.text}"
     assert not [secret for secret in SECRETS if secret in shown]
+
+
+def test_a_token_that_cannot_be_renewed_serves_to_its_end(
+    client: DingTalkClient, dingtalk: responses.RequestsMock, clock: FakeClock
+) -> None:
+    answer_with_tokens(dingtalk, "first-token")
+    dingtalk.post(OLD, json={"errcode": 0})
+    client.ask(ASK, {})
+    dingtalk.remove(responses.POST, TOKEN)
+    renewal = dingtalk.post(TOKEN, status=503)
+    clock.advance(6600)
+    for _ in range(4):
+        client.ask(ASK, {})
+        clock.advance(25)
+    assert renewal.call_count == 2, "one try a minute"
+    clock.advance(500)
+    with pytest.raises(EdgeError, match="busy"):
+        client.ask(ASK, {})
+    dingtalk.replace(responses.POST, TOKEN, json={"accessToken": "second-token", "expireIn": 7200})
+    client.ask(ASK, {})
+    assert tokens_used(dingtalk) == ["first-token"] * 5 + ["second-token"]
+
+
+def test_a_token_that_was_refused_is_not_used_again_where_no_other_is_to_be_had(
+    client: DingTalkClient, dingtalk: responses.RequestsMock
+) -> None:
+    client.check_token()
+    dingtalk.replace(responses.POST, TOKEN, status=503)
+    dingtalk.post(OLD, json={"errcode": 40014})
+    for _ in range(2):
+        with pytest.raises(EdgeError, match="busy"):
+            client.ask(ASK, {})
+    assert tokens_used(dingtalk) == ["first-token"]
