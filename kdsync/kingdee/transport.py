@@ -42,6 +42,8 @@ HEADERS = {
     "Accept-Charset": "utf-8",
     "User-Agent": f"kdsync/{__version__}",
 }
+TUNNEL = re.compile(r"Tunnel connection failed: (?P<status>\d{3})[ -~]{0,100}")
+"""What Python says where a proxy does not open the way to an https address; after the status come the proxy's words."""
 NO_CACHE = {"User-Agent": HEADERS["User-Agent"], "Cache-Control": "no-cache"}
 
 
@@ -226,6 +228,8 @@ def symptom_of(error: BaseException) -> Symptom:
     """What an exception of the network means. Its text is not quoted: it may hold a proxy's password."""
     chain = _causes(error)
     detail = next((text for link in reversed(chain) if (text := _detail(link))), type(error).__name__)
+    if (tunnel := TUNNEL.match(detail)) and tunnel["status"] == "407":
+        return Symptom(http="407", detail=detail)
     for kind, fault in _FAULTS:
         if any(isinstance(link, kind) for link in chain):
             return Symptom(fault=fault, detail=detail)
@@ -247,4 +251,7 @@ def _causes(error: BaseException) -> list[BaseException]:
 def _detail(link: BaseException) -> str:
     if isinstance(link, ssl.SSLCertVerificationError):
         return getattr(link, "verify_message", "")
-    return link.strerror or "" if isinstance(link, OSError) else ""
+    if not isinstance(link, OSError):
+        return ""
+    tunnel = TUNNEL.match(str(link)) if type(link) is OSError else None
+    return tunnel[0] if tunnel else link.strerror or ""

@@ -38,6 +38,7 @@ class Wire:
         self.answers: list[bytes] = []
         self.requests: list[bytes] = []
         self.connections = 0
+        self.asks_end_with = b"}"
         self.silent = threading.Event()
         self.wrap: ssl.SSLContext | None = None
         self._listener = socket.create_server(("127.0.0.1", 0))
@@ -78,11 +79,10 @@ class Wire:
                 if b"Connection: close" in answer:
                     return
 
-    @staticmethod
-    def _request(connection: socket.socket) -> bytes:
+    def _request(self, connection: socket.socket) -> bytes:
         data = b""
         try:
-            while b"\r\n\r\n" not in data or not data.endswith(b"}"):
+            while b"\r\n\r\n" not in data or not data.endswith(self.asks_end_with):
                 piece = connection.recv(65536)
                 if not piece:
                     return b""
@@ -237,6 +237,34 @@ def test_a_proxy_of_the_environment_is_used_and_its_password_kept(
     assert wire.requests[0].startswith(b"POST http://erp.invalid/K3Cloud/A.B.common.kdsvc HTTP/1.1")
     assert "hunter2" not in str(fail(transport))
     transport.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "kind", "code"),
+    [
+        (b"407 Proxy Authentication Required", FailureKind.CONFIGURATION, "http-407"),
+        (b"403 Forbidden", FailureKind.TRANSIENT, "proxy"),
+        (b"503 Service Unavailable", FailureKind.TRANSIENT, "proxy"),
+    ],
+)
+@pytest.mark.parametrize("read", [True, False])
+def test_a_proxy_that_opens_no_way_to_the_server_is_quoted(
+    wire: Wire,
+    connect: Callable[..., Transport],
+    monkeypatch: pytest.MonkeyPatch,
+    said: bytes,
+    kind: FailureKind,
+    code: str,
+    read: bool,
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", wire.url.replace("http://", "http://me:hunter2@").removesuffix("K3Cloud/"))
+    monkeypatch.setenv("NO_PROXY", "")
+    wire.asks_end_with = b"\r\n\r\n"
+    wire.answers = [b"HTTP/1.1 " + said + b"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"]
+    error = fail(connect("https://erp.invalid/K3Cloud/"), read=read)
+    assert (error.kind, error.code) == (kind, code)
+    assert said.decode() in error.message
+    assert "hunter2" not in str(error)
 
 
 def test_the_clock_is_read_from_errors_too(wire: Wire, connect: Callable[..., Transport]) -> None:
