@@ -25,6 +25,7 @@ from kdsync.sync.strange import REPLACED, rewound
 
 log = logs.get("ingest")
 APPROVED = str(Status.APPROVED)
+UNDECIDED = frozenset({Status.DRAFT, Status.CREATED, Status.IN_APPROVAL, Status.SENT_BACK})
 FEW = 20  # changes of one page that are logged one by one; of more the log says how many, and the store has each
 
 
@@ -209,7 +210,7 @@ class Ingest:
         watch = step.watch
         layout = watch.layout
         change = None if old is None and first else compare(old, row, layout, step.horizon)
-        opened = _is_open(watch, row, old, first=first) if is_open is None else is_open or _undecided(watch, row)
+        opened = _is_open(watch, row, old, first=first) if is_open is None else is_open or is_undecided(watch, row)
         if change is None and old is not None and _is_stored(old, row, layout, opened):
             return None
         number, blob = number_of(row, layout, doc_id), self.seal.close(row)
@@ -274,15 +275,19 @@ def _is_open(watch: Watch, row: Row, old: Snapshot | None, *, first: bool) -> bo
     """
     if not watch.open_where:
         return False
-    if _undecided(watch, row):
+    place = watch.layout.status_place
+    if place is None or row[place] != APPROVED:
         return True
     return bool(watch.facts.open) and not first and (old is None or old.row != row or old.is_open or old.is_gone)
 
 
-def _undecided(watch: Watch, row: Row) -> bool:
-    """Whether a document is open whatever the form's own filter says."""
+def is_undecided(watch: Watch, row: Row) -> bool:
+    """Whether a document is open whatever the form's own filter says: a look at the open ones shows it.
+
+    One with a status that is none of Kingdee's is not shown, and would be read once more at every look.
+    """
     place = watch.layout.status_place
-    return place is None or row[place] != APPROVED
+    return place is not None and row[place] in UNDECIDED
 
 
 def _layout_id(watch: Watch, snapshot: Snapshot) -> int:

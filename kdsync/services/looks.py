@@ -15,7 +15,7 @@ from kdsync import logs
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError
 from kdsync.model import Layout, Page, Row
-from kdsync.services.ingest import APPROVED, Ingest
+from kdsync.services.ingest import Ingest, is_undecided
 from kdsync.services.match import Matcher, number_of
 from kdsync.services.missing import Census, Missing
 from kdsync.services.ports import Source
@@ -155,8 +155,7 @@ class Looks:
         for start in range(0, len(left), AT_ONCE):
             some, ends = left[start : start + AT_ONCE], start + AT_ONCE >= len(left)
             found = self._reread(watch, some, matcher, report, is_open=False, ends=ends)
-            place = watch.layout.status_place
-            report.short = report.short or any(place is not None and row[place] != APPROVED for row in found.values())
+            report.short = report.short or any(is_undecided(watch, row) for row in found.values())
             self._mark(watch, {doc_id for doc_id in some if doc_id not in found}, is_open=False)
             report.vanished = report.vanished or len(found) < len(some)
             if not found and not ends:

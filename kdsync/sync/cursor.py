@@ -73,6 +73,9 @@ def date_filter(dates: tuple[str, ...], cursor: str, lookback: float) -> str:
 
 
 def open_filter(status: str, alive: str | None) -> str:
-    """FilterString of the open documents: not approved, or approved and matching the form's own filter."""
-    undecided = f"{status} in ('Z','A','B','D')"
+    """FilterString of the open documents: not approved, or approved and matching the form's own filter.
+
+    A status that was never set is one blank, as every empty text is.
+    """
+    undecided = f"{status} in ('Z','A','B','D',' ')"
     return f"{undecided} or ({status}='C' and ({alive}))" if alive else undecided

@@ -80,7 +80,9 @@ MUTANTS = (
         "datetime.fromisoformat(cursor[:19])",
     ),
     Mutant("only the first date is asked for", "sync/cursor.py", "for key in dates)", "for key in dates[:1])"),
-    Mutant("documents sent back are not open", "sync/cursor.py", "in ('Z','A','B','D')\"", "in ('Z','A','B')\""),
+    Mutant(
+        "documents sent back are not open", "sync/cursor.py", "in ('Z','A','B','D',' ')\"", "in ('Z','A','B',' ')\""
+    ),
     Mutant(
         "the form's own open filter is forgotten",
         "sync/cursor.py",

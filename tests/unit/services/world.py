@@ -194,7 +194,7 @@ class FakeKingdee:
             return True
         if " in ('Z'" in where:
             alive = "FAlive" in where and document.get("FAlive") == "yes"
-            return document["FDocumentStatus"] != "C" or alive
+            return document["FDocumentStatus"] in ("Z", "A", "B", "D", " ") or alive
         since = where.split(">='")[1][:19].replace(" ", "T")
         return any(str(document[key] or "") >= since for key in ("FModifyDate", "FCreateDate", "FApproveDate"))
 

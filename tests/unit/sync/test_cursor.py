@@ -47,8 +47,8 @@ def test_every_date_of_the_form_takes_part() -> None:
 
 
 def test_open_documents_are_those_not_approved_and_those_still_alive() -> None:
-    assert cursor.open_filter("FS", None) == "FS in ('Z','A','B','D')"
-    assert cursor.open_filter("FS", "FW<>'C'") == "FS in ('Z','A','B','D') or (FS='C' and (FW<>'C'))"
+    assert cursor.open_filter("FS", None) == "FS in ('Z','A','B','D',' ')"
+    assert cursor.open_filter("FS", "FW<>'C'") == "FS in ('Z','A','B','D',' ') or (FS='C' and (FW<>'C'))"
 
 
 def test_the_server_writes_its_own_zone() -> None:
