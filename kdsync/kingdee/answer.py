@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from kdsync import exact
@@ -37,15 +38,13 @@ def read_answer(status: int, body: bytes, *, read: bool, retry_after: float | No
     symptom = symptom_of(value)
     if symptom is None and not http:
         return value
-    words = symptom or Symptom()
-    seen = Symptom(words.text, words.msgcode, words.gateway, words.login, words.fault, http)
-    raise failure(seen, read=read, retry_after=retry_after)
+    raise failure(replace(symptom or _of_server(value), http=http), read=read, retry_after=retry_after)
 
 
 def symptom_of(value: Any) -> Symptom | None:
     """The failure in an answer that is JSON, or None."""
-    if isinstance(value, str) and value.startswith("response_error:"):
-        return Symptom(text=value)
+    if isinstance(value, str):  # no service answers with a text
+        return Symptom(text=value, fault="shape")
     for _ in range(DEEPEST):
         if not isinstance(value, list) or not value:
             break
@@ -59,6 +58,12 @@ def symptom_of(value: Any) -> Symptom | None:
     if "errcode" in value:
         return _of_gateway(value)
     return _of_status(value)
+
+
+def _of_server(value: Any) -> Symptom:
+    """What .NET says where a service could not even be called, beside the status of HTTP."""
+    words = value.get("Message") if isinstance(value, Mapping) else None
+    return Symptom(text=words) if isinstance(words, str) else Symptom()
 
 
 def _of_gateway(value: Mapping[str, Any]) -> Symptom | None:

@@ -62,7 +62,6 @@ def test_a_lost_session_in_all_its_wrappings(body: Any) -> None:
         [[1, None, {"x": 1}]],
         [{"FID": 1, "FBillNo": "P1"}],
         True,
-        "text",
         5,
         None,
         {},
@@ -136,8 +135,22 @@ def test_plain_text_with_http_200(body: str, code: str, kind: FailureKind) -> No
     assert (error.code, error.kind) == (code, kind)
 
 
-def test_a_quoted_server_exception_is_still_one() -> None:
-    assert fail("response_error: something").code == "response-error"
+@pytest.mark.parametrize(
+    ("text", "code", "kind"),
+    [
+        ("response_error: something", "response-error", FailureKind.TRANSIENT),
+        ("403 Forbidden ByRspRetStatusCode -- N001: Unexpectable request.", "N001", FailureKind.SESSION_LOST),
+        ("what is this", "shape", FailureKind.REFUSED),
+    ],
+)
+def test_a_text_in_quotes_is_what_it_is_without_them(text: str, code: str, kind: FailureKind) -> None:
+    error = fail(text)
+    assert (error.code, error.kind) == (code, kind)
+    assert text in error.message
+
+
+def test_what_a_server_says_of_its_own_failure_is_quoted() -> None:
+    assert "An error has occurred" in fail({"Message": "An error has occurred."}, 500).message
 
 
 @pytest.mark.parametrize(
@@ -152,6 +165,9 @@ def test_a_quoted_server_exception_is_still_one() -> None:
         (413, b"", "http-413", FailureKind.REFUSED),
         (500, b"[[1]]", "http-500", FailureKind.TRANSIENT),
         (500, b"Fail to verify thirty passport", "third-party", FailureKind.CONFIGURATION),
+        (500, b'"Fail to verify thirty passport"', "third-party", FailureKind.CONFIGURATION),
+        (500, b'{"Message":"Fail to RestoreSessionByApi"}', "user", FailureKind.CONFIGURATION),
+        (500, b'{"Message":["x"]}', "http-500", FailureKind.TRANSIENT),
         (519, b'{"errcode":4002,"description":"APP_ID empty"}', "gateway-4002", FailureKind.CONFIGURATION),
         (519, b'{"errcode":4006,"description_cn":"x"}', "gateway-4006", FailureKind.TRANSIENT),
         (519, b'{"errcode":5001}', "gateway-5001", FailureKind.CONFIGURATION),
