@@ -26,7 +26,7 @@ COUNTERS: dict[str, tuple[str, tuple[str, ...]]] = {
 }
 GAUGES: dict[str, tuple[str, tuple[str, ...]]] = {
     "breaker_open": ("1 while nothing but a probe is let through.", ("system",)),
-    "lag_seconds": ("Seconds since the last look at a form that ended well.", ("form",)),
+    "lag_seconds": ("Seconds since the last look at a form that ended well, or since there was to be one.", ("form",)),
     "outbox": ("Rows of the outbox.", ("state",)),
     "held_notifications": ("Messages that wait for an operator to release them.", ()),
     "tasks_waiting": ("Workflow tasks that wait for somebody.", ("form",)),
@@ -48,6 +48,7 @@ class Metrics:
         self.registry = CollectorRegistry()
         self._counters = {n: Counter(f"kdsync_{n}", h, ls, registry=self.registry) for n, (h, ls) in COUNTERS.items()}
         self._gauges = {n: Gauge(f"kdsync_{n}", h, ls, registry=self.registry) for n, (h, ls) in GAUGES.items()}
+        self._shown: dict[str, set[str]] = {}  # values of the label of a gauge
         self._histograms = {
             n: Histogram(f"kdsync_{n}", h, buckets=BUCKETS, registry=self.registry) for n, h in HISTOGRAMS.items()
         }
@@ -61,6 +62,14 @@ class Metrics:
         """Set a gauge."""
         gauge = self._gauges[name]
         (gauge.labels(**labels) if labels else gauge).set(value)
+
+    def gauges(self, name: str, label: str, values: Mapping[str, float]) -> None:
+        """Set a gauge for each value of its label, and forget those that are not among them."""
+        for gone in self._shown.get(name, set()) - set(values):
+            self._gauges[name].remove(gone)
+        self._shown[name] = set(values)
+        for about, value in values.items():
+            self.gauge(name, value, {label: about})
 
     def observe(self, name: str, value: float) -> None:
         """Add to a histogram."""

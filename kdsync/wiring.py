@@ -177,7 +177,7 @@ class Wired:
             meter=self.meter,
             notices=self.notices,
             people=self.people,
-            watchers=lambda: self.watchers,
+            watchers=lambda: dict(self.watchers),
             monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
             channels=lambda: (WORK, CARD, *(f"{GROUP}:{name}" for name in self.settings.main.dingtalk.groups)),
             flush=self.calls.flush,
@@ -188,7 +188,7 @@ class Wired:
             meter=self.meter,
             notices=self.notices,
             settings=lambda: self.settings,
-            watchers=lambda: self.watchers,
+            watchers=lambda: dict(self.watchers),
             clocks={"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock},
             ask=self.dingtalk.ask_time,
         )
@@ -218,7 +218,7 @@ class Wired:
             settle=self.settle,
             account_set=self.settings.main.kingdee.acct_id,
             forms=lambda: task_forms(self.ruleset, self.actions),
-            watchers=lambda: self.watchers,
+            watchers=lambda: dict(self.watchers),
             on_told=lambda: self.on_told(),  # noqa: PLW0108  # the daemon replaces it later
         )
 

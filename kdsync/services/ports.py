@@ -146,3 +146,10 @@ class Meter(Protocol):
 
     def observe(self, name: str, value: float) -> None:
         """Add to a histogram."""
+
+
+class Gauges(Meter, Protocol):
+    """A meter that knows what is no longer to be measured."""
+
+    def gauges(self, name: str, label: str, values: Mapping[str, float]) -> None:
+        """Set a gauge for each value of its label, and forget those that are not among them."""

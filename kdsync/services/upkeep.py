@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from sqlalchemy import Connection
 
 from kdsync import logs
 from kdsync.clock import KeptClock
@@ -12,10 +14,11 @@ from kdsync.delivery.limits import SHANGHAI
 from kdsync.errors import EdgeError
 from kdsync.services.notices import Notices
 from kdsync.services.people import People
-from kdsync.services.ports import Meter
+from kdsync.services.ports import Gauges
 from kdsync.services.watcher import Watcher
 from kdsync.store import forms, holds, ledger, moments, outbox, storms
 from kdsync.store.database import Database
+from kdsync.store.forms import FormCursor
 
 log = logs.get("upkeep")
 WARN_AT = (0.8, 1.0)
@@ -32,17 +35,19 @@ class Upkeep:
 
     db: Database
     clock: KeptClock
-    meter: Meter
+    meter: Gauges
     notices: Notices
     people: People
     watchers: Callable[[], Mapping[str, Watcher]]
     monthly_calls: Callable[[], int]
     channels: Callable[[], Iterable[str]]
     flush: Callable[[], None]  # writes down the calls counted in memory
+    _before: dict[str, datetime] = field(default_factory=dict, init=False)  # good looks of earlier runs, or the start
 
     def step(self) -> None:
         """Write the heartbeat, set the gauges, mind the quota."""
         now = self.clock.now()
+        self._lag(now)
         self.flush()
         self._heartbeat(now)
         self._outbox()
@@ -58,20 +63,32 @@ class Upkeep:
         else:
             log.debug("people.refreshed", count=count)
 
+    def _lag(self, now: datetime) -> None:
+        """It grows whatever is the matter: also where the store cannot be used, or nothing was ever seen."""
+        looks = {form: watcher.condition.last_ok for form, watcher in self.watchers().items()}
+        self._before = {form: self._before.get(form, now) for form in looks}
+        lags = {form: (now - (ok or self._before[form])).total_seconds() for form, ok in looks.items()}
+        self.meter.gauges("lag_seconds", "form", lags)
+
     def _heartbeat(self, now: datetime) -> None:
+        watchers = self.watchers()
         with self.db.read() as tx:
-            ids = {cursor.form: cursor for cursor in forms.of_forms(tx, list(self.watchers()))}
+            accounts = {watcher.account_set for watcher in watchers.values()}
+            cursors = [cursor for account in accounts for cursor in forms.everything(tx, account)]
         with self.db.write() as tx:
             ledger.put_fact(tx, ledger.SIGN, moments.text(now), self.clock.machine.now())
-            for form, watcher in self.watchers().items():
-                ok, cursor = watcher.condition.last_ok, ids.get(form)
-                if cursor:
-                    values = {"last_error": watcher.condition.error or None}
-                    if ok:
-                        values["last_ok_at"] = moments.text(ok)
-                    forms.save(tx, cursor.form_id, **values)
-                if ok:
-                    self.meter.gauge("lag_seconds", (now - ok).total_seconds(), {"form": form})
+            for cursor in cursors:
+                if cursor.form in watchers:
+                    self._note(tx, cursor, watchers[cursor.form])
+
+    def _note(self, tx: Connection, cursor: FormCursor, watcher: Watcher) -> None:
+        ok = watcher.condition.last_ok
+        values = {"last_error": watcher.condition.error or None}
+        if ok:
+            values["last_ok_at"] = moments.text(ok)
+        elif cursor.last_ok_at:
+            self._before[cursor.form] = moments.parse(cursor.last_ok_at)
+        forms.save(tx, cursor.form_id, **values)
 
     def _outbox(self) -> None:
         with self.db.read() as tx:
@@ -83,8 +100,9 @@ class Upkeep:
     def _breakers(self) -> None:
         with self.db.read() as tx:
             held = holds.every(tx)
-        for name in {holds.KINGDEE, holds.CONTACTS, *self.channels(), *held}:
-            self.meter.gauge("breaker_open", int(name in held and held[name].is_open), {"system": name})
+        names = {holds.KINGDEE, holds.CONTACTS, *self.channels(), *held}
+        is_open = {name: int(name in held and held[name].is_open) for name in names}
+        self.meter.gauges("breaker_open", "system", is_open)
 
     def _quota(self, now: datetime) -> None:
         limit, month = self.monthly_calls(), month_of(now)

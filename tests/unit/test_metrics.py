@@ -9,7 +9,7 @@ from pathlib import Path
 import kdsync
 from kdsync.metrics import COUNTERS, GAUGES, HISTOGRAMS, Metrics
 
-KNOWN: dict[str, set[str]] = {"count": {*COUNTERS}, "gauge": {*GAUGES}, "observe": {*HISTOGRAMS}}
+KNOWN: dict[str, set[str]] = {"count": {*COUNTERS}, "gauge": {*GAUGES}, "gauges": {*GAUGES}, "observe": {*HISTOGRAMS}}
 
 
 def counted() -> Iterator[tuple[str, str, str]]:
@@ -36,3 +36,11 @@ def test_what_is_known_is_counted_somewhere() -> None:
 def test_every_name_can_be_read() -> None:
     text = Metrics().text().decode()
     assert all(f"kdsync_{name}" in text for name in COUNTERS)
+
+
+def test_what_is_no_longer_measured_is_no_longer_shown() -> None:
+    meter = Metrics()
+    for lags in ({"AP_PAYBILL": 3000.0, "AP_Payable": 1.0}, {"AP_Payable": 2.0}):
+        meter.gauges("lag_seconds", "form", lags)
+    shown = [line for line in meter.text().decode().splitlines() if line.startswith("kdsync_lag_seconds")]
+    assert shown == ['kdsync_lag_seconds{form="AP_Payable"} 2.0']

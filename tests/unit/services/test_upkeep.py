@@ -1,0 +1,95 @@
+"""Keeping house: the lag that an alarm is set on tells the truth whatever does not work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from kdsync.clock import FakeClock, KeptClock
+from kdsync.errors import StoreUnusableError
+from kdsync.metrics import Metrics
+from kdsync.services.condition import Condition
+from kdsync.services.upkeep import Upkeep
+from kdsync.store import forms
+from kdsync.store.database import Database
+from tests.unit.services.world import START
+
+FORM, LEFT = "AP_PAYBILL", "AP_Payable"
+
+
+class House:
+    """Upkeep of a daemon that watches two forms in the account set `ours`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.machine = FakeClock(START)
+        self.db = Database(f"sqlite:///{folder}/kdsync.db")
+        self.db.migrate()
+        self.begin()
+
+    def begin(self) -> None:
+        """A new process."""
+        self.meter, self.clock = Metrics(), KeptClock(self.machine)
+        self.watchers = {form: SimpleNamespace(condition=Condition(), account_set="ours") for form in (FORM, LEFT)}
+        parts: dict[str, Any] = {"people": None, "notices": None, "watchers": lambda: dict(self.watchers)}
+        quiet: dict[str, Any] = {"monthly_calls": lambda: 5000, "channels": tuple, "flush": lambda: None}
+        self.upkeep = Upkeep(db=self.db, clock=self.clock, meter=self.meter, **parts, **quiet)
+
+    def later(self, seconds: float) -> dict[str, float]:
+        """The lags that are measured then."""
+        self.machine.advance(seconds)
+        self.upkeep.step()
+        return self.lags()
+
+    def lags(self) -> dict[str, float]:
+        lines = [line for line in self.meter.text().decode().splitlines() if line.startswith("kdsync_lag_seconds{")]
+        return {line.split('"')[1]: round(float(line.rpartition(" ")[2]), 3) for line in lines}
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    return House(tmp_path)
+
+
+def test_a_form_that_was_never_seen_lags_behind_since_the_start(house: House) -> None:
+    assert house.later(0) == {FORM: 0, LEFT: 0}
+    house.watchers[LEFT].condition.last_ok = house.clock.now()
+    assert house.later(30) == {FORM: 30, LEFT: 30}
+    house.db.close()
+
+
+def test_a_restart_while_kingdee_is_down_does_not_make_the_lag_small(house: House) -> None:
+    with house.db.write() as tx:
+        for account in ("another", "ours", "a third"):
+            forms.load(tx, account, FORM)
+    house.watchers[FORM].condition.last_ok = house.clock.now()
+    house.later(5)
+    house.begin()
+    house.later(100)
+    assert house.later(5)[FORM] == 110
+    with house.db.read() as tx:
+        noted = {account: forms.load(tx, account, FORM).last_ok_at for account in ("another", "ours", "a third")}
+    assert [account for account, at in noted.items() if at] == ["ours"]
+    house.db.close()
+
+
+def test_the_lag_grows_while_the_store_cannot_be_used(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.later(0)
+
+    def full() -> None:
+        raise StoreUnusableError("the disk is full")
+
+    monkeypatch.setattr(house.upkeep, "flush", full)
+    with pytest.raises(StoreUnusableError):
+        house.later(60)
+    assert house.lags()[FORM] == 60
+    house.db.close()
+
+
+def test_a_form_that_is_watched_no_longer_lags_no_more(house: House) -> None:
+    house.later(0)
+    del house.watchers[LEFT]
+    assert house.later(600) == {FORM: 600}
+    house.db.close()
