@@ -8,6 +8,7 @@ from sqlalchemy import Connection, delete, func, insert, select
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.store import moments
+from kdsync.store.prefixes import LAST
 from kdsync.store.schema import calls, facts, logins
 from kdsync.store.sealing import MARK, Seal
 
@@ -17,7 +18,6 @@ ACCOUNT = "account:"
 """Facts about the account set behind an id: JSON [id, name] as a login named it."""
 
 SIGN = "heartbeat"
-LAST = chr(0x10FFFF)  # sorts after all that a name may go on with
 
 ACCEPTED = "accepted:"
 """Facts by form: what it shows now is the truth, says an operator; the moment it was said."""

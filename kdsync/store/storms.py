@@ -14,6 +14,7 @@ from kdsync.delivery.storm import Gathered
 from kdsync.model import Priority
 from kdsync.store import moments
 from kdsync.store.notifications import DROPPED, GATHERED, HELD, MATCHED, STORM
+from kdsync.store.prefixes import begins_with
 from kdsync.store.schema import notifications
 
 _WAITS = "SELECT 1 FROM notifications WHERE state = ? AND form = ? LIMIT 1"
@@ -84,8 +85,8 @@ def decide(tx: Connection, ids: Iterable[str], state: str, *, storm: str | None 
 
 def find(tx: Connection, prefix: str, limit: int = 2) -> list[Summary]:
     """The storms whose id begins so."""
-    begins = notifications.c.storm.startswith(prefix, autoescape=True)
-    return list(_summaries(tx, select(notifications).where(_is_storm(begins)).limit(limit)))
+    mine = _is_storm(begins_with(notifications.c.storm, prefix))
+    return list(_summaries(tx, select(notifications).where(mine).limit(limit)))
 
 
 def summaries(tx: Connection, since: datetime | None = None, limit: int = 100) -> list[Summary]:
