@@ -2,27 +2,33 @@
 
 DingTalk finds a person by mobile number only, not by job number: for that, `everybody` is read and indexed.
 Only people within the app's contacts scope exist for it. Sources: "Query user details", "Query user by mobile",
-"Query details of department users" and "Query sub-departments" on open.dingtalk.com.
+"Query details of department users", "Query sub-departments" and "Obtain the scope of contact permissions" on
+open.dingtalk.com.
 """
 
 from __future__ import annotations
 
 import re
 from collections import deque
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
+from kdsync import logs
 from kdsync.dingtalk.answers import AnyShape, Listed, Shape, shaped
-from kdsync.dingtalk.client import DingTalkClient
+from kdsync.dingtalk.client import Call, DingTalkClient
 from kdsync.errors import EdgeError
 
+log = logs.get("contacts")
+Found = TypeVar("Found")
 ROOT = 1
 PAGE = 100
 MOST_PAGES = 1_000  # of one department; an answer that always promises more must not be followed for ever
 MOST_DEPARTMENTS = 20_000
 END_OF_CURSORS = 2**63
 LIST_SUB = "topapi/v2/department/listsub"
+SCOPES = "auth/scopes"
+OUT_OF_SCOPE, NO_DEPARTMENT = "50004", "60003"
 NOBODY = {"60121", "33012", "40104", "50002"}  # no such user, id or mobile number; a person outside the scope
 
 
@@ -89,6 +95,11 @@ class _Departments(Shape):
     departments: tuple[_Department, ...]
 
 
+class _Scope(Shape):
+    authed_dept: Annotated[tuple[int, ...], Listed] = ()
+    authed_user: Annotated[tuple[str, ...], Listed] = ()
+
+
 def normal_mobile(text: str) -> str:
     """A mobile number as DingTalk looks it up: digits alone for the mainland, `+CC-` before them elsewhere."""
     compact = re.sub(r"[\s()\-.]", "", text)
@@ -133,8 +144,7 @@ class Contacts:
 
     def members_below(self, dept_id: int) -> list[str]:
         """The userids of a department and of all departments below it, each once."""
-        members = (member.userid for below in self.departments(dept_id) for member in self.department_members(below))
-        return list(dict.fromkeys(members))
+        return list(self._people([dept_id]))
 
     def departments(self, root: int = ROOT) -> Iterator[int]:
         """The ids of all departments from `root` on that are within the scope, level by level."""
@@ -142,25 +152,45 @@ class Contacts:
         while waiting:
             dept_id = waiting.popleft()
             yield dept_id
-            below = [found for found in self._departments_below(dept_id) if found not in seen]
+            listed = _visible(self._departments_below(dept_id), dept_id, root)
+            below = [found for found in listed if found not in seen]
             seen.update(below)
             if len(seen) > MOST_DEPARTMENTS:
                 raise self._client.failure("malformed", LIST_SUB, f"more than {MOST_DEPARTMENTS} departments")
             waiting.extend(below)
 
-    def _departments_below(self, dept_id: int) -> list[int]:
+    def _departments_below(self, dept_id: int) -> Iterator[int]:
         answer = self._client.ask(LIST_SUB, {"dept_id": dept_id}, metered=False)
         found = self._shape(_Departments, {"departments": answer.get("result") or ()}, LIST_SUB)
-        return [department.dept_id for department in found.departments]
+        yield from (department.dept_id for department in found.departments)
 
     def everybody(self) -> Iterator[Contact]:
         """Each person within the scope once, whatever the number of departments they are in."""
-        people: dict[str, Contact] = {}
-        for dept_id in self.departments():
-            for contact in self.department_members(dept_id):
-                known = people.get(contact.userid, contact)
-                people[contact.userid] = replace(contact, leads=known.leads | contact.leads)
+        try:
+            people = self._people([ROOT])
+        except EdgeError as error:
+            if _code(error) != OUT_OF_SCOPE:
+                raise
+            people = self._people_of_scope()
         yield from people.values()
+
+    def _people_of_scope(self) -> dict[str, Contact]:
+        """An app that may not see all departments sees some, and some people besides."""
+        answer = self._client.call(Call(SCOPES, b"", method="GET", metered=False))
+        scope = self._shape(_Scope, answer.get("auth_org_scopes") or {}, SCOPES)
+        people = self._people(scope.authed_dept)
+        alone = (self.user(userid) for userid in scope.authed_user if userid not in people)
+        return people | {contact.userid: contact for contact in alone if contact}
+
+    def _people(self, roots: Iterable[int]) -> dict[str, Contact]:
+        """Those of some departments and of all below them, by userid."""
+        people: dict[str, Contact] = {}
+        for root in roots:
+            for dept_id in self.departments(root):
+                for contact in _visible(self.department_members(dept_id), dept_id, root):
+                    known = people.get(contact.userid, contact)
+                    people[contact.userid] = replace(contact, leads=known.leads | contact.leads)
+        return people
 
     def manager_of(self, userid: str) -> str | None:
         """The person's direct manager, else who leads the person's department, else None."""
@@ -168,7 +198,7 @@ class Contacts:
         if person is None or person.manager_userid:
             return person.manager_userid if person else None
         for dept_id in person.dept_ids:
-            for member in self.department_members(dept_id):
+            for member in _visible(self.department_members(dept_id), dept_id):
                 if dept_id in member.leads and member.userid != userid:
                     return member.userid
         return None
@@ -177,7 +207,7 @@ class Contacts:
         try:
             return self._ask(api, question, shape)
         except EdgeError as error:
-            if error.code.rpartition("/")[2] in NOBODY:
+            if _code(error) in NOBODY:
                 return None
             raise
 
@@ -186,3 +216,18 @@ class Contacts:
 
     def _shape(self, shape: type[AnyShape], data: Any, api: str) -> AnyShape:
         return shaped(shape, data, api, now=self._client.now())
+
+
+def _code(error: EdgeError) -> str:
+    """Without the 88 before it."""
+    return error.code.rpartition("/")[2]
+
+
+def _visible(found: Iterator[Found], dept_id: int, asked_for: int | None = None) -> Iterator[Found]:
+    """What is found in a department; nothing where that is out of scope, or gone by now, unless it was `asked_for`."""
+    try:
+        yield from found
+    except EdgeError as error:
+        if dept_id == asked_for or _code(error) not in (OUT_OF_SCOPE, NO_DEPARTMENT):
+            raise
+        log.info("department.not_visible", dept_id=dept_id, error=str(error))

@@ -1,7 +1,7 @@
 """The contacts of the simulated DingTalk: people and departments, and what an app in its scope may read of them.
 
 Sources: "Query user details", "Query a user by mobile number", "Obtain the details of department users",
-"Obtain a list of sub-departments" and their neighbours on open.dingtalk.com.
+"Obtain a list of sub-departments", "Obtain the scope of contact permissions" and their neighbours on open.dingtalk.com.
 """
 
 from __future__ import annotations
@@ -77,7 +77,8 @@ class Contacts:
             "/topapi/v2/department/listsub": ("qyapi_get_department_list", self._listsub),
             "/topapi/v2/department/get": ("qyapi_get_department_list", self._department),
         }
-        return [Route("POST", path, handle, scope, metered=False) for path, (scope, handle) in handlers.items()]
+        routes = [Route("POST", path, handle, scope, metered=False) for path, (scope, handle) in handlers.items()]
+        return [*routes, Route("GET", "/auth/scopes", self._scopes, metered=False)]
 
     def _get(self, call: Call) -> Json:
         userid = str(call.fields.get("userid") or "")
@@ -123,6 +124,14 @@ class Contacts:
     def _listsub(self, call: Call) -> Json:
         children = [child for child in self._company.children(self._dept_id(call)) if child.in_scope]
         return {"result": [_department(child) for child in children]}
+
+    def _scopes(self, _: Call) -> Json:
+        """The topmost departments that the app may see, and people whose departments it may not."""
+        units, users = self._company.departments, self._company.users.values()
+        seen = {dept_id for dept_id, unit in units.items() if unit.in_scope}
+        top = [dept_id for dept_id in sorted(seen) if units[dept_id].parent not in seen]
+        alone = [user.userid for user in users if user.in_scope and not seen & set(user.dept_ids)]
+        return {"auth_user_field": [], "auth_org_scopes": {"authed_dept": top, "authed_user": alone}}
 
     def _department(self, call: Call) -> Json:
         return {"result": _department(self._company.departments[self._dept_id(call)])}

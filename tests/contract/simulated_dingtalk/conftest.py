@@ -10,6 +10,8 @@ import pytest
 import requests
 
 from kdsync.clock import FakeClock
+from kdsync.dingtalk.client import DingTalkClient
+from kdsync.settings.schema import DingTalkSection
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 
 CARD: dict[str, Any] = {
@@ -89,6 +91,16 @@ def new(ding: SimulatedDingTalk, session: requests.Session, token: str) -> Calla
         return answer.status_code, answer.json()
 
     return call
+
+
+@pytest.fixture
+def client(ding: SimulatedDingTalk, clock: FakeClock) -> Iterator[DingTalkClient]:
+    """kdsync's own."""
+    section = {"client_id": "dingsimulatedapp", "client_secret": "simulated-client-secret", "agent_id": 123456789}
+    urls = {"api_url": ding.url, "oapi_url": f"{ding.url}/"}
+    client = DingTalkClient(DingTalkSection.model_validate({**section, **urls}, context={"secrets": str}), clock)
+    yield client
+    client.close()
 
 
 @pytest.fixture

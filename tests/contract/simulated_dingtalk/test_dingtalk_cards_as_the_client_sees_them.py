@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -14,7 +11,6 @@ from kdsync.dingtalk.cards import CardResult, Cards, Face, NotShown, card_params
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.session import SessionReplies
 from kdsync.errors import EdgeError, FailureKind
-from kdsync.settings.schema import DingTalkSection
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 from kdsync.simulator.dingtalk_card import params_of
 from kdsync.sync.identity import card_id
@@ -22,20 +18,6 @@ from kdsync.sync.identity import card_id
 TEMPLATE = "4d1c-decision.schema"
 FACE = Face("FKSQ000123", "**Acme**", buttons=(("approve", "同意"), ("reject", "驳回")))
 DECIDED = Face("FKSQ000123", "**Acme**", status="王总 已同意", open=False)
-
-
-@pytest.fixture
-def client(ding: SimulatedDingTalk, clock: FakeClock) -> Iterator[DingTalkClient]:
-    section: dict[str, Any] = {
-        "client_id": "dingsimulatedapp",
-        "client_secret": "simulated-client-secret",
-        "agent_id": 123456789,
-        "api_url": ding.url,
-        "oapi_url": f"{ding.url}/",
-    }
-    client = DingTalkClient(DingTalkSection.model_validate(section, context={"secrets": str}), clock)
-    yield client
-    client.close()
 
 
 @pytest.fixture

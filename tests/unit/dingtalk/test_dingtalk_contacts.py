@@ -160,6 +160,20 @@ def test_everybody_comes_once_with_all_that_they_lead(contacts: Contacts) -> Non
     assert not everybody["lead"].active
 
 
+@pytest.mark.parametrize("errcode", [50004, 60003])
+def test_a_department_that_is_hidden_or_gone_when_its_members_are_read_is_left_out(
+    client: DingTalkClient, dingtalk: responses.RequestsMock, errcode: int
+) -> None:
+    def members_of_two(request: PreparedRequest) -> Reply:
+        return reply(None, errcode) if asked(request)["dept_id"] == 2 else members(request)
+
+    dingtalk.add_callback(responses.POST, f"{BASE}/user/list", members_of_two)
+    dingtalk.add_callback(responses.POST, f"{BASE}/department/listsub", below)
+    assert Contacts(client).members_below(1) == ["boss", "li", "lead"]
+    with pytest.raises(EdgeError):
+        Contacts(client).members_below(2)
+
+
 def test_a_department_with_those_below_it(contacts: Contacts) -> None:
     assert contacts.members_below(1) == ["boss", "zhang", "li", "lead"]
 
