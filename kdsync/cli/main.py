@@ -88,7 +88,10 @@ def doctor(config: Config = DEFAULT, json_output: Json = False) -> None:
 
 @app.command()
 def status(config: Config = DEFAULT, json_output: Json = False) -> None:
-    """How it is doing: forms, messages, answers, calls, alarms."""
+    """How it is doing: forms, messages, answers, calls, alarms.
+
+    Ends with 1 where it does not run or something is wrong; with --json always with 0.
+    """
     from kdsync.cli.status import status as command
 
     _exit(command(config, json_output=json_output))

@@ -32,7 +32,8 @@ def status(config: Path, *, json_output: bool) -> int:
         print_json(found)
         return 0
     _print(found, now)
-    return 0 if found["running"] and not found["alarms"] and not found["outbox"].get("dead") else 1
+    wrong = found["alarms"] or found["holds"] or found["outbox"].get("dead")
+    return 0 if found["running"] and not wrong else 1
 
 
 def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
@@ -49,11 +50,11 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         used = ledger.metered_calls(tx, month)
         taken = intake.counts(tx)
         together, waiting, shown = storm.listed(tx, now, limit=10), tasks.counts(tx), cards.counts(tx)
-    watched = set(loaded.ruleset.forms)
+    watched, known = set(loaded.ruleset.forms), [cursor.form for cursor in cursors]
     return {
         "running": heartbeat is not None and abs((now - datetime.fromisoformat(heartbeat)).total_seconds()) < FRESH,
         "heartbeat": heartbeat,
-        "forms": [_form(cursor, watched, now) for cursor in cursors],
+        "forms": [*(_form(one, watched, now) for one in cursors), *map(_new, sorted(watched - {*known}))],
         "outbox": {**counts, "oldest_waiting": oldest},
         "inbox": {state: count - taken.get(state, 0) for state, count in said.items() if count > taken.get(state, 0)},
         "stream": stream,
@@ -84,6 +85,12 @@ def _form(cursor: forms.FormCursor, watched: set[str], now: datetime) -> dict[st
     }
 
 
+def _new(form: str) -> dict[str, Any]:
+    """A form of the rules as they are now, which the daemon does not know yet."""
+    nothing = dict.fromkeys(("last_ok_at", "lag_seconds", "newest", "alarm", "last_error"))
+    return {"form": form, "state": "not watched yet", **nothing}
+
+
 def _hold(hold: Hold) -> dict[str, Any]:
     """`channel` may also be kingdee or contacts."""
     return {
@@ -102,10 +109,7 @@ def _print(found: dict[str, Any], now: datetime) -> None:
     console.print(
         "kdsync is running" if found["running"] else f"kdsync is not running (last sign {ago(found['heartbeat'], now)})"
     )
-    rows = [
-        (f["form"], f["state"], ago(f["last_ok_at"], now), f["alarm"] or f["last_error"] or "ok")
-        for f in found["forms"]
-    ]
+    rows = [(f["form"], f["state"], ago(f["last_ok_at"], now), _condition(f)) for f in found["forms"]]
     print_table("\nForms", ("form", "state", "last look", "condition"), rows)
     states = [(state, count) for state, count in found["outbox"].items() if state != "oldest_waiting"]
     print_table("\nOutbox", ("state", "recipients"), states or [("empty", "")])
@@ -128,9 +132,14 @@ def _print(found: dict[str, Any], now: datetime) -> None:
         console.print(f"Stream: {_of_stream(found['stream'])}")
     for hold in found["holds"]:
         since, until = clock_time(hold["since"]), clock_time(hold["until"])
-        console.print(f"Down: {hold['channel']} since {since}, tried again at {until}: {hold['reason']}")
+        cure = f" ({hold['cure']})" if hold["cure"] else ""
+        console.print(f"Down: {hold['channel']} since {since}, tried again at {until}: {hold['reason']}{cure}")
     for alarm in found["alarms"]:
         console.print(f"Alarm: {alarm}")
+
+
+def _condition(form: dict[str, Any]) -> str:
+    return form["alarm"] or form["last_error"] or ("ok" if form["last_ok_at"] else "")
 
 
 def _of_stream(stream: dict[str, Any]) -> str:

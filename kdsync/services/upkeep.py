@@ -74,12 +74,11 @@ class Upkeep:
         watchers = self.watchers()
         with self.db.read() as tx:
             accounts = {watcher.account_set for watcher in watchers.values()}
-            cursors = [cursor for account in accounts for cursor in forms.everything(tx, account)]
+            known = {cursor.form: cursor for account in accounts for cursor in forms.everything(tx, account)}
         with self.db.write() as tx:
             ledger.put_fact(tx, ledger.SIGN, moments.text(now), self.clock.machine.now())
-            for cursor in cursors:
-                if cursor.form in watchers:
-                    self._note(tx, cursor, watchers[cursor.form])
+            for form, watcher in watchers.items():
+                self._note(tx, known.get(form) or forms.load(tx, watcher.account_set, form), watcher)
 
     def _note(self, tx: Connection, cursor: FormCursor, watcher: Watcher) -> None:
         ok = watcher.condition.last_ok

@@ -20,11 +20,12 @@ from kdsync.cli import main as command
 from kdsync.cli.main import app
 from kdsync.cli.opened import print_noted, print_table
 from kdsync.cli.options import InboxState, OutboxState
-from kdsync.errors import ConfigurationError, KdsyncError, Problem
+from kdsync.errors import ConfigurationError, FailureKind, KdsyncError, Problem
 from kdsync.services.earshot import FACT
 from kdsync.settings.advice import NOTHING
-from kdsync.store import inbox, intake, ledger, notifications, outbox
+from kdsync.store import forms, holds, inbox, intake, ledger, moments, notifications, outbox
 from kdsync.store.database import Database
+from kdsync.store.holds import Hold
 
 STRANGE = "kingdee: user or password is wrong [login-0] [/red] :100: [bold]"
 
@@ -204,6 +205,27 @@ def test_the_status_says_whether_people_are_heard(config: Path, stream: dict[str
         ledger.put_fact(tx, FACT, json.dumps(said), at)
     database.close()
     assert told in " ".join(typed("status")[1].split())
+
+
+@pytest.mark.usefixtures("_store")
+def test_the_status_names_every_form_and_what_to_do_about_what_is_down(config: Path) -> None:
+    now = datetime.now(UTC)
+    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
+    assert "AP_PAYBILL not watched yet never" in " ".join(typed("status")[1].split())
+    with database.write() as tx:
+        ledger.put_fact(tx, ledger.SIGN, moments.text(now), now)
+        forms.save(tx, forms.load(tx, "a", "AP_PAYBILL").form_id, last_error="kingdee: the form does not exist")
+        forms.load(tx, "a", "AP_Payable")
+    assert typed("status")[0] == 0
+    with database.write() as tx:
+        holds.put(tx, Hold("kingdee", now, now, 3, FailureKind.TRANSIENT, "nothing listens", "start Kingdee"), now)
+    database.close()
+    code, printed = typed("status")
+    told = " ".join(printed.split())
+    assert code == 1
+    assert "AP_PAYBILL first look never kingdee: the form does not exist" in told
+    assert "AP_Payable no longer watched never" in told
+    assert "nothing listens (start Kingdee)" in told
 
 
 @pytest.mark.parametrize(

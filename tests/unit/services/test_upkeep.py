@@ -11,13 +11,17 @@ import pytest
 from kdsync.clock import FakeClock, KeptClock
 from kdsync.errors import StoreUnusableError
 from kdsync.metrics import Metrics
-from kdsync.services.condition import Condition
 from kdsync.services.upkeep import Upkeep
 from kdsync.store import forms
 from kdsync.store.database import Database
 from tests.unit.services.world import START
 
 FORM, LEFT = "AP_PAYBILL", "AP_Payable"
+
+
+def watcher() -> SimpleNamespace:
+    """As one that has not looked yet."""
+    return SimpleNamespace(condition=SimpleNamespace(last_ok=None, error=""), account_set="ours")
 
 
 class House:
@@ -32,7 +36,7 @@ class House:
     def begin(self) -> None:
         """A new process."""
         self.meter, self.clock = Metrics(), KeptClock(self.machine)
-        self.watchers = {form: SimpleNamespace(condition=Condition(), account_set="ours") for form in (FORM, LEFT)}
+        self.watchers = {form: watcher() for form in (FORM, LEFT)}
         parts: dict[str, Any] = {"people": None, "notices": None, "watchers": lambda: dict(self.watchers)}
         quiet: dict[str, Any] = {"monthly_calls": lambda: 5000, "channels": tuple, "flush": lambda: None}
         self.upkeep = Upkeep(db=self.db, clock=self.clock, meter=self.meter, **parts, **quiet)
@@ -92,4 +96,13 @@ def test_a_form_that_is_watched_no_longer_lags_no_more(house: House) -> None:
     house.later(0)
     del house.watchers[LEFT]
     assert house.later(600) == {FORM: 600}
+    house.db.close()
+
+
+def test_why_a_form_cannot_be_looked_at_is_noted_before_anything_was_seen_of_it(house: House) -> None:
+    house.watchers[FORM].condition.error = "the form does not exist"
+    house.later(0)
+    with house.db.read() as tx:
+        noted = {cursor.form: cursor.last_error for cursor in forms.everything(tx, "ours")}
+    assert noted == {FORM: "the form does not exist", LEFT: None}
     house.db.close()
