@@ -23,7 +23,7 @@ ASKED_FOR = "an operator asked for it"
 _UNCONFIRMED = text("""
 SELECT DISTINCT outbox.target
 FROM outbox INDEXED BY ix_outbox_accepted_at LEFT JOIN people ON people.key = :prefix || outbox.target
-WHERE outbox.accepted_at >= :sent AND outbox.channel = 'work' AND outbox.state = 'accepted'
+WHERE outbox.accepted_at >= :sent AND outbox.channel IN ('work', 'card') AND outbox.state = 'accepted'
   AND (people.key IS NULL OR (
     (people.userid IS NULL OR people.refreshed_at < :fresh) AND outbox.accepted_at >= people.refreshed_at))
 LIMIT :most""")  # left to itself, SQLite reads all that was ever accepted
@@ -165,7 +165,7 @@ def others_got_through(tx: Connection, ident: str, channel: str) -> bool:
 def accepted_for(tx: Connection, seal: Seal, target: str, since: datetime) -> list[Letter]:
     """What one person was sent since then."""
     mine = (outbox.c.target == target, outbox.c.accepted_at >= moments.text(since))
-    query = select(outbox).where(*mine, outbox.c.state == ACCEPTED, outbox.c.channel == WORK)
+    query = select(outbox).where(*mine, outbox.c.state == ACCEPTED, outbox.c.channel.in_((WORK, CARD)))
     return [opened(row, seal) for row in tx.execute(query).mappings()]
 
 

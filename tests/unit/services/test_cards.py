@@ -124,6 +124,21 @@ def office(tmp_path: Path) -> CardOffice:
     return office
 
 
+def test_who_is_not_there_and_got_no_card_is_told_of_though_the_answer_that_said_so_was_lost(
+    office: CardOffice,
+) -> None:
+    world = office.world
+    world.dingtalk.outcomes, world.dingtalk.unseen = ["lost"], {"gone": "spaceId is illegal"}
+    office.tell("u2", "gone")
+    world.clock.advance(60)
+    world.deliver()
+    assert [letter.channel for letter in world.letters(outbox.ACCEPTED)] == [CARD, CARD]
+    world.receipts.step()
+    world.deliver()
+    assert [letter.target for letter in world.letters(outbox.DEAD)] == ["gone"]
+    assert any("gone" in text for text in world.dingtalk.seen("ops"))
+
+
 def test_a_card_goes_to_all_its_readers_in_one_call_and_does_not_say_what_to_reply(office: CardOffice) -> None:
     track = office.tell("u1", "u2", "u9")
     assert sorted(office.shows(track)["to"]) == ["u1", "u2", "u9"]

@@ -233,13 +233,13 @@ class FakeDingTalk:
 
     def send_card(self, track: str, userids: Sequence[str], face: bytes) -> Mapping[str, str]:
         self._turn()
-        outcome = self.outcomes.pop(0) if self.outcomes else "ok"
-        if outcome in ("ok", "lost") and track not in self.cards:
+        outcome, already = self.outcomes.pop(0) if self.outcomes else "ok", track in self.cards
+        if outcome in ("ok", "lost") and not already:
             to = [userid for userid in userids if userid not in self.unseen]
             self.cards[track] = {"to": to, "face": json.loads(face), "line": "", "open": True, "private": {}}
         if outcome != "ok":
             raise failure(OUTCOMES[outcome], retry_after=2 if outcome == "slow down" else None)
-        return {userid: self.unseen[userid] for userid in userids if userid in self.unseen}
+        return {} if already else {userid: self.unseen[userid] for userid in userids if userid in self.unseen}
 
     def has_card(self, track: str, face: bytes) -> bool:
         if self.mute:
