@@ -141,7 +141,7 @@ class Dispatch:
     def _wait(self, ids: list[str], now: datetime, until: datetime, reason: str) -> None:
         log.warning("send.postponed", recipients=len(ids), until=moments.text(until), reason=reason)
         with self.db.write() as tx:
-            outbox.again(tx, ids, now=now, at=until, outcome="postponed", reason=reason)
+            outbox.put_off(tx, ids, now=now, until=until, reason=reason)
 
     def _send(self, letters: list[Letter]) -> tuple[str, Mapping[str, str]]:
         """The task's id, and who did not get it and why."""

@@ -18,7 +18,7 @@ from kdsync.store.sealing import Seal
 
 WAITING, LEASED, ACCEPTED, DEAD, DROPPED = "waiting", "leased", "accepted", "dead", "dropped"
 WORK, CARD, GROUP = "work", "card", "group"  # a group's channel is `group:NAME`: each robot is held back by itself
-STARTED = "started"
+STARTED, POSTPONED = "started", "postponed"
 ASKED_FOR = "an operator asked for it"
 _UNCONFIRMED = text("""
 SELECT DISTINCT outbox.target
@@ -91,6 +91,14 @@ def again(
     note_attempt(tx, ids, now, outcome, reason)
 
 
+def put_off(tx: Connection, ids: Sequence[str], *, now: datetime, until: datetime, reason: str) -> None:
+    """Not sent now: what has to wait was not tried."""
+    values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(until), "reason": reason}
+    values |= {"attempts": outbox.c.attempts - 1, "lease_until": None}
+    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
+    note_attempt(tx, ids, now, POSTPONED, reason)
+
+
 def as_text(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason: str) -> None:
     """These do not go out as a card, but as the text that they hold."""
     values: dict[str, Any] = {"channel": WORK, "state": WAITING, "next_attempt_at": moments.text(now)}
@@ -156,8 +164,9 @@ def may_be_sent(tx: Connection, ident: str) -> bool:
 
 
 def others_got_through(tx: Connection, ident: str, channel: str) -> bool:
-    """Whether something was accepted on a channel since a row was first tried."""
-    first = select(func.min(attempts.c.at)).where(attempts.c.outbox_id == ident).scalar_subquery()
+    """Whether something was accepted on a channel since a row first failed."""
+    failed = attempts.c.outcome.not_in((STARTED, POSTPONED))
+    first = select(func.min(attempts.c.at)).where(attempts.c.outbox_id == ident, failed).scalar_subquery()
     others = select(outbox.c.id).where(outbox.c.accepted_at > first, outbox.c.channel == channel).limit(1)
     return tx.execute(others).first() is not None
 

@@ -137,3 +137,31 @@ def test_people_who_may_have_been_reached_count_in_their_minute(limited: World) 
     limited.dingtalk.outcomes = ["lost"]
     limited.deliver()
     assert taken(limited) == 200
+
+
+def test_what_had_to_wait_was_not_tried(limited: World) -> None:
+    limited.watch(*rules({"to": [f"user:u{n}" for n in range(350)]}))
+    approve(limited, "K1")
+    for _ in range(4):
+        limited.deliver()
+        limited.clock.advance(16)
+    limited.dingtalk.outcomes = ["transient"]
+    limited.deliver()
+    due = limited.dispatch.next_due()
+    assert taken(limited) == 300
+    assert due is not None
+    assert due - limited.clock.now() < timedelta(seconds=3)
+
+
+def test_what_had_to_wait_finds_out_that_dingtalk_is_down_like_any_other(limited: World) -> None:
+    approve_many(limited, 26)
+    limited.deliver()
+    limited.clock.advance(14.01 * 3600)
+    limited.watch(*rules({"to": ["user:u2"]}))
+    approve(limited, "K26")
+    limited.deliver()
+    assert taken(limited) == 21
+    limited.clock.advance(300)
+    limited.dingtalk.calls, limited.dingtalk.outcomes = 0, ["transient"] * 99
+    limited.deliver()
+    assert limited.dingtalk.calls == 3
