@@ -56,8 +56,10 @@ class People:
         basis = identity.digest(*directory.match, *(part for pair in sorted(directory.users.items()) for part in pair))
         with self.db.write() as tx:
             if ledger.fact(tx, BASIS) != basis:
-                log.info("people.forgotten", count=people.forget(tx))
+                forgotten = people.forget(tx)
                 ledger.put_fact(tx, BASIS, basis, now)
+                if forgotten:
+                    log.info("people.forgotten", count=forgotten)
 
     def resolve(self, recipient: Recipient, raw: str = "", lookup: str = "") -> Resolution:
         """`raw` is the value of the document that the recipient stands for, `lookup` the form that it refers to."""
