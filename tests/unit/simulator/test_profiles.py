@@ -8,7 +8,32 @@ from kdsync.clock import SystemClock
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 from kdsync.simulator.faults import DINGTALK, KINGDEE
 from kdsync.simulator.kingdee import SimulatedKingdee
-from kdsync.simulator.profiles import PROFILES, BadFaultsError, listing, parse, unleash
+from kdsync.simulator.profiles import PROFILES, SYSTEMS, BadFaultsError, listing, parse, unleash
+
+NEVER_BY_THEMSELVES = {
+    "kingdee": """
+        http403 http404 http407 gateway_app_id gateway_stamp gateway_api forced_gateway n001_expired account_locked
+        password_expired password_policy user_without_rights stamp_expired centre_stopped cloud_unbound not_activated
+        administrator unknown_form bad_filter parameter""",
+    "dingtalk": """
+        http404 http407 quota webhook_quota not_authorised no_route credentials agent_id robot_keyword robot_sign
+        robot_stamp robot_ip robot_gone robot_gone_old robot_off group_gone robot_left robot_type""",
+}
+"""Faults that last until an operator does something."""
+OF_ONE_THING = {
+    "kingdee": "http413 not_operable edit_lock edit_lock_code in_workflow not_assignee",
+    "dingtalk": """
+        http413 out_of_scope department_out_of_scope bad_message too_long bad_parameter no_user no_mobile bad_mobile
+        robot_unsafe robot_large approval_gone approval_closed approval_system file_gone one_to_one_fast flow_control
+        over_the_minute over_the_day banned_content protected robot_fast robot_fast_old robot_fast_older""",
+}
+"""Refusals of one document, message, file or group, which are right or are told of nobody."""
+
+
+@pytest.mark.parametrize(("system", "known"), SYSTEMS.items())
+def test_the_worst_day_has_every_fault_that_passes_by_itself(system: str, known: dict[str, str]) -> None:
+    in_it = {ask.name for ask in parse("worst-day") if ask.system == system}
+    assert in_it == known.keys() - {*NEVER_BY_THEMSELVES[system].split(), *OF_ONE_THING[system].split()}
 
 
 @pytest.mark.parametrize("name", PROFILES)
