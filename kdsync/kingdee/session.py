@@ -106,7 +106,7 @@ class Sessions:
             path=f"{self._path}{service}.common.kdsvc",
             app_id=settings.app_id,
             app_secret=app_secret(settings),
-            app_data=f"{settings.acct_id},{settings.username},{settings.lcid},{settings.org}",
+            app_data=f"{settings.acct_id},{settings.username},{settings.lcid},{settings.org or 0}",
             timestamp=now,
             nonce=str(now),
         )
@@ -176,23 +176,27 @@ class Sessions:
             reply = self._transport.post(service, json.dumps(body).encode(), {}, read=True)
             return session_of(reply.value, reply.cookies, self._generation)
         except EdgeError as error:
-            if answered(error):
-                self._limits.refused(error, password=error.code in REFUSED_PASSWORD)
-            if error.kind is FailureKind.SESSION_LOST:
-                raise for_an_operator(error) from None
-            raise
+            told = _without_a_further_login(error)
+            if answered(told):
+                self._limits.refused(told, password=told.code in REFUSED_PASSWORD)
+            raise told from None
 
     def _enter_organisation(self, session: KingdeeSession) -> None:
-        """Where Kingdee does not let it in, the login was for nothing: the next one waits as after a refusal."""
+        """Where that fails, the login was for nothing: the next one waits as after a refusal."""
         if not self._settings.org:
             return
-        body = json.dumps({"data": {"OrgNumber": str(self._settings.org)}}).encode()
+        body = json.dumps({"data": {"OrgNumber": self._settings.org}}).encode()
         try:
             self._transport.post(SERVICE + "SwitchOrg", body, session.headers, read=True)
         except EdgeError as error:
-            if answered(error):
-                self._limits.refused(error, password=False)
-            raise
+            told = _without_a_further_login(error)
+            self._limits.refused(told, password=False)
+            raise told from None
+
+
+def _without_a_further_login(error: EdgeError) -> EdgeError:
+    """A session that is lost while it is opened is not opened once more."""
+    return for_an_operator(error) if error.kind is FailureKind.SESSION_LOST else error
 
 
 def _may_be_the_digest(error: EdgeError) -> bool:

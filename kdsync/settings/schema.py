@@ -22,6 +22,7 @@ from kdsync.settings.values import (
     existing_file,
     flag,
     listen_text,
+    organisation,
     resolve_secret,
     times_of_day,
     web_address,
@@ -56,6 +57,9 @@ Hours = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{HOURS}$", "examples": ["09:00-18:00"]}),
 ]
 Flag = Annotated[bool, BeforeValidator(flag), WithJsonSchema({"enum": [True, False, "on", "off", "yes", "no"]})]
+Organisation = Annotated[
+    str, PlainValidator(organisation), WithJsonSchema({"type": ["string", "integer"], "examples": ["101.1"]})
+]
 Url = Annotated[str, AfterValidator(web_address)]
 ExistingFile = Annotated[Path, PlainValidator(existing_file), WithJsonSchema({"type": "string", "format": "path"})]
 Text = Annotated[str, Field(min_length=1)]
@@ -85,8 +89,8 @@ class KingdeeSection(Section):
     login authorisation that covers them."""
     lcid: int = 2052
     """The language of the session: 2052 simplified Chinese, 1033 English, 3076 traditional Chinese."""
-    org: Annotated[int, Field(ge=0)] = 0
-    """The number of the organisation for `auth: headers`; 0 is the user's own."""
+    org: Organisation = ""
+    """The number of the organisation to work in, in quotes; 0 is the user's own."""
     timezone: Zone = Field(default_factory=lambda: ZoneInfo("Asia/Shanghai"))
     """The zone that the server's dates are in; Asia/Shanghai unless written."""
     ca_file: ExistingFile | None = None

@@ -79,6 +79,16 @@ def _is_private(host: str) -> bool:
         return "." not in host or host.endswith(HOME_DOMAINS)
 
 
+def organisation(value: Any) -> str:
+    """The number of an organisation, which is a text even where it looks like a number; "" for 0."""
+    text = str(value)
+    if type(value) not in (int, str) or not re.fullmatch(r"[^-\s,][^\s,]{0,79}|", text):
+        raise ValueError(
+            'is not the number of an organisation; write it in quotes, like "101.1", or 0 for the user\'s own'
+        )
+    return "" if text == "0" else text
+
+
 def existing_file(value: Any, info: ValidationInfo) -> Path:
     """A file, relative to the one that names it."""
     if isinstance(value, Path) or not isinstance(value, str) or not info.context:

@@ -337,8 +337,11 @@ def test_logins_without_a_time_stamp_need_no_probe(kingdee: Server, make_client:
 
 def test_a_login_answered_with_a_lost_session_is_for_an_operator(kingdee: Server, make_client: Make) -> None:
     kingdee.logins = [(200, "401 Forbidden ByRspRetStatusCode -- N001: Unexpectable request.")]
-    error = refused(make_client())
-    assert (error.kind, error.code) == (FailureKind.CONFIGURATION, "N001")
+    client = make_client()
+    for _ in range(3):
+        error = refused(client)
+        assert (error.kind, error.code) == (FailureKind.CONFIGURATION, "N001")
+    assert len(kingdee.names("LoginBy")) == 1
 
 
 def test_a_server_that_is_down_does_not_count_as_a_refusal(kingdee: Server, make_client: Make) -> None:
@@ -370,10 +373,13 @@ def test_another_account_set_is_not_read_and_not_asked_at_every_turn(
     query(client)
 
 
-def test_the_organisation_is_switched_to_after_a_login(kingdee: Server, make_client: Make) -> None:
-    query(make_client(org=100))
+@pytest.mark.parametrize(("org", "number"), [(100, "100"), ("100", "100"), ("101.1", "101.1"), ("HQ", "HQ")])
+def test_the_organisation_is_switched_to_after_a_login(
+    kingdee: Server, make_client: Make, org: int | str, number: str
+) -> None:
+    query(make_client(org=org))
     assert kingdee.names() == ["GET", "LoginBySign", "SwitchOrg", "ExecuteBillQuery"]
-    assert kingdee.bodies("SwitchOrg") == [{"data": {"OrgNumber": "100"}}]
+    assert kingdee.bodies("SwitchOrg") == [{"data": {"OrgNumber": number}}]
     assert kingdee.sent("SwitchOrg", "kdservice-sessionid") == ["sid1"]
 
 
@@ -390,8 +396,37 @@ def test_an_organisation_that_cannot_be_switched_to_is_told_and_no_reason_to_log
     assert query(client) == []
 
 
-def test_signed_headers_need_no_login(kingdee: Server, make_client: Make, clock: FakeClock) -> None:
-    client = make_client(auth="headers", org=7)
+@pytest.mark.parametrize("org", ["", 0, "0"])
+def test_who_names_no_organisation_stays_in_the_users_own(kingdee: Server, make_client: Make, org: int | str) -> None:
+    query(make_client(org=org))
+    assert "SwitchOrg" not in kingdee.names()
+
+
+def test_a_session_that_is_lost_before_the_organisation_is_switched_to_is_for_an_operator(
+    kingdee: Server, make_client: Make
+) -> None:
+    kingdee.answers = [LOST]
+    client = make_client(org=100)
+    assert {refused(client).kind for _ in range(3)} == {FailureKind.CONFIGURATION}
+    assert len(kingdee.names("LoginBy")) == 1
+
+
+def test_a_connection_that_breaks_while_the_organisation_is_switched_to_makes_no_login_at_every_turn(
+    kingdee: Server, make_client: Make, clock: FakeClock
+) -> None:
+    kingdee.answers = [requests.ConnectionError("reset")]
+    client = make_client(org=100)
+    assert {refused(client).kind for _ in range(3)} == {FailureKind.TRANSIENT}
+    assert len(kingdee.names("LoginBy")) == 1
+    clock.advance(5)
+    assert query(client) == []
+
+
+@pytest.mark.parametrize(("org", "told"), [(7, "7"), ("101.1", "101.1"), (0, "0")])
+def test_signed_headers_need_no_login(
+    kingdee: Server, make_client: Make, clock: FakeClock, org: int | str, told: str
+) -> None:
+    client = make_client(auth="headers", org=org)
     query(client)
     assert kingdee.names() == ["GET", "ExecuteBillQuery"]
     request, settings = kingdee.asked[-1], client.settings
@@ -400,7 +435,7 @@ def test_signed_headers_need_no_login(kingdee: Server, make_client: Make, clock:
         path="/K3Cloud/Kingdee.BOS.WebApi.ServicesStub.DynamicFormService.ExecuteBillQuery.common.kdsvc",
         app_id=settings.app_id,
         app_secret="0123456789abcdef0123456789abcdef",
-        app_data="65a1b2c3d4e5f6,kdsync,2052,7",
+        app_data=f"65a1b2c3d4e5f6,kdsync,2052,{told}",
         timestamp=stamp,
         nonce=str(stamp),
     )
