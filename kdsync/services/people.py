@@ -99,7 +99,13 @@ class People:
         with self.db.read() as tx:
             old = people.stale(tx, self.clock.now() - FRESH, limit)
         for found in old:
-            fresh = self._ask(found.key)
+            try:
+                fresh = self._ask(found.key)
+            except EdgeError as error:
+                if error.kind is not FailureKind.REFUSED:
+                    raise
+                log.warning("person.not_asked", key=found.key, error=str(error), cure=error.cure)
+                continue
             with self.db.write() as tx:
                 people.put(tx, fresh)
         return len(old)

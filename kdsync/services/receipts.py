@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.errors import EdgeError
+from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Contacts, Meter
 from kdsync.store import outbox, people
@@ -44,11 +44,13 @@ class Receipts:
         now = self.clock.now()
         with self.db.read() as tx:
             targets = outbox.unconfirmed(tx, KEY, sent_since=now - LOOK_BACK, fresh_since=now - FRESH, limit=AT_ONCE)
-        try:
-            for target in targets:
+        for target in targets:
+            try:
                 self._confirm(target, now)
-        except EdgeError as error:
-            log.warning("recipient.not_checked", error=str(error), cure=error.cure)
+            except EdgeError as error:
+                log.warning("recipient.not_checked", to=target, error=str(error), cure=error.cure)
+                if error.kind is not FailureKind.REFUSED:
+                    break
         return len(targets)
 
     def _confirm(self, target: str, now: datetime) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 
+from kdsync.errors import FailureKind
 from kdsync.services.ports import KingdeeIdentity
 from kdsync.services.receipts import KEY
 from kdsync.store import people
 from kdsync.store.people import Found
-from tests.unit.services.world import World
+from tests.unit.services.world import World, failure
 
 
 @pytest.fixture
@@ -51,3 +52,25 @@ def test_who_was_looked_for_in_dingtalk_is_not_looked_for_in_kingdee(known: Worl
     known.people.follow_directory()
     with known.db.read() as tx:
         assert people.get(tx, seen.key) == seen
+
+
+def test_who_cannot_be_asked_for_any_more_keeps_nobody_from_being_found_anew(
+    known: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known.clock.advance(1)
+    known.kingdee.people["8"] = KingdeeIdentity("lisi", "Li", "", "J7")
+    known.configure(users={"lisi": "u8"})
+    known.people.find("8", "SEC_User")
+    known.clock.advance(90_000)
+    known.configure(users={"lisi": "u9"})
+    person = known.kingdee.person
+
+    def ask(key: str, lookup: str) -> KingdeeIdentity | None:
+        if key == "7":
+            raise failure(FailureKind.REFUSED)
+        return person(key, lookup)
+
+    monkeypatch.setattr(known.kingdee, "person", ask)
+    assert known.people.refresh() == 2
+    assert known.people.find("8", "SEC_User").userid == "u9"
+    assert known.people.refresh() == 1, "who was found is fresh"

@@ -7,10 +7,11 @@ from datetime import timedelta
 import pytest
 
 from kdsync.delivery import limits
+from kdsync.errors import FailureKind
 from kdsync.store import outbox
 from kdsync.store.claims import claim
 from tests.unit.services.test_dispatch import approve
-from tests.unit.services.world import World, rules
+from tests.unit.services.world import World, failure, rules
 
 HOUR = timedelta(hours=1)
 
@@ -63,6 +64,22 @@ def test_what_was_sent_before_a_long_stop_is_checked_after_it(world: World) -> N
     approve(world, "K1")
     world.deliver()
     world.clock.advance(2 * 86_400)
+    world.receipts.step()
+    assert [letter.target for letter in world.letters(outbox.DEAD)] == ["gone"]
+
+
+def test_whom_dingtalk_refuses_to_look_up_stands_in_nobodys_way(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world.watch(*rules({"to": ["user:a odd", "user:gone"]}))
+    approve(world, "K1")
+    world.deliver()
+    trouble = failure(FailureKind.REFUSED)
+
+    def exists(userid: str) -> bool:
+        if userid == "a odd":
+            raise trouble
+        return False
+
+    monkeypatch.setattr(world.dingtalk, "exists", exists)
     world.receipts.step()
     assert [letter.target for letter in world.letters(outbox.DEAD)] == ["gone"]
 
