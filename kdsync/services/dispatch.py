@@ -24,6 +24,7 @@ from kdsync.services.address import URGENCY
 from kdsync.services.channels import Channels
 from kdsync.services.notices import Notices
 from kdsync.services.outages import Outages
+from kdsync.services.patience import STORES_OWN
 from kdsync.services.ports import Courier, Meter
 from kdsync.store import cards, claims, moments, outbox
 from kdsync.store.database import Database
@@ -81,6 +82,8 @@ class Dispatch:
             task, missed = self._send(letters)
         except EdgeError as error:
             self._failed(letters, error)
+        except STORES_OWN:
+            raise
         except Exception as error:  # a letter that trips over a mistake of ours must not hold up the others
             log.exception("send.broke", letter=letters[0].id)
             self._failed(letters, own_mistake(error, letters[0].attempts + 1))

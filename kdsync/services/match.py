@@ -16,6 +16,7 @@ from kdsync.rules.compile import CompiledRule
 from kdsync.rules.evaluate import Broken, NoMatch, Own, evaluate
 from kdsync.rules.recipients import Recipient
 from kdsync.rules.ruleset import Ruleset
+from kdsync.services.patience import STORES_OWN
 from kdsync.services.watch import Watch, person_key
 from kdsync.store.notifications import GATHERED, SHADOW, Notification, Wanted
 from kdsync.store.origins import OWN
@@ -75,6 +76,8 @@ class Matcher:
         """Ask a rule; one that trips over a mistake of ours must not keep the others from their turn."""
         try:
             return self._notification(watch, rule, event, now)
+        except STORES_OWN:
+            raise
         except Exception as error:
             log.exception("rule.broke", form=event.form, bill_no=event.number, rule=rule.id)
             return self._broken(rule, event, f"kdsync could not ask it ({type(error).__name__})", now)

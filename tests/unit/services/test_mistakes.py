@@ -11,11 +11,13 @@ import pytest
 from sqlalchemy import select, update
 
 from kdsync.delivery.render import render
-from kdsync.errors import FailureKind, StoreError
+from kdsync.errors import FailureKind, StoreError, StoreUnusableError
 from kdsync.model import Page
 from kdsync.services import match
 from kdsync.services.dispatch import MOST_MISTAKES
 from kdsync.services.people import Resolution
+from kdsync.services.ports import KingdeeIdentity
+from kdsync.settings.schema import FormSection
 from kdsync.store import ledger, outbox
 from kdsync.store.schema import documents, notifications
 from kdsync.store.schema import outbox as letters
@@ -315,3 +317,42 @@ def test_a_row_that_could_not_be_read_once_does_not_make_its_page_a_short_one(
     world.deliver()
     (told,) = world.dingtalk.seen("ops")
     assert "100003" in told
+
+
+def test_a_store_that_cannot_be_read_for_a_moment_is_no_mistake_of_a_rule(world: World) -> None:
+    trouble: list[Exception] = [StoreUnusableError("the disk fails")]
+
+    def waiting_for(_form: str, _number: str) -> list[str]:
+        if trouble:
+            raise trouble.pop()
+        return ["7"]
+
+    world.configure(users={"zhangsan": "u7"})
+    world.kingdee.people["7"] = KingdeeIdentity("zhangsan")
+    world.watch(rule(to=["assignee"]))
+    world.watcher.reload(replace(world.watcher.matcher, waiting_for=waiting_for), FormSection())
+    world.poll()
+    with pytest.raises(StoreUnusableError):
+        approve(world, "K1")
+    world.poll()
+    world.clock.advance(1)
+    world.deliver()
+    assert [letter.target for letter in world.letters(outbox.ACCEPTED)] == ["u7"]
+
+
+def test_a_store_that_cannot_be_read_for_a_moment_is_no_mistake_of_a_letter(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_users: Sequence[str], _message: bytes) -> str:
+        raise StoreUnusableError("the disk fails")
+
+    world.poll()
+    approve(world, "K1")
+    with monkeypatch.context() as patched:
+        patched.setattr(world.dingtalk, "send_work", fail)
+        for _ in range(MOST_MISTAKES + 1):
+            with pytest.raises(StoreUnusableError):
+                world.deliver()
+            world.clock.advance(61)
+    world.deliver()
+    assert {letter.state for letter in world.letters()} == {outbox.ACCEPTED}
