@@ -20,6 +20,7 @@ from kdsync.dingtalk.answers import Shape, shaped
 from kdsync.dingtalk.client import Call, DingTalkClient
 from kdsync.dingtalk.components import Attachment, Component, components_of, plain
 from kdsync.dingtalk.errors import NO_APPROVAL
+from kdsync.dingtalk.shortening import shortened
 from kdsync.errors import EdgeError
 
 __all__ = ["Approval", "Approvals", "Attachment", "Component"]
@@ -133,7 +134,7 @@ class Approvals:
 
     def comment(self, instance_id: str, userid: str, text: str) -> None:
         """Put a comment below an approval in somebody's name, which the applicant is told of. What is long is cut."""
-        clipped = text if len(text) <= LONGEST_COMMENT else text[: LONGEST_COMMENT - 1] + "…"
+        clipped = shortened(text, LONGEST_COMMENT)
         body = {"processInstanceId": instance_id, "text": clipped, "commentUserId": userid}
         answer = self._client.call(Call(COMMENTS, orjson.dumps(body), host="new", writes=True))
         if any(str(answer.get(key)).lower() == "false" for key in ("result", "success")):

@@ -69,7 +69,7 @@ BAD_ADDRESS = Meaning(CONFIGURATION, "this machine's address is not allowed", WH
 USED_UP = Meaning(QUOTA, "the organisation's calls of this month are used up", UPGRADE)
 NOBODY = Meaning(REFUSED, "there is no such person", MAPPING)
 UNSAFE = Meaning(REFUSED, "DingTalk refused the content as unsafe", RULE)
-NO_CALL = Meaning(REFUSED, "DingTalk does not know this call", "check dingtalk's addresses and any proxy before them")
+NO_CALL = Meaning(CONFIGURATION, "DingTalk does not know this call", f"{HOSTS} and any proxy; a newer kdsync may help")
 BAD_INPUT = Meaning(REFUSED, "DingTalk does not accept a parameter")
 
 CARD_PARAMETERS = (
@@ -156,6 +156,7 @@ MEANINGS: dict[str, Meaning] = {
     "40104": Meaning(REFUSED, "this is not a mobile number", MAPPING),
     "60003": Meaning(REFUSED, "there is no such department", "check the dept: recipients of the rules"),
     "40035": BAD_INPUT,
+    "InvalidParameter": BAD_INPUT,
     "400002": BAD_INPUT,
     "34014": BAD_INPUT,
     "34016": Meaning(REFUSED, "the message is too long", RULE),

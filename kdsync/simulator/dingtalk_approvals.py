@@ -201,7 +201,7 @@ class Approvals:
         userid = _given(fields, "commentUserId", "invalidInstanceCommentUserId")
         if instance is None:
             raise _refusal("aflowProcessInstNotExist", "审批实例不存在")
-        if len(text) > LONGEST_COMMENT:
+        if len(text.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_COMMENT:  # as Java counts
             raise _refusal("invalidParameter", "添加审批评论参数错误")
         if userid not in self._company.users:
             raise _refusal("userNotExist", "用户不存在")

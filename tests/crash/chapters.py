@@ -253,7 +253,7 @@ def far_recipients(house: House) -> None:
 
 def refused_login(house: House) -> None:
     """There is no store yet, and Kingdee refuses the password until an operator mends it."""
-    gate = house.kingdee._gate
+    gate = house.kingdee.gate
     house.has_store = False
     right = house.kingdee.credentials
     house.configure(rule("paid"), kingdee={"auth": "password", "password": {"env": "KD_PASSWORD"}})
@@ -524,7 +524,7 @@ def cards_given_up(house: House) -> None:
         house.expect(f"asked PAY{n}.", *CASHIERS)
         house.card(CASHIERS[n], f"asked PAY{n}.")
         _sent(house, 2 * n + 2)
-        house.dingtalk.fault("no_route", times=4, api="card/instances")
+        house.dingtalk.fault("bad_parameter", times=4, api="card/instances")
         house.click(CASHIERS[n], f"asked PAY{n}.", "pay")
         house.expect_write("Audit", bill)
         house.expect(f"PAY{n}：确认付款 已完成", CASHIERS[n])

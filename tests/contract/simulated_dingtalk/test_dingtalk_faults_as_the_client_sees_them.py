@@ -58,7 +58,7 @@ SEND: dict[str, Seen] = {
     "done500": (U, None),
     "truncated_json": (U, None),
     "cut": (U, None),
-    "no_route": (R, None),
+    "no_route": (C, None),
     "out_of_scope": (R, None),
     "department_out_of_scope": (R, None),
     "bad_message": (R, None),
@@ -110,6 +110,8 @@ PERSON: dict[str, Seen] = {
 MOBILE: dict[str, Seen] = {"no_mobile": (R, None), "bad_mobile": (R, None)}
 TOKEN: dict[str, Seen] = {"credentials": (C, None), "http500": (T, None), "html_ban": (L, 300)}
 ROBOT: dict[str, Seen] = {
+    "no_route": (C, None),
+    "bad_parameter": (R, None),
     "one_to_one_fast": (L, 1),
     "flow_control": (COPES, None),
     "qps": (L, 1),

@@ -213,10 +213,10 @@ def test_pages_that_do_not_end_are_an_error(
 
 def test_a_comment_is_cut_to_what_dingtalk_takes(approvals: Approvals, dingtalk: responses.RequestsMock) -> None:
     dingtalk.post(f"{INSTANCES}/comments", json={"result": True, "success": True})
-    approvals.comment("a171de6c", "user1", "字" * 2000)
+    approvals.comment("a171de6c", "user1", "😀" * 2000)
     sent = orjson.loads(dingtalk.calls[-1].request.body or "")
     assert (sent["processInstanceId"], sent["commentUserId"]) == ("a171de6c", "user1")
-    assert sent["text"] == "字" * 1023 + "…"
+    assert sent["text"] == "😀" * 511 + "…"
 
 
 def test_a_comment_that_is_not_made(approvals: Approvals, dingtalk: responses.RequestsMock) -> None:
