@@ -24,7 +24,8 @@ from kdsync.settings.schema import KingdeeSection
 
 LOG_OUT = AUTH + "Logout"
 TRIES = 3
-BLIPS = frozenset({"cut", "refused", "http-502", "http-503", "http-504", "gateway-4006"})
+STAMP_REFUSED = "gateway-4006"
+BLIPS = frozenset({"cut", "refused", "http-502", "http-503", "http-504", STAMP_REFUSED})
 """Failures of reads that are often over in a moment; a time-out is not, and has taken long enough."""
 PAUSE = (0.2, 0.8)
 """Seconds before the second try, at random in this span; twice that before the third."""
@@ -129,7 +130,12 @@ class KingdeeClient:
         return reply
 
     def _once(self, name: str, body: bytes, session: KingdeeSession, read: bool = True) -> Reply:
-        return self._transport.post(name, body, self._sessions.headers(session, name), read=read)
+        try:
+            return self._transport.post(name, body, self._sessions.headers(session, name), read=read)
+        except EdgeError as error:
+            if error.code == STAMP_REFUSED:
+                self.server_clock.yield_()
+            raise
 
     def _pause(self, state: RetryCallState) -> float:
         return float(self._random.uniform(*PAUSE) * state.attempt_number)

@@ -26,7 +26,7 @@ from kdsync.simulator.kingdee_requests import SCOPES, Desk, Request
 from kdsync.simulator.kingdee_services import MOST_ROWS, Services
 from kdsync.simulator.kingdee_tables import Tables
 from kdsync.simulator.kingdee_verbs import Verbs
-from kdsync.simulator.kingdee_welcome import welcome
+from kdsync.simulator.kingdee_welcome import Warned, welcome
 from kdsync.simulator.kingdee_workflow import Workflow
 
 Id = int | str
@@ -59,7 +59,7 @@ class SimulatedKingdee(Verbs):
         self.credentials = Credentials(acct_id, username, app_id, app_secret, password, sign_algorithm)
         self.timezone = timezone
         self.data_centre = (acct_id, "kdsync")  # what logins say that the account set is: id and name
-        self.password_expiring = False  # whether logins warn of the password policy
+        self.login_warning: Warned = ""  # what logins speak of, and let in all the same
         self._clock = clock
         self._port = port
         random = random or Random()
@@ -70,10 +70,10 @@ class SimulatedKingdee(Verbs):
         self._documents = Documents(self._tables, clock, ZoneInfo(timezone), clock_skew, random)
         self.workflow = Workflow(self._documents, random)
         self.pusher = Pusher(self._documents)
-        self._gate = Gate(self.credentials, clock, self._documents.now, self._active_user, random)
+        self.gate = Gate(self.credentials, clock, self._documents.now, self._active_user, random)
         self._attachments = Attachments(self._documents, random)
         self._services = Services(self._documents, self.workflow, self.pusher, self._attachments, max_page)
-        self._desk = Desk(self._gate, self._services, self.faults, self._welcome)
+        self._desk = Desk(self.gate, self._services, self.faults, self._welcome)
         self._server: Server | None = None
         self.user = self.create("SEC_User", username, FName="kdsync", creator=0)
 
@@ -157,11 +157,11 @@ class SimulatedKingdee(Verbs):
 
     def forget_sessions(self) -> None:
         """Every session is lost, as after a restart of the server."""
-        self._gate.sessions.clear()
+        self.gate.sessions.clear()
 
     def unlock(self, account: str) -> None:
         """Let an account in again that was locked after wrong passwords."""
-        self._gate.wrong_passwords.pop(account, None)
+        self.gate.wrong_passwords.pop(account, None)
 
     def grant(self, form: str, allowed: bool | str) -> None:
         """Give or take the permission for a form; a FilterString leaves the documents that match it."""
@@ -186,11 +186,11 @@ class SimulatedKingdee(Verbs):
     @property
     def authorised(self) -> set[str] | None:
         """The accounts beside the integration's that may log in with its application; None: all of them."""
-        return self._gate.authorised
+        return self.gate.authorised
 
     @authorised.setter
     def authorised(self, accounts: set[str] | None) -> None:
-        self._gate.authorised = accounts
+        self.gate.authorised = accounts
 
     def define_form(self, form: Form) -> None:
         """Install a form, e.g. `Form.parse("X_Bill", "FBillNo FDocumentStatus FSum:amount", {"FEntity": "FNote"})`."""
@@ -261,5 +261,5 @@ class SimulatedKingdee(Verbs):
             self.data_centre,
             self.timezone,
             self._documents.now(),
-            expiring=self.password_expiring,
+            warning=self.login_warning,
         )

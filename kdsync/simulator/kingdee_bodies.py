@@ -21,6 +21,7 @@ POSITIONS: Mapping[str, tuple[str, ...]] = {
     "BillQuery": ("data",),
     "QueryBusinessInfo": ("data",),
     "WorkflowAudit": ("data",),
+    "SwitchOrg": ("data",),
     "AttachmentUpLoad": ("data",),
     "AttachmentUpload": ("data",),
     "AttachmentDownLoad": ("data",),

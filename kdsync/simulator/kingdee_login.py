@@ -19,7 +19,7 @@ from urllib.parse import quote
 from uuid import UUID
 
 from kdsync.clock import Clock
-from kdsync.simulator.kingdee_answers import session_lost
+from kdsync.simulator.kingdee_answers import MsgCode, Refusal, session_lost
 
 SESSION_SECONDS = 20 * 60
 SIGN_SECONDS = 10 * 60  # the "link valid time" of the third-party login authorisation
@@ -61,6 +61,7 @@ class Session:
     user: int
     used: float
     hollow: bool = False
+    org: str = ""  # the number of the organisation that it was switched to
 
 
 class RefusedLoginError(Exception):
@@ -79,6 +80,10 @@ class ForeignAccountError(Exception):
     """Signed headers name another account set."""
 
 
+class StaleStampError(Exception):
+    """The gateway finds the time stamp of signed headers too old or too new."""
+
+
 class Gate:
     """Checks logins and the sessions of calls. `find_user` gives the id of an active user by account."""
 
@@ -92,6 +97,8 @@ class Gate:
     ) -> None:
         self.sessions: dict[str, Session] = {}
         self.wrong_passwords: dict[str, int] = {}
+        self.organisations: set[str] | None = None  # numbers of those that may be worked in; None: all
+        self.checks_stamps = False  # of signed headers, as the gateway of the public cloud does and a server does not
         self.authorised: set[str] | None = None  # accounts that the third-party login authorisation lists; None: all
         self._credentials = credentials
         self._clock = clock
@@ -120,7 +127,7 @@ class Gate:
         self.sessions = {sid: session for sid, session in self.sessions.items() if session.used > oldest}
 
     def enter(self, headers: Mapping[str, str], path: str) -> Session:
-        """The session of a call. Raises `Refusal`, `NotLoggedInError` or `ForeignAccountError`."""
+        """The session of a call. Raises `Refusal`, or one of this module's errors."""
         sid = session_id(headers)
         if headers.get("X-Kd-Appkey"):
             return self._signed(headers, path, sid)
@@ -130,6 +137,14 @@ class Gate:
         if session is None or session.hollow:
             raise session_lost()
         return session
+
+    def switch(self, session: Session, number: str) -> None:
+        """Work in another organisation from now on. Raises `Refusal`."""
+        if not number:
+            raise Refusal(MsgCode.PARAMETER, "参数OrgNumber不能为空")
+        if self.organisations is not None and number not in self.organisations:
+            raise Refusal(MsgCode.NO_PERMISSION, f"当前用户没有组织“{number}”的权限")
+        session.org = number
 
     def leave(self, headers: Mapping[str, str]) -> bool:
         """Log out; whether there was a session."""
@@ -178,7 +193,7 @@ class Gate:
     def _by_sign(self, given: Mapping[str, Any]) -> int:
         user = self._user(given.get("username"), given.get("acctID"))
         stamp = str(given.get("timestamp"))
-        if not stamp.isdigit() or abs(int(stamp) - self._now().timestamp()) > SIGN_SECONDS:
+        if not self._is_timely(stamp):
             raise RefusedLoginError(-1, EXPIRED)
         ours = self._credentials
         values = sorted([ours.acct_id, str(given.get("username")), ours.app_id, ours.app_secret, stamp])
@@ -187,12 +202,17 @@ class Gate:
             raise RefusedLoginError(-1, VERIFY_FAILED)
         return user
 
+    def _is_timely(self, stamp: str) -> bool:
+        return stamp.isdecimal() and abs(int(stamp) - self._now().timestamp()) <= SIGN_SECONDS
+
     def _by_passport(self, given: Mapping[str, Any]) -> int:
         if given.get("passportForBase64") != self._credentials.passport:
             raise RefusedLoginError(-1, VERIFY_FAILED)
         return self._user(self._credentials.username, self._credentials.acct_id)
 
     def _signed(self, headers: Mapping[str, str], path: str, sid: str) -> Session:
+        if self.checks_stamps and not self._is_timely(headers.get("X-Api-Timestamp") or ""):
+            raise StaleStampError
         data = _appdata(headers)
         if data[:1] != [self._credentials.acct_id]:
             raise ForeignAccountError

@@ -10,7 +10,7 @@ from typing import Any
 import orjson
 
 from kdsync.simulator.faults import Fault, Faults
-from kdsync.simulator.kingdee_answers import MsgCode, Refusal, refused, session_lost
+from kdsync.simulator.kingdee_answers import MsgCode, Refusal, refused, result, session_lost, status
 from kdsync.simulator.kingdee_bodies import DoublyEncodedError, arguments, suspicious
 from kdsync.simulator.kingdee_faults import FILTERED, NOT_LOGGED_IN, NULL_REFERENCE, TOLD
 from kdsync.simulator.kingdee_login import (
@@ -19,16 +19,18 @@ from kdsync.simulator.kingdee_login import (
     NotLoggedInError,
     RefusedLoginError,
     Session,
+    StaleStampError,
     session_id,
 )
 from kdsync.simulator.kingdee_replies import Reply, text
 from kdsync.simulator.kingdee_services import QUERIES, READS, WRITES, Call, Services
 
 PATH = re.compile(r"/k3cloud/kingdee\.bos\.webapi\.servicesstub\.(\w+)\.(\w+)\.common\.kdsvc", re.IGNORECASE)
+SWITCH = "SwitchOrg"
 LOGINS = frozenset({"ValidateUser", "LoginByAppSecret", "LoginBySign", "LoginBySimplePassport"})
 SERVICES = {
     **dict.fromkeys([*LOGINS, "Logout"], "AuthService"),
-    **dict.fromkeys([*QUERIES, *READS, *WRITES], "DynamicFormService"),
+    **dict.fromkeys([*QUERIES, *READS, *WRITES, SWITCH], "DynamicFormService"),
 }
 
 SCOPES = {
@@ -156,6 +158,8 @@ class Desk:
             return _json(refused(op, refusal), self._hollow(incoming, refusal))
         except NotLoggedInError:
             return _json({}) if op == "View" else text(NOT_LOGGED_IN)
+        except StaleStampError:
+            return TOLD["gateway_stamp"].answer(op, "")
         except ForeignAccountError:
             return text("Fail to verify thirty passport", 500)
 
@@ -164,6 +168,9 @@ class Desk:
             self._gate.sessions.pop(session_id(incoming.headers), None)
             raise session_lost()
         session = self._gate.enter(incoming.headers, incoming.path)
+        if op == SWITCH:
+            self._gate.switch(session, str((named.get("data") or {}).get("OrgNumber") or ""))
+            return _json(result(status()), session)
         form, operation = (str(named.get(key) or "") for key in ("formid", "opNumber"))
         call = Call(op, form, operation, named.get("data") or {}, session.user, fault)
         body, rows = self._services.answer(call)

@@ -253,7 +253,7 @@ def far_recipients(house: House) -> None:
 
 def refused_login(house: House) -> None:
     """There is no store yet, and Kingdee refuses the password until an operator mends it."""
-    gate = house.kingdee._gate
+    gate = house.kingdee.gate
     house.has_store = False
     right = house.kingdee.credentials
     house.configure(rule("paid"), kingdee={"auth": "password", "password": {"env": "KD_PASSWORD"}})

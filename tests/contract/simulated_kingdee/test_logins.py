@@ -52,10 +52,34 @@ def test_by_password(erp: SimulatedKingdee, stranger: Any) -> None:
 
 def test_a_good_login_may_still_speak_of_the_password_policy(erp: SimulatedKingdee, stranger: Any) -> None:
     assert stranger.log_in()["MessageCode"] is None
-    erp.password_expiring = True
+    erp.login_warning = "password"
     answer = stranger.log_in()
     assert in_by(answer)
     assert answer["MessageCode"] == "CheckPasswordPolicy"
+
+
+def test_where_the_licence_ends_soon_the_session_is_in_the_cookies_only(erp: SimulatedKingdee, stranger: Any) -> None:
+    erp.login_warning = "licence"
+    answer = stranger.log_in()
+    told = (answer["LoginResultType"], answer["KDSVCSessionId"], answer["FormId"], answer["IsSuccessByAPI"])
+    assert told == (-5, None, "BOS_CloudInspection", True)
+    assert stranger.query(FORM, "FID") == []
+
+
+def test_an_organisation_is_switched_to_for_the_session(erp: SimulatedKingdee, caller: Any, refusal: Refusal) -> None:
+    erp.gate.organisations = {"101.1"}
+    assert caller.post("SwitchOrg", {"data": {"OrgNumber": "101.1"}}).json()["Result"]["ResponseStatus"]["IsSuccess"]
+    assert [session.org for session in erp.gate.sessions.values()] == ["101.1"]
+    assert refusal(caller.post("SwitchOrg", {"data": {"OrgNumber": "102"}}).json())["code"] == 2
+    assert refusal(caller.post("SwitchOrg", {"data": {}}).json())["code"] == 8
+    assert [session.org for session in erp.gate.sessions.values()] == ["101.1"]
+
+
+def test_a_gateway_looks_at_the_stamp_of_signed_headers(erp: SimulatedKingdee, stranger: Any) -> None:
+    assert stranger.post("ExecuteBillQuery", QUERY, headers=VECTOR).status_code == 200
+    erp.gate.checks_stamps = True
+    answer = stranger.post("ExecuteBillQuery", QUERY, headers=VECTOR)
+    assert (answer.status_code, answer.json()["errcode"]) == (519, 4006)
 
 
 def test_by_secret(erp: SimulatedKingdee, stranger: Any) -> None:

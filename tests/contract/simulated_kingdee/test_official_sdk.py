@@ -94,7 +94,7 @@ def test_one_session_serves_all_calls(erp: SimulatedKingdee) -> None:
     client = sdk(erp)
     for _ in range(3):
         client.BillQuery({"FormId": FORM, "FieldKeys": "FBillNo"})
-    assert len(erp._gate.sessions) == 1
+    assert len(erp.gate.sessions) == 1
 
 
 def test_an_expired_session_is_renewed_silently(erp: SimulatedKingdee) -> None:
