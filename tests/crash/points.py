@@ -20,6 +20,7 @@ from alembic.runtime.migration import HeadMaintainer
 from sqlalchemy import Connection
 from sqlalchemy.exc import OperationalError
 
+from kdsync.dingtalk.line import Door, Line
 from kdsync.dingtalk.transport import Transport as DingTalkTransport
 from kdsync.kingdee.transport import Transport as KingdeeTransport
 from kdsync.store.database import Database
@@ -27,6 +28,8 @@ from kdsync.store.database import Database
 When = Literal["before", "after"]
 MIGRATION = "database.Database._upgrade"
 PROBES = ("kingdee /", "dingtalk /")  # whatever is answered tells the clock
+FILE = "dingtalk file"  # from wherever DingTalk keeps it
+STREAM = ("stream open", "stream send")  # the second answers what was pushed
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +93,7 @@ class Track:
         self._commits()
         self._migration()
         self._calls()
+        self._stream()
 
     def _commits(self) -> None:
         write = Database.write
@@ -122,7 +126,8 @@ class Track:
         patch.object(Database, "_upgrade", done).start()
 
     def _calls(self) -> None:
-        post, probe, exchange = KingdeeTransport.post, KingdeeTransport.probe, DingTalkTransport.exchange
+        post, probe = KingdeeTransport.post, KingdeeTransport.probe
+        exchange, fetch = DingTalkTransport.exchange, DingTalkTransport.fetch
 
         def posted(transport: KingdeeTransport, service: str, *args: Any, **more: Any) -> Any:
             return self._called(f"kingdee {service.rpartition('.')[2]}", post, transport, service, *args, **more)
@@ -134,9 +139,25 @@ class Track:
             api = request.url.split("/", 3)[3].partition("?")[0]
             return self._called(f"dingtalk {api or '/'}", exchange, transport, request)
 
+        def fetched(transport: DingTalkTransport, url: str, most: int) -> Any:
+            return self._called(FILE, fetch, transport, url, most)
+
         patch.object(KingdeeTransport, "post", posted).start()
         patch.object(KingdeeTransport, "probe", probed).start()
         patch.object(DingTalkTransport, "exchange", exchanged).start()
+        patch.object(DingTalkTransport, "fetch", fetched).start()
+
+    def _stream(self) -> None:
+        connect, send = Door._connect, Line.send
+
+        def connected(door: Door, *args: Any) -> Any:
+            return self._called(STREAM[0], connect, door, *args)
+
+        def sent(line: Line, text: str) -> None:
+            self._called(STREAM[1], send, line, text)
+
+        patch.object(Door, "_connect", connected).start()
+        patch.object(Line, "send", sent).start()
 
     def _called(self, point: str, call: Callable[..., Any], *args: Any, **more: Any) -> Any:
         self.at(point, "before")
