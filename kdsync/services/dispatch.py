@@ -224,6 +224,8 @@ class Dispatch:
         first = letters[0]
         with self.db.write() as tx:
             outbox.as_text(tx, [letter.id for letter in letters], self.clock.now(), "no card", reason)
+            if error is None or (error.system == "dingtalk" and error.sent):
+                self.channels.works(tx, CARD)  # it answered
             if error:
                 cards.unsent(tx, cards.of_content(tx, first.notification_id, first.content_id), reason)
             if error and error.kind is FailureKind.CONFIGURATION:

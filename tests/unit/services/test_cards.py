@@ -16,7 +16,7 @@ from kdsync.services.decisions import on_cards
 from kdsync.services.inbound import Inbound
 from kdsync.services.permit import Permit
 from kdsync.services.replies import ANSWER, Replies
-from kdsync.store import cards, inbox, notifications, outbox, tasks, writes
+from kdsync.store import cards, holds, inbox, notifications, outbox, tasks, writes
 from kdsync.store.cards import Card
 from kdsync.store.inbox import Received
 from kdsync.store.notifications import MATCHED, ON_CARD, Notification, Wanted
@@ -235,6 +235,26 @@ def test_a_card_that_is_out_is_not_sent_as_text_as_well(office: CardOffice, trou
     assert len(office.world.dingtalk.cards) == 1
     assert office.world.dingtalk.seen("u1") == []
     assert [letter.state for letter in office.world.letters()] == ["accepted"]
+
+
+@pytest.mark.parametrize("answer", ["refused", "no template", "nobody sees it"])
+def test_an_answer_of_whatever_kind_shows_that_cards_can_be_sent_again(office: CardOffice, answer: str) -> None:
+    office.world.dingtalk.outcomes = ["transient"] * 3
+    office.tell("u1")
+    for _ in range(2):
+        office.world.clock.advance(30)
+        office.world.deliver()
+    with office.world.db.read() as tx:
+        assert holds.every(tx)[CARD].is_open
+    if answer == "nobody sees it":
+        office.world.dingtalk.unseen = {"u1": "spaceId is illegal"}
+    else:
+        office.world.dingtalk.outcomes = [answer]
+    office.world.clock.advance(60)
+    office.world.deliver()
+    with office.world.db.read() as tx:
+        assert holds.every(tx) == {}
+    assert len(office.world.dingtalk.seen("u1")) == 1, "the text"
 
 
 def test_a_card_of_which_nothing_was_heard_and_that_was_never_made_goes_out_as_text(office: CardOffice) -> None:
