@@ -24,7 +24,7 @@ BAR = "topapi/message/corpconversation/status_bar/update"
 REASONS = {
     "143103": "too many messages a minute",
     "143104": "too many messages a minute",
-    "143105": "the person already got the 500 messages of today",
+    "143105": "the person already got as many messages as one is shown in a day",
     "143106": "the person already got this very message today",
     "1430000": "the message is empty",
     "1430002": "the content is banned",

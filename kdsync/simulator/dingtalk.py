@@ -22,6 +22,7 @@ from kdsync.simulator.dingtalk_gateway import Gateway, Recorded
 from kdsync.simulator.dingtalk_groups import GroupRobot, GroupRobots
 from kdsync.simulator.dingtalk_http import HttpServer
 from kdsync.simulator.dingtalk_limits import MonthlyAllowance
+from kdsync.simulator.dingtalk_manners import Manners
 from kdsync.simulator.dingtalk_people import People
 from kdsync.simulator.dingtalk_phones import Phones, Seen
 from kdsync.simulator.dingtalk_pushes import Push
@@ -61,13 +62,14 @@ class SimulatedDingTalk:
         self._credentials = (client_id, client_secret)
         self._company = Company()
         self._phones = Phones(clock)
+        self.manners = Manners()
         self._calls = MonthlyAllowance(clock, monthly_calls)
         self._pushes = MonthlyAllowance(clock, monthly_pushes)
         self.faults = Faults(DINGTALK, self._random, clock)
         self._tokens = Tokens(clock, self._random, client_id, client_secret)
         self._groups = GroupRobots(clock, self._phones, self._pushes)
         self._stream = Stream(clock, self._random, self._lock, credentials=self._credentials, pushes=self._pushes)
-        self._people = People(self._random, self._company, client_id)
+        self._people = People(self._random, self._company, client_id, self.manners)
         self.cards = Cards(self._company, self._phones, self._lock, client_id)
         people = (clock, self._random, self._lock, self._company)
         self.approvals = Approvals(*people, event=self.event, url=lambda: self.url)
@@ -85,7 +87,7 @@ class SimulatedDingTalk:
             allowance=self._calls,
             qps=qps,
         )
-        work = WorkNotifications(self._clock, self._company, self._phones, agent_id, task_seconds)
+        work = WorkNotifications(self._clock, self._company, self._phones, self.manners, agent_id, task_seconds)
         robot = AppRobot(self._company, self._phones, self._credentials[0])
         shown = (self._groups, self.cards, self.approvals)
         for part in (self._tokens, Contacts(self._company), work, robot, *shown, self._stream):
@@ -104,7 +106,7 @@ class SimulatedDingTalk:
         self._gateway.stopping.clear()
         self._socket = StreamServer(self._stream)
         self._socket.start()
-        self._http = HttpServer(self._gateway.respond, self._clock, self._port)
+        self._http = HttpServer(self._gateway.respond, self._clock, self.manners, self._port)
         self._port = self._http.port
         self._http.start()
         return self

@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from kdsync.clock import Clock
+from kdsync.simulator.dingtalk_manners import Manners
 
 RESET = struct.pack("ii", 1, 0)  # SO_LINGER: closing sends RST
 
@@ -50,8 +51,8 @@ Responder = Callable[[Request], Answer]
 class HttpServer:
     """Serves one responder until it is stopped; stopping ends every connection."""
 
-    def __init__(self, respond: Responder, clock: Clock, port: int) -> None:
-        self._server = _Server(("127.0.0.1", port), respond, clock)
+    def __init__(self, respond: Responder, clock: Clock, manners: Manners, port: int) -> None:
+        self._server = _Server(("127.0.0.1", port), respond, clock, manners)
         self._thread = Thread(target=self._server.serve_forever, args=(0.02,), name="dingtalk-http", daemon=True)
 
     @property
@@ -72,9 +73,10 @@ class _Server(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 128
 
-    def __init__(self, address: tuple[str, int], respond: Responder, clock: Clock) -> None:
+    def __init__(self, address: tuple[str, int], respond: Responder, clock: Clock, manners: Manners) -> None:
         self.respond = respond
         self.clock = clock
+        self.manners = manners
         self._open: set[socket.socket] = set()
         self.resetting: set[socket.socket] = set()
         self._changed = Condition()
@@ -136,7 +138,9 @@ class _Handler(BaseHTTPRequestHandler):
         except HungUpError:
             self._reset()
             return
-        self.send_response(answer.status)
+        self.send_response_only(answer.status)
+        if self.server.manners.dates:
+            self.send_header("Date", format_datetime(self.server.clock.now(), usegmt=True))
         self.send_header("Content-Type", answer.content_type)
         self.send_header("Content-Length", str(len(answer.body)))
         for name, value in answer.headers.items():
@@ -155,9 +159,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
         self.server.resetting.add(self.connection)
         self.close_connection = True
-
-    def date_time_string(self, timestamp: float | None = None) -> str:  # noqa: ARG002  # the library's signature
-        return format_datetime(self.server.clock.now(), usegmt=True)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  # the library's signature
         """The simulator keeps its own record of calls."""

@@ -15,7 +15,6 @@ from pydantic_core import PydanticCustomError
 
 from kdsync.simulator.dingtalk_envelopes import Json, RefusedError
 
-_WHOLE_MESSAGE = 2048  # bytes of compact UTF-8 JSON
 _BUTTONS = 1000
 _MENTIONS = 50
 
@@ -175,11 +174,14 @@ _ROBOT_TYPES: Mapping[str, type[_Part]] = {
 }
 
 
-def work_message(raw: Any) -> Json:
-    """The decoded `msg`, which may come as text; RefusedError 34014 for its shape, 34016 for a length."""
+def work_message(raw: Any, longest: int) -> Json:
+    """The decoded `msg`, which may come as text; RefusedError 34014 for its shape, 34016 for a length.
+
+    `longest` is in bytes of compact UTF-8 JSON.
+    """
     message = _decoded(raw)
-    if len(orjson.dumps(message)) > _WHOLE_MESSAGE:
-        raise RefusedError(34016, f"消息内容长度超过限制: msg is longer than {_WHOLE_MESSAGE} bytes")
+    if len(orjson.dumps(message)) > longest:
+        raise RefusedError(34016, f"消息内容长度超过限制: msg is longer than {longest} bytes")
     kind = message.get("msgtype")
     if not isinstance(kind, str) or kind not in _TYPES:
         raise RefusedError(34014, f"会话消息的json结构无效: msgtype {kind!r}")

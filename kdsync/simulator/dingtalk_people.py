@@ -12,6 +12,7 @@ import orjson
 
 from kdsync.simulator.dingtalk_contacts import Company
 from kdsync.simulator.dingtalk_envelopes import Json
+from kdsync.simulator.dingtalk_manners import Manners
 from kdsync.simulator.dingtalk_pushes import (
     BOT_MESSAGES,
     BOT_TOPIC,
@@ -19,6 +20,7 @@ from kdsync.simulator.dingtalk_pushes import (
     CARD_TOPIC,
     EVENT_TOPIC,
     EVENTS,
+    ONCE,
     Push,
 )
 
@@ -28,10 +30,11 @@ CORP_ID = "dingsimulatedcorp"
 class People:
     """Makes pushes. `robot_code` is that of the app's robot."""
 
-    def __init__(self, random: Random, company: Company, robot_code: str) -> None:
+    def __init__(self, random: Random, company: Company, robot_code: str, manners: Manners) -> None:
         self._random = random
         self._company = company
         self._robot_code = robot_code
+        self._manners = manners
 
     def message(
         self, userid: str, text: str, group: str | None, *, now: datetime, webhook: str, until: datetime
@@ -59,11 +62,18 @@ class People:
             data |= {"senderStaffId": userid, "senderUnionId": user.unionid}
         if group:
             data |= {"conversationTitle": group, "isInAtList": True, "atUsers": [{"dingtalkId": data["chatbotUserId"]}]}
-        return Push("CALLBACK", BOT_TOPIC, data, BOT_MESSAGES)
+        push = Push("CALLBACK", BOT_TOPIC, data, BOT_MESSAGES if self._manners.repeats_messages else ONCE)
+        push.renew = self._renew if self._manners.new_ids else None
+        return push
+
+    def _renew(self, data: Json) -> None:
+        data["msgId"] = f"msg{self._name()}"
 
     def click(self, userid: str, out_track_id: str, action_id: str, params: Json) -> Push:
         """Somebody clicks a button of an interactive card; `content` is text that holds JSON."""
-        content = {"cardPrivateData": {"actionIds": [action_id], "params": params}}
+        beside = self._manners.params_beside
+        content: Json = {"cardPrivateData": {"actionIds": [action_id], **({} if beside else {"params": params})}}
+        content |= {"params": params} if beside else {}
         data = {
             "type": "actionCallback",
             "outTrackId": out_track_id,
@@ -73,7 +83,7 @@ class People:
             "spaceType": "IM_ROBOT",
             "spaceId": userid,
             "extension": "{}",
-            "content": orjson.dumps(content).decode(),
+            self._manners.click_content: orjson.dumps(content).decode(),
         }
         return Push("CALLBACK", CARD_TOPIC, data, CARD_CLICKS)
 
@@ -86,7 +96,7 @@ class People:
             "eventBornTime": str(_milliseconds(now)),
             "eventUnifiedAppId": "simulated",
         }
-        return Push("EVENT", EVENT_TOPIC, data, EVENTS, headers)
+        return Push("EVENT", EVENT_TOPIC, data, EVENTS, headers, headers_key=self._manners.event_headers)
 
     def _name(self) -> str:
         return f"{self._random.getrandbits(96):024x}"

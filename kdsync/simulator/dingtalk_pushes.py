@@ -2,7 +2,7 @@
 
 Sources: the Stream protocol page of DingTalk's developer pedia, "Event subscription overview", "Robot receives
 messages" and "Card callbacks" on open.dingtalk.com. The repetition of unanswered robot messages after 60 s follows
-the Node.js robot tutorial; the protocol page denies it, users confirm it.
+the Node.js robot tutorial; the protocol page denies it, users confirm it (see `Manners`).
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class Schedule:
 
 EVENTS = Schedule(timedelta(seconds=3), (timedelta(seconds=10), timedelta(seconds=30)), kept=True)
 BOT_MESSAGES = Schedule(timedelta(seconds=60), (timedelta(seconds=60), timedelta(seconds=120)))
+ONCE = Schedule(timedelta(seconds=60))
 CARD_CLICKS = Schedule(timedelta(seconds=2))
 SYSTEM = Schedule(timedelta(seconds=10))
 
@@ -56,7 +57,7 @@ class Push:
     """One thing that is pushed, with every attempt and every answer.
 
     `headers` are those beyond the common ones. `lost` tells that nobody was connected and it will not come again.
-    `on_ack` is told of each answer.
+    `on_ack` is told of each answer; `renew` alters the data before it is pushed again.
     """
 
     kind: Kind
@@ -70,6 +71,8 @@ class Push:
     lost: bool = False
     answered: Event = field(default_factory=Event)
     on_ack: Callable[[Ack], None] | None = None
+    renew: Callable[[Json], None] | None = None
+    headers_key: str = "headers"
 
     @property
     def metered(self) -> bool:
@@ -124,8 +127,8 @@ class Push:
             "connectionId": connection,
             **self.headers,
         }
-        frame = {"specVersion": "1.0", "type": self.kind, "headers": headers, "data": orjson.dumps(self.data).decode()}
-        return orjson.dumps(frame).decode()
+        data = orjson.dumps(self.data).decode()
+        return orjson.dumps({"specVersion": "1.0", "type": self.kind, self.headers_key: headers, "data": data}).decode()
 
     def without_content(self) -> None:
         """What is pushed once the month's pushes are used up."""

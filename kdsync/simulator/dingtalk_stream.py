@@ -205,6 +205,8 @@ class Stream:
             self._tell(connection, "ping", {"opaque": self._name()})
 
     def _attempt(self, push: Push) -> None:
+        if push.attempts and push.renew:
+            push.renew(push.data)
         takers = [connection for connection in self.connections if connection.takes(push)]
         if takers:
             self._send(push, self._random.choice(takers))

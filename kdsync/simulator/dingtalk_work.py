@@ -19,6 +19,7 @@ from kdsync.simulator.dingtalk_envelopes import Json, RefusedError, trouble
 from kdsync.simulator.dingtalk_faults import SILENT
 from kdsync.simulator.dingtalk_gateway import Call, Route
 from kdsync.simulator.dingtalk_limits import Window, today
+from kdsync.simulator.dingtalk_manners import Manners
 from kdsync.simulator.dingtalk_messages import work_message
 from kdsync.simulator.dingtalk_phones import Phones
 from kdsync.simulator.phone import read
@@ -26,7 +27,6 @@ from kdsync.simulator.phone import read
 DAILY_CAP = 143105
 DUPLICATE = 143106
 MINUTE_CAP = 143103
-_A_DAY = 500  # messages to one employee from one app
 _A_MINUTE = 5000  # recipients of one app, and recipients of one send
 _EVERYBODY_A_DAY = 3
 _USERS, _DEPARTMENTS = 100, 20
@@ -63,8 +63,11 @@ class _Addressed:
 class WorkNotifications:
     """asyncsend_v2 and what follows it. A task is finished `task_seconds` after it was accepted."""
 
-    def __init__(self, clock: Clock, company: Company, phones: Phones, agent_id: int, task_seconds: float) -> None:
+    def __init__(
+        self, clock: Clock, company: Company, phones: Phones, manners: Manners, agent_id: int, task_seconds: float
+    ) -> None:
         self._clock = clock
+        self._manners = manners
         self._company = company
         self._phones = phones
         self._agent_id = agent_id
@@ -90,7 +93,7 @@ class WorkNotifications:
     def _send(self, call: Call) -> Json:
         fields = call.fields
         self._check_agent(fields, unknown=52019)
-        message = work_message(fields.get("msg"))
+        message = work_message(fields.get("msg"), self._manners.longest_message)
         addressed = self._addressed(fields)
         status_bar = message["oa"].get("status_bar") if message["msgtype"] == "oa" else None
         if status_bar and not addressed.few:
@@ -119,7 +122,7 @@ class WorkNotifications:
         """Why `content` silently does not reach who `got` other messages today; 0 where it does and is counted."""
         if content in got:
             return DUPLICATE
-        if len(got) >= _A_DAY:
+        if len(got) >= self._manners.messages_a_day:
             return DAILY_CAP
         if not self._reached.take():
             return MINUTE_CAP
@@ -196,7 +199,7 @@ class WorkNotifications:
         return {}
 
     def _update_status_bar(self, call: Call) -> Json:
-        task = self._task(call, "task_id", timedelta(days=7), agent=40056)
+        task = self._task(call, "task_id", timedelta(days=self._manners.bar_days), agent=40056)
         if not task.few or not self._is_done(task):
             raise RefusedError(41052, "接收者过多或者发送任务未结束: too many recipients, or not finished yet")
         status = call.fields.get("status_value")

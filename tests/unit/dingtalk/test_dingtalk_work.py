@@ -129,7 +129,7 @@ def test_who_did_not_get_it_and_why(notices: WorkNotices, dingtalk: responses.Re
     assert {(one.recipient, one.reason) for one in answer.undelivered} == {
         ("u3", "the person already got this very message today"),
         ("u4", "DingTalk held it back over a limit"),
-        ("u5", "the person already got the 500 messages of today"),
+        ("u5", "the person already got as many messages as one is shown in a day"),
         ("u6", "there is no such person in the app's scope"),
         ("u7", "DingTalk failed to deliver it"),
         ("u8", "DingTalk failed to deliver it"),
