@@ -34,7 +34,7 @@ from kdsync.services.ingest import Ingest
 from kdsync.services.looks import Looks
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
-from kdsync.services.outages import Outages
+from kdsync.services.outages import Outages, channels_of
 from kdsync.services.people import People
 from kdsync.services.receipts import Receipts
 from kdsync.services.settle import Settle
@@ -46,7 +46,6 @@ from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection, Settings
 from kdsync.store import holds, ledger, moments, notifications
 from kdsync.store.database import Database, hold_lock
-from kdsync.store.outbox import CARD, GROUP, WORK
 from kdsync.store.sealing import Seal
 
 log = logs.get("wiring")
@@ -179,7 +178,7 @@ class Wired:
             people=self.people,
             watchers=lambda: dict(self.watchers),
             monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
-            channels=lambda: (WORK, CARD, *(f"{GROUP}:{name}" for name in self.settings.main.dingtalk.groups)),
+            channels=lambda: channels_of(self.settings.main, has_cards=self.courier.has_cards),
             flush=self.calls.flush,
         )
         self.timekeeper = Timekeeper(

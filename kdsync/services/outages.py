@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -65,6 +65,23 @@ class Outages:
         if hold.is_open:
             since = moments.text(hold.since)
             log.info("outage.over", what=hold.name, since=since, kind=hold.kind, waiting=waiting, told=told)
+
+    def forget_others(self, names: Collection[str]) -> None:
+        """What is held under no such name, and nothing waits for, was taken out of use: it will not come back."""
+        db = self.notices.db
+        with db.read() as tx:
+            others = [hold for hold in holds.every(tx).values() if hold.name not in names]
+            gone = [hold for hold in others if not outbox.waiting(tx, hold.name)]
+        for hold in gone:
+            with db.write() as tx:
+                holds.end(tx, hold, self.notices.clock.now(), told=False)
+                self.notices.clear_within(tx, CAUSE + hold.name)
+            log.info("outage.forgotten", what=hold.name)
+
+
+def channels_of(main: MainFile, *, has_cards: bool) -> tuple[str, ...]:
+    """The channels that something can go out on."""
+    return (WORK, *([CARD] if has_cards else []), *(f"{GROUP}:{name}" for name in main.dingtalk.groups))
 
 
 def carriers(name: str, main: MainFile) -> Sequence[str]:

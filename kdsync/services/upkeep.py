@@ -13,6 +13,7 @@ from kdsync.clock import KeptClock
 from kdsync.delivery.limits import SHANGHAI
 from kdsync.errors import EdgeError
 from kdsync.services.notices import Notices
+from kdsync.services.outages import Outages
 from kdsync.services.people import People
 from kdsync.services.ports import Gauges
 from kdsync.services.watcher import Watcher
@@ -99,8 +100,10 @@ class Upkeep:
     def _breakers(self) -> None:
         with self.db.read() as tx:
             held = holds.every(tx)
-        names = {holds.KINGDEE, holds.CONTACTS, *self.channels(), *held}
-        is_open = {name: int(name in held and held[name].is_open) for name in names}
+        names = {holds.KINGDEE, holds.CONTACTS, *self.channels()}
+        if held.keys() - names:
+            Outages(self.notices).forget_others(names)
+        is_open = {name: int(name in held and held[name].is_open) for name in names | held.keys()}
         self.meter.gauges("breaker_open", "system", is_open)
 
     def _quota(self, now: datetime) -> None:

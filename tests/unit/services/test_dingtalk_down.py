@@ -17,9 +17,10 @@ from kdsync.delivery.breaker import CLOSED
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.services import channels
 from kdsync.services.dispatch import Dispatch
-from kdsync.services.notices import RULE
+from kdsync.services.notices import RAISED, RULE
+from kdsync.services.outages import Outages, channels_of
 from kdsync.settings.schema import MainFile
-from kdsync.store import holds, outbox
+from kdsync.store import holds, ledger, outbox
 from tests.unit.services.world import START, World, failure, rules
 
 MINUTE, HOUR, DAY = 60.0, 3600.0, 86400.0
@@ -224,6 +225,31 @@ def test_a_restart_neither_repeats_nor_loses_the_news(world: World) -> None:
     assert told(world, "down") == Counter({"night-shift": 1})
     assert told(world, "sends_again") == Counter({"night-shift": 1, "ops": 1})
     assert len(outage.calls) < 130
+
+
+def test_a_channel_that_is_no_more_is_not_down_for_ever(world: World) -> None:
+    world.watch(*rules({"to": ["group:night-shift"]}))
+    Outage(world, (0, 100 * HOUR), which="group")
+    bills(world, 1)
+    run(world, 2 * MINUTE)
+    groups(world, "it")
+    outages, names = Outages(world.notices), channels_of(world.settings.main, has_cards=False)
+    assert names == ("work", "group:it")
+    outages.forget_others(names)
+    assert [*holds_of(world)] == ["group:night-shift"], "something still waits for it"
+    with world.db.write() as tx:
+        mine = [letter.id for letter in world.letters(outbox.WAITING)]
+        outbox.drop(tx, mine, world.clock.now(), "the group is gone")
+    outages.forget_others(names)
+    assert holds_of(world) == {}
+    assert told(world, "sends_again") == Counter()
+    with world.db.read() as tx:
+        assert ledger.facts_like(tx, RAISED) == {}
+
+
+def holds_of(world: World) -> dict[str, holds.Hold]:
+    with world.db.read() as tx:
+        return holds.every(tx)
 
 
 def test_of_two_channels_the_one_that_works_goes_on(world: World) -> None:
