@@ -13,6 +13,9 @@ from kdsync.errors import EdgeError, FailureKind
 REFUSALS = 2
 """Refused passwords in `REFUSAL_SPAN`, after which no further login is tried."""
 REFUSAL_SPAN = timedelta(hours=1)
+WRONG_PASSWORD, LOCKED = "login-0", "account-locked"
+MOST_REFUSALS = 4
+"""Wrong passwords of one process: with the next one the account may lock, and another password takes a restart."""
 REFUSAL_PAUSE = 600.0
 """Seconds after a refused password: whoever corrects it and restarts still has a try left."""
 LOGINS, LOGIN_SPAN = 10, 600.0
@@ -47,47 +50,44 @@ class MemoryLedger:
 class LoginLimits:
     """Holds a login back that would come too soon."""
 
-    def __init__(self, clock: Clock, ledger: LoginLedger) -> None:
+    def __init__(self, clock: Clock, ledger: LoginLedger, *, by_password: bool) -> None:
         self._clock = clock
+        self._by_password = by_password
         self._ledger = ledger
         self._lock = threading.Lock()
         self._answered: deque[float] = deque(maxlen=LOGINS)
-        self._failed = 0
+        self._failed = self._wrong = 0
         self._pause_after = 0.0
         self._last: EdgeError | None = None
 
     def check(self) -> None:
         """EdgeError where a login must wait; it carries the seconds, and the reason of the last refusal."""
         with self._lock:
+            if self._wrong >= MOST_REFUSALS:
+                raise self._held(WRONG_PASSWORD, REFUSAL_PAUSE, f"the password was refused {self._wrong} times")
             if self._ledger.failures(self._clock.now() - REFUSAL_SPAN) >= REFUSALS:
-                raise self._held("login-0", REFUSAL_SPAN.total_seconds(), "the password was refused twice in an hour")
-            pause = self._pause()
-            if pause > 0 and self._failed:
-                raise self._held("login-paused", pause, "the last login was refused")
-            if pause > 0:
-                raise EdgeError(
-                    "kingdee",
-                    FailureKind.RATE_LIMITED,
-                    "login-paused",
-                    f"the session was lost {LOGINS} times in {LOGIN_SPAN:.0f} s",
-                    retry_after=pause,
-                    cure="a load balancer before several Kingdee servers must keep sessions on one server",
-                )
+                span = REFUSAL_SPAN.total_seconds()
+                raise self._held(WRONG_PASSWORD, span, "the password was refused twice in an hour")
+            if (pause := self._pause()) > 0:
+                if self._failed:
+                    raise self._held("login-paused", pause, "the last login was refused")
+                raise _lost(pause)
 
     def succeeded(self) -> None:
         """A login was accepted."""
         with self._lock:
             self._answered.append(self._clock.monotonic())
-            self._failed, self._last = 0, None
+            self._failed, self._wrong, self._last = 0, 0, None
 
-    def refused(self, error: EdgeError, *, password: bool) -> None:
-        """A login was refused; `password` where it was for user or password."""
+    def refused(self, error: EdgeError) -> None:
+        """A login was refused, or was for nothing."""
         with self._lock:
             self._answered.append(self._clock.monotonic())
             self._failed += 1
             self._last = error
             self._pause_after = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._failed - 1))
-            if password:
+            self._wrong += self._by_password and error.code == WRONG_PASSWORD
+            if error.code in (WRONG_PASSWORD, LOCKED):
                 self._pause_after = REFUSAL_PAUSE
                 self._ledger.record(self._clock.now())
 
@@ -107,3 +107,14 @@ class LoginLimits:
             cure=last.cure if last else "correct it in kdsync.yaml; kdsync tries again within the hour",
             retry_after=pause,
         )
+
+
+def _lost(pause: float) -> EdgeError:
+    return EdgeError(
+        "kingdee",
+        FailureKind.RATE_LIMITED,
+        "login-paused",
+        f"the session was lost {LOGINS} times in {LOGIN_SPAN:.0f} s",
+        retry_after=pause,
+        cure="a load balancer before several Kingdee servers must keep sessions on one server",
+    )

@@ -29,7 +29,6 @@ from kdsync.settings.schema import KingdeeSection
 SERVICE = "Kingdee.BOS.WebApi.ServicesStub.DynamicFormService."
 ANOTHER_REASON = re.compile(r"(?i)时间戳|用户|密码|user|password|RestoreSession|许可|licen[cs]e|锁定|gateway")
 """Texts of refused logins that another digest would not cure."""
-REFUSED_PASSWORD = ("login-0", "account-locked")
 
 
 class Sessions:
@@ -47,7 +46,7 @@ class Sessions:
         self._settings = settings
         self._transport = transport
         self._server_clock = server_clock
-        self._limits = LoginLimits(clock, ledger)
+        self._limits = LoginLimits(clock, ledger, by_password=settings.auth == "password")
         self._book = book
         self._lock = threading.Lock()
         self._current: KingdeeSession | None = None
@@ -133,7 +132,7 @@ class Sessions:
         try:
             admit(self._book, session.account)
         except EdgeError as error:
-            self._limits.refused(error, password=False)
+            self._limits.refused(error)
             raise
 
     def _log_in(self) -> KingdeeSession:
@@ -178,7 +177,7 @@ class Sessions:
         except EdgeError as error:
             told = _without_a_further_login(error)
             if answered(told):
-                self._limits.refused(told, password=told.code in REFUSED_PASSWORD)
+                self._limits.refused(told)
             raise told from None
 
     def _enter_organisation(self, session: KingdeeSession) -> None:
@@ -190,7 +189,7 @@ class Sessions:
             self._transport.post(SERVICE + "SwitchOrg", body, session.headers, read=True)
         except EdgeError as error:
             told = _without_a_further_login(error)
-            self._limits.refused(told, password=False)
+            self._limits.refused(told)
             raise told from None
 
 

@@ -39,7 +39,7 @@ CHECK_LOGIN = (
 LICENCE = "ask the Kingdee administrator for a licence for this user, or to end sessions that hold one"
 WRONG, CORRECT = (
     "user or password is wrong",
-    "correct it; five wrong tries lock the account, so kdsync makes two an hour",
+    "correct it and restart kdsync; five wrong tries lock the account, so it makes two an hour and four in all",
 )
 CHECK_URL = "check kingdee.url; it ends with /K3Cloud/"
 TRY_LATER = "kdsync tries again by itself"
