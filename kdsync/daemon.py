@@ -13,7 +13,7 @@ from kdsync import logs
 from kdsync.errors import ConfigurationError, StoreUnusableError
 from kdsync.health import HealthServer
 from kdsync.listener import Listener
-from kdsync.schedule import Schedule
+from kdsync.schedule import HOUSE, LOOKS, Schedule
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.store import holds
@@ -145,14 +145,14 @@ class Daemon:
             self.wired.meter.count("missed_changes", 0, {"form": form})
         self._every(poll.sweep, self.wired.tasks.look, "tasks", 0.0)
         self._every(1.0, self.wired.seek, "seek", 1.0)
-        self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0)
-        self._every(5.0, self.wired.timekeeper.report, "clocks", 1.0)
+        self._every(5.0, self.wired.upkeep.step, "upkeep", 1.0, HOUSE)
+        self._every(5.0, self.wired.timekeeper.report, "clocks", 1.0, HOUSE)
         self._every(30.0, self.wired.receipts.step, "receipts", 10.0)
-        self._every(5.0, self.wired.answering.note, "stream", 1.0)
+        self._every(5.0, self.wired.answering.note, "stream", 1.0, HOUSE)
         self._every(600.0, self.wired.upkeep.refresh_people, "people", 600.0)
 
-    def _every(self, seconds: float, work: Callable[[], object], name: str, start: float) -> None:
-        self._jobs.every(seconds, name, partial(self._surely, name, work), start)
+    def _every(self, seconds: float, work: Callable[[], object], name: str, start: float, by: str = LOOKS) -> None:
+        self._jobs.every(seconds, name, partial(self._surely, name, work), start, by)
 
     def _surely(self, name: str, work: Callable[[], object]) -> bool:
         """Run a job and tell whether it went well; an error of ours is logged whole, and the job comes round again."""

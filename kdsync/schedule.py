@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 from apscheduler.triggers.base import BaseTrigger
+
+logging.getLogger("apscheduler").setLevel(logging.ERROR)  # a job that still runs when it is due again is no news
+LOOKS, HOUSE = "default", "house"
 
 
 class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
@@ -26,12 +30,15 @@ class Every(BaseTrigger):  # type: ignore[misc]  # APScheduler has no types
 
 
 class Schedule:
-    """Jobs by name, run by `threads` threads. Moments are the machine's, as APScheduler reads them."""
+    """Jobs by name, run by `threads` threads, and those of the house by one of their own, which nobody keeps waiting.
+
+    Moments are the machine's, as APScheduler reads them.
+    """
 
     def __init__(self, threads: int) -> None:
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
-            executors={"default": ThreadPoolExecutor(threads)},
+            executors={LOOKS: ThreadPoolExecutor(threads), HOUSE: ThreadPoolExecutor(1)},
             job_defaults={"max_instances": 1, "coalesce": True, "misfire_grace_time": None},
         )
 
@@ -39,10 +46,10 @@ class Schedule:
         """Begin."""
         self._scheduler.start()
 
-    def every(self, seconds: float, name: str, work: Callable[[], object], first: float) -> None:
-        """Run `work` in `first` seconds, and then every `seconds`."""
+    def every(self, seconds: float, name: str, work: Callable[[], object], first: float, by: str = LOOKS) -> None:
+        """Run `work` in `first` seconds, and then every `seconds`; `by` HOUSE what asks neither system for anything."""
         at = datetime.now(UTC) + timedelta(seconds=first)
-        self._scheduler.add_job(work, Every(seconds), id=name, name=name, next_run_time=at)
+        self._scheduler.add_job(work, Every(seconds), id=name, name=name, next_run_time=at, executor=by)
 
     def clear(self) -> None:
         """Forget all jobs; what runs ends by itself."""

@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 from apscheduler.schedulers import base
 
-from kdsync.schedule import Every, Schedule
+from kdsync.schedule import HOUSE, Every, Schedule
 
 NOON = datetime(2026, 11, 23, 12, 0, tzinfo=UTC)
 YEARS = 30 * 365 * 86_400.0
@@ -86,3 +86,18 @@ def test_a_job_that_waits_waits_no_longer_after_the_clock_was_set_back(schedule:
     schedule.move(-3600)
     assert not done.is_set()
     assert done.wait(5)
+
+
+def test_looks_that_hang_do_not_keep_the_house_waiting_and_are_no_flood_of_warnings(
+    schedule: Schedule, caplog: pytest.LogCaptureFixture
+) -> None:
+    over, kept = threading.Event(), threading.Event()
+    for look in range(3):  # more than there are threads
+        schedule.every(0.01, f"look {look}", over.wait, 0.0)
+    schedule.every(600, "upkeep", kept.set, 0.05, by=HOUSE)
+    schedule.start()
+    try:
+        assert kept.wait(5)
+    finally:
+        over.set()
+    assert caplog.records == []
