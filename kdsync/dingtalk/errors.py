@@ -50,6 +50,7 @@ UPGRADE = "wait for the first of the month or buy more calls; dingtalk.monthly_c
 AGENT = "set dingtalk.agent_id to the AgentId that the developer console shows for this app"
 GROUP_TOKEN = "put the robot's current token (the part of its webhook after access_token=) under dingtalk.groups"  # noqa: S105  # words
 ROBOT = "check dingtalk.robot_code, and that the app's robot is published in the developer console"
+KEYWORD = "name it as the group's keyword under dingtalk.groups, or let the robot use signing (加签) instead"
 GROUP_SAFETY = "compare the robot's security settings in the group with dingtalk.groups"
 NETWORK = "check name resolution, the firewall (*.dingtalk.com:443) and the proxy variables"
 HOSTS = "check dingtalk.api_url and dingtalk.oapi_url"
@@ -170,7 +171,7 @@ MEANINGS: dict[str, Meaning] = {
     "310000": Meaning(CONFIGURATION, "the group robot's security check failed", GROUP_SAFETY),
     "310000 timestamp": Meaning(CONFIGURATION, "the signature is over an hour off", "set this machine's clock (NTP)"),
     "310000 sign": Meaning(CONFIGURATION, "the group robot's secret is wrong", "copy the robot's SEC… secret again"),
-    "310000 keyword": Meaning(CONFIGURATION, "the text lacks the robot's keyword", "use signing in place of keywords"),
+    "310000 keyword": Meaning(CONFIGURATION, "the text lacks the robot's keyword", KEYWORD),
     "310000 address": Meaning(CONFIGURATION, "the robot does not take messages from this address", GROUP_SAFETY),
     "300001": Meaning(CONFIGURATION, "there is no such group robot", GROUP_TOKEN),
     "400101": Meaning(CONFIGURATION, "there is no such group robot", GROUP_TOKEN),

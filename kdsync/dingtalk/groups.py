@@ -12,6 +12,7 @@ import hmac
 import threading
 from collections import deque
 from datetime import datetime
+from typing import Any
 
 import orjson
 
@@ -72,8 +73,8 @@ class GroupRobots:
             error = self._client.failure("paced", SEND, f"group:{name}")
             error.retry_after = wait
             raise error
-        body = orjson.dumps({**orjson.loads(message), "msgUuid": uuid}, option=orjson.OPT_SORT_KEYS)
-        self._send(robot, body)
+        whole = {**_with_keyword(orjson.loads(message), robot.keyword or ""), "msgUuid": uuid}
+        self._send(robot, orjson.dumps(whole, option=orjson.OPT_SORT_KEYS))
         return Receipt("")
 
     def _send(self, robot: GroupRobot, body: bytes) -> None:
@@ -89,6 +90,14 @@ class GroupRobots:
         else:
             return
         self._client.call(_call(robot, body, self._client.now()))  # that answer told us DingTalk's time
+
+
+def _with_keyword(message: dict[str, Any], keyword: str) -> dict[str, Any]:
+    """A robot that has keywords takes only what one of them is in."""
+    part = message.get("markdown")
+    if not keyword or part is None or keyword in part["text"]:
+        return message
+    return {**message, "markdown": {**part, "text": f"{part['text']}\n\n{keyword}"}}
 
 
 def _call(robot: GroupRobot, body: bytes, now: datetime) -> Call:

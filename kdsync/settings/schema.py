@@ -106,6 +106,8 @@ class GroupRobot(Section):
     """The access_token in the webhook's address."""
     secret: Secret | None = None
     """The robot's signing secret (SEC…), where signing is on."""
+    keyword: Annotated[str, Field(min_length=1, max_length=100, examples=["付款"])] | None = None
+    """One of the robot's keywords, where it has any; it is put below messages that lack it."""
 
 
 class DingTalkSection(Section):

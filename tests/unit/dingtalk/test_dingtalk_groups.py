@@ -54,6 +54,19 @@ def test_a_robot_without_a_secret_is_not_signed(robots: GroupRobots, dingtalk: r
     assert query(dingtalk) == {"access_token": ["other-robot-token"]}
 
 
+@pytest.mark.parametrize(("text", "sent"), [("### t", "### t\n\n付款"), ("### 付款单", "### 付款单")])
+def test_a_robots_keyword_stands_below_a_message_that_lacks_it(
+    client: DingTalkClient, dingtalk: responses.RequestsMock, text: str, sent: str
+) -> None:
+    robot = client.settings.groups["plain"].model_copy(update={"keyword": "付款"})
+    client.settings = client.settings.model_copy(update={"groups": {"plain": robot}})
+    dingtalk.post(SEND, json=AGREED)
+    message = {"msgtype": "markdown", "markdown": {"title": "付款", "text": text}}
+    GroupRobots(client).send_group("plain", orjson.dumps(message), "uuid-1")
+    body = orjson.loads(dingtalk.calls[0].request.body or "")
+    assert body["markdown"] == {"title": "付款", "text": sent}
+
+
 def test_a_webhook_is_not_a_metered_call(
     robots: GroupRobots, dingtalk: responses.RequestsMock, calls: list[tuple[str, bool]]
 ) -> None:
