@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Table, Text, bindparam, select, true, update
 
@@ -19,14 +20,15 @@ from kdsync.store.intake import TAKEN
 from kdsync.store.ledger import ACCEPTED, SIGN
 from kdsync.store.notifications import GATHERED, HELD, MATCHED
 from kdsync.store.outbox import LEASED, WAITING
-from kdsync.store.schema import codes, facts, inbox, logins, notifications, outbox, people
+from kdsync.store.schema import attempts, codes, facts, inbox, logins, notifications, outbox, people
+from kdsync.store.shown import UNKNOWN
 from kdsync.store.stays import UNREAD, UNSEEN
 
 DAY = timedelta(days=1)  # what is older is of no consequence: limits, refused logins and looked up people
 UNSENT = outbox.c.state.in_((WAITING, LEASED))
 UNTOLD = notifications.c.state.in_((GATHERED, MATCHED, HELD))
 UNANSWERED = inbox.c.state.in_((SAID, TAKEN))
-WAITS: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnElement[bool]]] = (
+WAITS: Sequence[tuple[Table, Column[Any], Sequence[Column[str | None]], ColumnElement[bool]]] = (
     (outbox, outbox.c.id, (outbox.c.next_attempt_at, outbox.c.lease_until, outbox.c.created_at), UNSENT),
     (notifications, notifications.c.id, (notifications.c.next_attempt_at, notifications.c.created_at), UNTOLD),
     (codes, codes.c.userid, (codes.c.locked_until,), true()),
@@ -37,8 +39,9 @@ WAITS: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnEl
 _LATEST = bindparam("latest", type_=Text)
 _AHEAD = UNTOLD & (notifications.c.next_attempt_at > _LATEST) & (notifications.c.created_at > _LATEST)
 _FIRST_AHEAD = select(notifications.c.id).where(_AHEAD).limit(1)
-HISTORY: Sequence[tuple[Table, Column[str], Sequence[Column[str | None]], ColumnElement[bool]]] = (
+HISTORY: Sequence[tuple[Table, Column[Any], Sequence[Column[str | None]], ColumnElement[bool]]] = (
     (outbox, outbox.c.id, (outbox.c.accepted_at,), true()),
+    (attempts, attempts.c.id, (attempts.c.at,), UNKNOWN),
     (logins, logins.c.id, (logins.c.at,), true()),
     (people, people.c.key, (people.c.refreshed_at,), true()),
 )
@@ -84,7 +87,7 @@ def set_untried(tx: Connection, urgency: int, after: datetime, at: datetime) -> 
 
 def _table(
     tx: Connection,
-    columns_of: tuple[Table, Column[str], Sequence[Column[str | None]], ColumnElement[bool]],
+    columns_of: tuple[Table, Column[Any], Sequence[Column[str | None]], ColumnElement[bool]],
     by: timedelta,
     since: str,
 ) -> int:

@@ -16,7 +16,7 @@ from kdsync.store import moments
 from kdsync.store.outbox import LEASED, WORK
 from kdsync.store.schema import attempts, outbox
 
-_UNKNOWN = attempts.c.outcome == literal_column("'unknown_outcome'")  # in words: SQLite has an index of just these
+UNKNOWN = attempts.c.outcome == literal_column("'unknown_outcome'")  # in words: SQLite has an index of just these
 
 
 def shown_counts(tx: Connection, targets: Sequence[str], since: datetime, sending: Sequence[str]) -> Counter[str]:
@@ -43,7 +43,7 @@ def _accepted(since: datetime, sending: Sequence[str]) -> tuple[ColumnElement[bo
 def _unheard(since: datetime, sending: Sequence[str]) -> tuple[ColumnElement[bool], ...]:
     """Not accepted since then, but sent without an answer, or under way from somewhere else."""
     at = moments.text(since)
-    unknown = select(attempts.c.outbox_id).where(_UNKNOWN, attempts.c.at >= at)
+    unknown = select(attempts.c.outbox_id).where(UNKNOWN, attempts.c.at >= at)
     leased = select(outbox.c.id).where(outbox.c.state == LEASED)
     not_accepted = func.coalesce(outbox.c.accepted_at, "") < at
     return outbox.c.id.in_(union(unknown, leased)), not_accepted, outbox.c.channel == WORK, outbox.c.id.not_in(sending)

@@ -9,9 +9,11 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import insert, select
 
-from kdsync.store import inbox, ledger, moments, people, schema, shifted, stays
+from kdsync.errors import FailureKind
+from kdsync.store import inbox, ledger, moments, people, schema, shifted, shown, stays
 from kdsync.store.database import Database
 from kdsync.store.inbox import Received
+from kdsync.store.outbox import note_attempt
 from kdsync.store.people import Found
 from kdsync.store.schema import facts, logins, notifications, outbox
 from kdsync.store.sealing import Seal
@@ -97,6 +99,17 @@ def test_what_was_sent_today_still_counts(database: Database, by: timedelta) -> 
     letter(database, "a", "accepted", accepted_at=NOW - timedelta(minutes=5))
     shift(database, by)
     assert NOW + by - moment(database, "accepted_at") == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("by", JUMPS)
+def test_what_may_have_been_shown_today_still_counts_and_no_longer(database: Database, by: timedelta) -> None:
+    letter(database, "a", "waiting")
+    with database.write() as tx:
+        note_attempt(tx, ["a"], NOW - HOUR / 12, FailureKind.UNKNOWN_OUTCOME, "")
+    shift(database, by)
+    with database.read() as tx:
+        assert shown.reached(tx, NOW + by - HOUR / 10, []) == 1
+        assert shown.reached(tx, NOW + by - HOUR / 15, []) == 0
 
 
 def test_what_was_sent_in_a_future_that_never_was_does_not_count_for_ever(database: Database) -> None:
