@@ -61,9 +61,11 @@ def evaluate(rule: CompiledRule, event: Event, *, now: datetime, zone: ZoneInfo)
 
 def _asked(rule: CompiledRule, triggers: list[Trigger], event: Event, now: datetime, zone: ZoneInfo) -> Verdict:
     reason = next(filter(None, (_happened(trigger, event, zone) for trigger in triggers)), "")
-    expressions = [trigger.expression for trigger in triggers if trigger.expression]
+    expressions = [
+        trigger.expression for trigger in triggers if trigger.expression and _may_have_become(trigger, event)
+    ]
     if not reason and not expressions:
-        return NoMatch("none of the fields of 'changed' differs")
+        return NoMatch("none of the fields that it watches differs")
     names = rule.names(event, now=now, zone=zone)
     reason = reason or _became(expressions, names)
     if not reason:
@@ -71,6 +73,12 @@ def _asked(rule: CompiledRule, triggers: list[Trigger], event: Event, now: datet
     if rule.when and not _holds("when", rule.when, names):
         return NoMatch("'when' is not true")
     return Own(reason) if event.origin is Origin.DINGTALK and rule.origin != "any" else Match(reason)
+
+
+def _may_have_become(trigger: Trigger, event: Event) -> bool:
+    """Whether anything that the expression looks at differs. What the snapshot did not have yet is no difference,
+    whatever else changed in the same moment."""
+    return event.old is None or bool(trigger.watched & event.changed)
 
 
 def _happened(trigger: Trigger, event: Event, zone: ZoneInfo) -> str:

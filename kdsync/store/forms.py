@@ -9,6 +9,7 @@ from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from kdsync.model import Facts, Layout
 from kdsync.store.schema import forms, layouts
+from kdsync.sync.layout import ENTRIES
 
 MIXED = 0
 """In place of a layout's number: rows are stored in several."""
@@ -71,7 +72,8 @@ def note_layout(tx: Connection, form_id: int, number: int) -> None:
 
 def layout_id(tx: Connection, form_id: int, layout: Layout) -> int:
     """The number under which a layout is stored."""
-    columns = orjson.dumps({"heads": layout.heads, "entries": layout.entries}).decode()
+    parts = {"heads": layout.heads, "entries": layout.entries, "watched": sorted(layout.watched)}
+    columns = orjson.dumps(parts).decode()
     key = (layouts.c.form_id == form_id) & (layouts.c.columns == columns)
     found = tx.execute(select(layouts.c.id).where(key)).scalar()
     if found is None:
@@ -86,7 +88,9 @@ def stored_layouts(tx: Connection, form_id: int, facts: Facts) -> dict[int, Layo
     found = {}
     for number, columns in rows:
         parts = orjson.loads(columns)
-        found[number] = Layout(facts, tuple(parts["heads"]), tuple(parts["entries"]))
+        heads, entries = tuple(parts["heads"]), tuple(parts["entries"])
+        watched = frozenset(parts.get("watched", (*heads, *entries, ENTRIES)))  # all, before it was written down
+        found[number] = Layout(facts, heads, entries, watched)
     return found
 
 

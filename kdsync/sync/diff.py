@@ -1,7 +1,8 @@
 """What happened between a snapshot and a document: the heart of noticing.
 
 A snapshot may have been taken with other columns than today's (rules were reloaded). Keys that it does not have are
-adopted in silence: nobody can say that they changed.
+adopted in silence: nobody can say that they changed. So are those that no rule watched then: a field that is only in a
+message is as old as the last look that had another reason to read the document.
 """
 
 from __future__ import annotations
@@ -95,13 +96,14 @@ def gone(old: Snapshot) -> Change:
 
 
 def changed_keys(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:
-    """The watched keys (or `entries`) that both sides have and whose content differs."""
-    if not layout.watched:
+    """The keys (or `entries`) that were watched and are, and whose content differs."""
+    watched = layout.watched if old.layout is layout else layout.watched & old.layout.watched
+    if not watched:
         return frozenset()
     before, after = old.layout.places, layout.places
-    places = [(key, before[key], after[key]) for key in layout.watched if key in before and key in after]
+    places = [(key, before[key], after[key]) for key in watched if key in before and key in after]
     keys = frozenset(key for key, was, now in places if not same(old.row[was], row[now]))
-    return keys | (_changed_in_entries(old, row, layout) & layout.watched) if layout.entries else keys
+    return keys | (_changed_in_entries(old, row, layout) & watched) if layout.entries else keys
 
 
 def differing_heads(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:

@@ -136,16 +136,24 @@ class Expected:
     told: Counter[tuple[str, str]] = field(default_factory=Counter)  # of (rule, kind)
 
 
-def expected(old: Values | None, new: Values | None, rules: Sequence[Telling]) -> Expected:
-    """What one step from what was last seen (None: nothing) to what is there (None: gone) has to be noticed as."""
+def expected(old: Values | None, new: Values | None, rules: Sequence[Telling], before: frozenset[str]) -> Expected:
+    """What one step from what was last seen (None: nothing) to what is there (None: gone) has to be noticed as.
+
+    `before` are the keys that rules watched when it was last seen: of others nobody promised to see a difference.
+    """
     found = Expected(_passed(old, new))
     if old is not None and new is not None:
-        watched = {key for rule in rules for key in rule.watched if key in old and key in new}
+        watched = {key for key in watched_by(rules) & before if key in old and key in new}
         found.changed = {key for key in watched if not agree(old, new, [key])}
         found.kinds += ["changed"] if found.changed else []
     for kind in found.kinds:
         found.told.update((rule.name, kind) for rule in rules if _fires(rule, kind, old, new, found.changed))
     return found
+
+
+def watched_by(rules: Sequence[Telling]) -> frozenset[str]:
+    """The keys whose difference some rule listens to."""
+    return frozenset(key for rule in rules for key in rule.watched)
 
 
 def _passed(old: Values | None, new: Values | None) -> list[str]:
@@ -168,6 +176,6 @@ def _flags(old: Values, new: Values) -> list[str]:
 
 def _fires(rule: Telling, kind: str, old: Values | None, new: Values | None, changed: set[str]) -> bool:
     happened = kind in rule.kinds or (kind == "changed" and bool(rule.keys & changed))
-    if rule.becomes and kind in ("created", "changed") and new is not None:
+    if rule.becomes and (kind == "created" or (kind == "changed" and rule.watched & changed)) and new is not None:
         happened = happened or (rule.becomes(new) and not (old is not None and rule.becomes(old)))
     return happened and rule.when(new if new is not None else old or {})

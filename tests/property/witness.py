@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.property.office import DATES, Name, Office, State, moved
-from tests.property.oracle import Telling, agree, expected
+from tests.property.oracle import Telling, agree, expected, watched_by
 
 Told = tuple[str, str, str, str]  # form, id, rule, kind
 LIGHT = ("FDocumentStatus", "FCancelStatus", "FCloseStatus", "FApproveDate")
@@ -28,6 +28,7 @@ class Believed:
     version: int
     state: State
     raw: tuple[Any, ...]
+    watched: frozenset[str]  # the keys that rules listened to when it was seen
 
 
 @dataclass
@@ -83,7 +84,8 @@ class Witness:
             return Counter()
         rules = [rule for rule in self.rules() if rule.form == form]
         was = old.state if old else None
-        due = expected(was, new.state, rules) if was != new.state else None
+        before = old.watched if old else frozenset()
+        due = expected(was, new.state, rules, before) if was != new.state else None
         version = (old.version if old else 0) + bool(due and due.kinds)
         self._expect(new.version == max(version, 1), f"{name} is version {new.version}, not {version}")
         kinds = [(new.version, " ".join(due.kinds), " ".join(sorted(due.changed)))] if due and due.kinds else []
@@ -113,7 +115,8 @@ class Witness:
             name, raw = (forms[form_id], doc_id), (version, is_gone, layout_id, row)
             old = self.believed.get(name)
             if old is None or old.raw != raw:
-                new = Believed(version, None if is_gone else self._open(layout_id, row), raw)
+                watched = watched_by([rule for rule in self.rules() if rule.form == name[0]])
+                new = Believed(version, None if is_gone else self._open(layout_id, row), raw, watched)
                 yield name, old, new
                 self.believed[name] = new
 

@@ -69,7 +69,7 @@ def test_one_of_several_triggers_is_enough() -> None:
 def test_changed_wants_one_of_its_fields() -> None:
     assert asked(rule({"changed": ["A", "B"]}), event(Transition.CHANGED, {}, {}, "B", "C")) == Match("changed: B")
     assert asked(rule({"changed": ["A", "B"]}), event(Transition.CHANGED, {}, {}, "C")) == NoMatch(
-        "none of the fields of 'changed' differs"
+        "none of the fields that it watches differs"
     )
 
 
@@ -90,7 +90,7 @@ def test_changed_wants_both_states(old: Values | None, new: Values | None) -> No
 )
 def test_changed_looks_at_its_own_fields_of_the_rows(on: Any, old: list[Any], new: list[Any], fires: bool) -> None:
     verdict = asked(rule(on), event(Transition.CHANGED, {"rows": old}, {"rows": new}, "entries"))
-    assert verdict == (Match("changed: entries") if fires else NoMatch("none of the fields of 'changed' differs"))
+    assert verdict == (Match("changed: entries") if fires else NoMatch("none of the fields that it watches differs"))
 
 
 @pytest.mark.parametrize(

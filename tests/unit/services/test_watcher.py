@@ -454,6 +454,41 @@ def test_rules_that_begin_to_use_a_field_tell_nothing_about_the_past(world: Worl
     assert told(world) == [("note", "K100005")]
 
 
+@pytest.mark.parametrize("trigger", [{"changed": ["FAmount"]}, {"becomes": "doc.FAmount > 5"}])
+def test_rules_that_begin_to_watch_a_field_that_messages_had_tell_nothing_about_the_past(
+    world: World, trigger: dict[str, Any]
+) -> None:
+    open_one, other = (world.kingdee.create(status, status, FAmount=1) for status in "AC")
+    out_of_reach(world)
+    for ident in (open_one, other):
+        world.kingdee.write_back(ident, FAmount=9)  # no date moves, and no rule asks
+    world.poll()
+    world.watch(*rules({}, {"id": "amount", "on": [trigger]}))
+    world.poll(100)
+    world.watcher.sweep()
+    world.watcher.reconcile()
+    assert told(world) == [("approved", "LATER")]
+    for amount in (2, 8):
+        world.kingdee.edit(other, FAmount=amount)
+        world.kingdee.write_back(open_one, FAmount=amount)
+        world.poll()
+        world.watcher.sweep()
+    times = 1 if "becomes" in trigger else 2
+    assert sorted(told(world)[1:]) == [*[("amount", "A")] * times, *[("amount", "C")] * times]
+
+
+def test_a_rule_about_a_new_field_is_not_asked_because_another_field_changed(world: World) -> None:
+    note_is_watched(world)
+    ident = world.kingdee.create("C", "SAME", FNote="old", FLevel=9)
+    world.poll()
+    world.kingdee.edit(ident, FNote="new")
+    world.watch(
+        *rules({"id": "note", "on": [{"changed": ["FNote"]}]}, {"id": "level", "on": {"becomes": "doc.FLevel > 5"}})
+    )
+    world.poll()
+    assert told(world) == [("note", "SAME")]
+
+
 def test_a_form_without_dates_is_compared_whole(world: World) -> None:
     bare = dict.fromkeys(("status", "cancel", "close", "created", "modified", "approved"))
     world.kingdee.known = replace(world.kingdee.known, **bare)  # type: ignore[arg-type]
