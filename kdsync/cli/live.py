@@ -14,6 +14,7 @@ from kdsync.clock import SystemClock
 from kdsync.dingtalk.approvals import Approvals
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import Contacts
+from kdsync.doctor.kingdee import RUN_ELSEWHERE, UNNOTED, NotedLogins
 from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind
 from kdsync.kingdee import catalogue
 from kdsync.kingdee.client import KingdeeClient
@@ -37,7 +38,12 @@ def check(config: Path, *, live: bool, json_output: bool) -> int:
 
 def kingdee_fields(loaded: Loaded) -> Iterator[Finding]:
     """Whether Kingdee has every form and field that the rules use."""
-    client = KingdeeClient(loaded.settings.main.kingdee, SystemClock())
+    section = loaded.settings.main.kingdee
+    noted = NotedLogins.of(section) if section.auth == "password" else None
+    if noted and not noted.can_note():
+        yield Finding("kingdee", UNNOTED, RUN_ELSEWHERE, misconfigured=False)
+        return
+    client = KingdeeClient(section, SystemClock(), ledger=noted)
     try:
         source = KingdeeSource(client)
         for form in probes.forms(loaded):

@@ -43,6 +43,10 @@ AUTHORISE = (
     "let the third-party login authorisation (第三方系统登录授权) cover all users, or list those who answer, or write "
     "act_as: integration"
 )
+UNNOTED, RUN_ELSEWHERE = (
+    "where refused passwords cannot be noted none is tried",
+    "run it as root or with a home folder",
+)
 NO_RIGHT = ("permission", "2")
 FROM_KINGDEE = ("creator", "modifier", "approver", "assignee", "field")
 
@@ -55,8 +59,7 @@ def examine(loaded: Loaded, clock: Clock, database: Database | None) -> Iterator
         yield from skipped("kingdee login", *AFTER_LOGIN, because="Kingdee is not reached")
         return
     if section.auth == "password" and not database and not NotedLogins.of(section).can_note():
-        because = "where refused passwords cannot be noted none is tried: run it as root or with a home folder"
-        yield from skipped("kingdee login", *AFTER_LOGIN, because=because)
+        yield from skipped("kingdee login", *AFTER_LOGIN, because=f"{UNNOTED}: {RUN_ELSEWHERE}")
         return
     client = _client(section, clock, database)
     try:
@@ -284,4 +287,7 @@ class NotedLogins:
         self._path.write_text(json.dumps([*self._noted()[-9:], at.isoformat()]))
 
     def _noted(self) -> list[str]:
-        return list(json.loads(self._path.read_text())) if self._path.exists() else []
+        try:
+            return list(json.loads(self._path.read_text()))
+        except (OSError, ValueError):  # there is none yet, or it was cut off
+            return []

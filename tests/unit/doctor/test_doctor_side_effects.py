@@ -7,12 +7,14 @@ from pathlib import Path
 import pytest
 
 from kdsync.bridges import RefusedLogins
+from kdsync.cli.live import kingdee_fields
 from kdsync.clock import Clock
 from kdsync.doctor import dingtalk as of_dingtalk
 from kdsync.doctor import examine
 from kdsync.doctor import kingdee as of_kingdee
 from kdsync.doctor.finding import FAILED, OK, SKIPPED, WARNING, Finding
 from kdsync.doctor.service import ourselves
+from kdsync.errors import EdgeError
 from kdsync.services.upkeep import month_of
 from kdsync.settings.schema import GroupRobot
 from kdsync.simulator.dingtalk import SimulatedDingTalk
@@ -48,6 +50,28 @@ def test_a_wrong_password_never_locks_the_account(
         assert list((tmp_path / "home" / ".cache" / "kdsync").iterdir())
 
 
+def test_check_live_counts_wrong_passwords_with_the_doctor(
+    kingdee: SimulatedKingdee, configure: Configure, clock: Clock
+) -> None:
+    loaded = configure(kd=WRONG)
+    before = kingdee.logins
+    list(of_kingdee.examine(loaded, clock, None))
+    for _ in range(5):
+        with pytest.raises(EdgeError, match="password"):
+            list(kingdee_fields(loaded))
+    assert kingdee.logins - before == 2
+
+
+def test_a_note_of_refused_passwords_that_was_cut_off_stops_nobody(
+    configure: Configure, clock: Clock, tmp_path: Path
+) -> None:
+    list(of_kingdee.examine(configure(kd=WRONG), clock, None))
+    (note,) = (tmp_path / "home" / ".cache" / "kdsync").iterdir()
+    note.write_text('["2026-11-2')
+    right = configure(kd={"auth": "password", "password": {"env": "KD_PASSWORD"}})
+    assert login_of(list(of_kingdee.examine(right, clock, None))).result == OK
+
+
 def test_a_password_is_not_tried_where_its_refusal_cannot_be_noted(
     kingdee: SimulatedKingdee, configure: Configure, clock: Clock, tmp_path: Path
 ) -> None:
@@ -55,6 +79,8 @@ def test_a_password_is_not_tried_where_its_refusal_cannot_be_noted(
     before = kingdee.logins
     found = login_of(list(of_kingdee.examine(configure(kd=WRONG), clock, None)))
     assert found.result == SKIPPED
+    (finding,) = kingdee_fields(configure(kd=WRONG))
+    assert (finding.about, finding.misconfigured) == ("kingdee", False)
     assert kingdee.logins == before
 
 
