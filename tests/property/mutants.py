@@ -251,7 +251,7 @@ MUTANTS = (
     Mutant(
         "entry rows are not compared",
         "sync/diff.py",
-        "return keys | (_changed_in_entries(old, row, layout) & layout.watched) if layout.entries else keys",
+        "return keys | (_changed_in_entries(old, row, layout) & watched) if layout.entries else keys",
         "return keys",
     ),
     Mutant(
