@@ -47,8 +47,8 @@ class SetClock(SystemClock):
 class BriskDaemon(Daemon):
     """What comes round every second comes round every fifth of one, and every job that soon."""
 
-    def _every(self, seconds: float, work: Callable[[], object], name: str, start: float) -> None:
-        super()._every(seconds / BRISK, work, name, start / BRISK)
+    def _every(self, seconds: float, work: Callable[[], object], name: str, start: float, by: str = LOOKS) -> None:
+        super()._every(seconds / BRISK, work, name, start / BRISK, by)
 
     def _sleep(self) -> float:
         return min(super()._sleep(), LONGEST_SLEEP / BRISK)
