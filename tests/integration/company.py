@@ -18,6 +18,7 @@ import yaml
 from kdsync import logs
 from kdsync.clock import SystemClock
 from kdsync.daemon import LONGEST_SLEEP, Daemon
+from kdsync.schedule import LOOKS
 from kdsync.settings.load import Loaded, load
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 from kdsync.simulator.kingdee import SimulatedKingdee
