@@ -23,6 +23,7 @@ from tests.crash.fast_clock import SPEED, FastClock
 from tests.crash.points import Blow, Stroke, Track, die
 
 PAGE = 3
+Work = Callable[[], object]
 EVERY = {"receipts": 10.0, "people": 10.0}  # seconds of the fast clock, where the daemon has minutes
 
 
@@ -77,9 +78,9 @@ def _hurry_the_listener(pause: Callable[[Answering, float], float]) -> None:
 
 
 def _hurry_the_daemon(every: Callable[..., None], sleep: Callable[..., float]) -> None:
-    def sooner(self: daemon.Daemon, seconds: float, work: Callable[[], object], name: str, start: float) -> None:
+    def sooner(self: daemon.Daemon, seconds: float, work: Work, name: str, start: float, *by: str) -> None:
         seconds = EVERY.get(name, seconds)
-        every(self, seconds / SPEED, work, name, min(start, seconds) / SPEED)
+        every(self, seconds / SPEED, work, name, min(start, seconds) / SPEED, *by)
 
     patch.object(daemon.Daemon, "_every", sooner).start()
     patch.object(daemon.Daemon, "_sleep", lambda self: sleep(self) / SPEED).start()
