@@ -80,6 +80,42 @@ UNUSUAL: dict[str, tuple[str, str, str]] = {
         "Kingdee answered for {form} with rows that are none ({numbers}); all others are watched meanwhile.",
         "Kingdee trả về dòng sai định dạng cho {form} ({numbers}): tạm thời không theo dõi được các chứng từ này.",
     ),
+    "sweep_failed_title": (
+        "无法检查 {form} 的未结单据",
+        "Open documents of {form} cannot be looked at",
+        "Không xem được chứng từ đang mở của {form}",
+    ),
+    "sweep_failed_body": (
+        "目前无法发现 {form} 不更新日期的变更（例如提交）：{error}\n\n{cure}",
+        "Changes of {form} that move no date, such as a submit, are not noticed at present: {error}\n\n{cure}",
+        "Hiện không phát hiện được thay đổi của {form} không cập nhật ngày (như trình duyệt): {error}\n\n{cure}",
+    ),
+    "sweep_back_title": (
+        "{form} 的未结单据已恢复检查",
+        "Open documents of {form} are looked at again",
+        "Đã xem lại được chứng từ đang mở của {form}",
+    ),
+    "sweep_back_body": (
+        "{form} 不更新日期的变更已恢复通知。",
+        "Changes of {form} that move no date are noticed again.",
+        "Thay đổi của {form} không cập nhật ngày lại được theo dõi.",
+    ),
+    "reconcile_failed_title": (
+        "无法核对 {form} 的全部单据",
+        "{form} cannot be reconciled",
+        "Không đối chiếu được {form}",
+    ),
+    "reconcile_failed_body": (
+        "目前无法发现 {form} 的删除以及遗漏的变更：{error}\n\n{cure}",
+        "Deletions of {form}, and changes that were missed, are not noticed at present: {error}\n\n{cure}",
+        "Hiện không phát hiện được chứng từ {form} bị xóa và các thay đổi bị bỏ sót: {error}\n\n{cure}",
+    ),
+    "reconcile_back_title": ("{form} 已恢复核对", "{form} is reconciled again", "{form} lại được đối chiếu"),
+    "reconcile_back_body": (
+        "{form} 的删除以及遗漏的变更已恢复发现。",
+        "Deletions of {form}, and changes that were missed, are noticed again.",
+        "Chứng từ {form} bị xóa và các thay đổi bị bỏ sót lại được phát hiện.",
+    ),
     "short_title": ("{form} 返回的页不完整", "Short pages of {form}", "{form} trả về trang thiếu"),
     "short_body": (
         "金蝶对 {form} 返回的行数少于请求的行数，而后面还有数据。没有遗漏，但请检查服务器的行数限制。",

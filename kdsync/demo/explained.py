@@ -24,8 +24,9 @@ STAND_INS = frozenset({"user2", "user3"})
 ASSIGNED = re.compile("待您审批：.+")
 CALLED: Mapping[str, str] = {"kingdee": "Kingdee", "dingtalk": r"DingTalk(?: \(.+\))?"}
 OUTAGE = ("down", "back", "sends_again")
+LOOKS = ("form_failed", "form_back", "sweep_failed", "sweep_back", "reconcile_failed", "reconcile_back")
 OF_ANY: Mapping[str, tuple[str, ...]] = {
-    "kingdee": (*OUTAGE, "form_failed", "form_back", "tasks_unreadable", "tasks_readable"),
+    "kingdee": (*OUTAGE, *LOOKS, "tasks_unreadable", "tasks_readable"),
     "dingtalk": (*OUTAGE, "stream_down", "stream_back"),
 }
 OF_ONE: Mapping[str, tuple[str, ...]] = {

@@ -5,19 +5,28 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from kdsync.services.setbacks import Setbacks
+
 
 @dataclass(slots=True)
 class Condition:
-    """Moments by kdsync's clock, `pause_until` in monotonic seconds."""
+    """Moments by kdsync's clock."""
 
+    setbacks: Setbacks
     last_ok: datetime | None = None
     last_end: datetime | None = None
-    error: str = ""
-    failures: int = 0
-    pause_until: float = 0.0
     baselined: bool = False
-    given_up: bool = False  # an operator must act: the form does not hold up readiness
     progress: int = 0
+
+    @property
+    def error(self) -> str:
+        """Why it is not looked at as it should be; "" where it is."""
+        return self.setbacks.error
+
+    @property
+    def given_up(self) -> bool:
+        """An operator must act: the form does not hold up readiness."""
+        return self.setbacks.given_up
 
     def move(self, by: timedelta) -> None:
         """The clock was set."""

@@ -21,10 +21,11 @@ from kdsync.rules.ruleset import Ruleset
 from kdsync.services.bills import Bills
 from kdsync.services.match import Matcher
 from kdsync.services.ports import Tasks
+from kdsync.services.setbacks import LASTING, LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT, pause
 from kdsync.services.settle import Settle
 from kdsync.services.stays import LATE, Stays
 from kdsync.services.watch import Watch
-from kdsync.services.watcher import LONGEST_PAUSE, MOST_NAMED, OPERATOR_PAUSE, PERSISTENT, Watcher
+from kdsync.services.watcher import MOST_NAMED, Watcher
 from kdsync.store import ledger, notifications, tasks
 from kdsync.store.notifications import Notification
 from kdsync.store.tasks import Seen, Waiting
@@ -36,7 +37,6 @@ ASSIGNED = Transition.ASSIGNED
 CAUSE = "tasks"  # of the notice that they cannot be read
 VANISHED = "tasks vanished"  # of the notice that they are not visible any more
 SEE_ROWS = "let the Kingdee user see all rows of process management (流程管理): its data permission hides them"
-LASTING = 10  # failures in a row, over some minutes: it does not pass by itself
 FEW = 20  # tasks of one look that are logged one by one
 
 
@@ -259,9 +259,9 @@ class TaskWatch:
         is_down = any(watcher.guard.is_open for watcher in self.watchers().values())
         self._alone = 0 if is_down else self._alone + 1
         for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
-        pause = min(2.0 ** (self._failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
-        self._pause_until = self.clock.monotonic() + max(pause, error.retry_after or 0.0)
-        log.warning("tasks.unreadable", error=str(error), kind=error.kind, cure=error.cure, pause=pause)
+        seconds = pause(self._failures, OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
+        self._pause_until = self.clock.monotonic() + max(seconds, error.retry_after or 0.0)
+        log.warning("tasks.unreadable", error=str(error), kind=error.kind, cure=error.cure, pause=seconds)
         self.meter.count("look_failures", labels={"form": CAUSE, "kind": error.kind})
         lasts = self._failures >= PERSISTENT if for_operator else self._alone >= LASTING
         if lasts and error.code != ANOTHER_ACCOUNT:  # which the forms tell

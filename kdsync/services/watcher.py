@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 
 from kdsync import logs
 from kdsync.clock import Clock
-from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, HeldBackError, StoreUnusableError, UnknownFieldError
+from kdsync.errors import EdgeError, FailureKind, HeldBackError, StoreUnusableError, UnknownFieldError
 from kdsync.rules.ruleset import Ruleset
 from kdsync.services.condition import Condition
 from kdsync.services.guard import PASSING, Guard
@@ -17,6 +17,7 @@ from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.ports import Meter, Source
 from kdsync.services.report import Report
+from kdsync.services.setbacks import INTERVAL, RECONCILE, SWEEP, Setbacks
 from kdsync.services.standing import Standing
 from kdsync.services.watch import Watch, prepare, without
 from kdsync.settings.schema import FormSection
@@ -26,9 +27,6 @@ from kdsync.store.forms import FormCursor
 from kdsync.store.sealing import Seal
 
 log = logs.get("watcher")
-LONGEST_PAUSE = 60.0
-OPERATOR_PAUSE = 300.0  # for failures that only an operator can mend
-PERSISTENT = 3  # failures in a row
 MOST_NAMED = 20  # documents in one notice
 REPORT = "please report the traceback in the log; restart kdsync if it stays"
 
@@ -50,7 +48,7 @@ class Watcher:
     matcher: Matcher
     section: FormSection
     on_told: Callable[[], None]
-    condition: Condition = field(default_factory=Condition)
+    condition: Condition = field(init=False)
     _lock: threading.Lock = field(default_factory=threading.Lock)
     _queueing: threading.Lock = field(default_factory=threading.Lock)
     _watch: Watch | None = None
@@ -62,25 +60,28 @@ class Watcher:
 
     def __post_init__(self) -> None:
         self._standing = Standing(self.form, self.notices)
+        self.condition = Condition(Setbacks(self.form, self.notices))
 
     def tick(self) -> Report | None:
         """The look of every interval: a first look, a look at everything, or a look by dates."""
-        return self._in_turn("interval", self._interval)
+        return self._in_turn(INTERVAL, self._interval)
 
     def sweep(self) -> Report | None:
-        """The look at the open documents."""
-        return self._in_turn("sweep", self._sweep)
+        """The look at the open documents; after it the one at all keys, where that is wanted."""
+        report = self._in_turn(SWEEP, self._sweep)
+        keys = self._in_turn(RECONCILE, self._reconcile) if self._keys_wanted else None
+        return keys or report
 
     def reconcile(self) -> Report | None:
-        """The look at all keys; one that falls into an outage is made up for at the first sweep after it."""
-        self._keys_wanted |= self.guard.is_open
-        return self._in_turn("reconcile", self._reconcile)
+        """The look at all keys; one that fails, or falls into an outage, is made up for at a sweep after it."""
+        self._keys_wanted = True
+        return self._in_turn(RECONCILE, self._reconcile)
 
     def reload(self, matcher: Matcher, section: FormSection) -> None:
         """Use other rules from the next look on."""
         with self._lock:
             self._watch, self._without, self.matcher, self.section = None, frozenset(), matcher, section
-            self.condition.pause_until = 0.0
+            self.condition.setbacks.forgive()
 
     def in_use(self) -> tuple[Watch, Matcher] | None:
         """The form's columns and the rules that can be asked; None while they are not known."""
@@ -92,9 +93,9 @@ class Watcher:
         if cursor.baselined_at is None:
             report = self.looks.first(watch, cursor)
             log.info("baseline.finished", form=self.form, documents=report.documents)
-            if watch.open_where:
-                self.looks.open(watch, self._usable())
             self.condition.baselined = True
+            if watch.open_where:
+                self._count(self._opened(watch, cursor))
             return report
         self.condition.baselined = True
         if not watch.by_dates or cursor.layout_id != watch.layout_id:
@@ -105,19 +106,21 @@ class Watcher:
         watch, cursor = self._prepared()
         if cursor.baselined_at is None:
             return None
-        report = self.looks.open(watch, self._usable()) if watch.open_where else None
-        if report is not None:  # an alarm is looked at again when something comes back, not at every sweep
-            self._keys_wanted |= report.returned if cursor.alarm else report.vanished
-        return self._reconcile() if self._keys_wanted or self._accepted() else report
-
-    def _accepted(self) -> bool:
         with self.db.read() as tx:
-            return ledger.is_accepted(tx, self.form, self.clock.now())
+            self._keys_wanted |= ledger.is_accepted(tx, self.form, self.clock.now())
+        return self._opened(watch, cursor) if watch.open_where else None
+
+    def _opened(self, watch: Watch, cursor: FormCursor) -> Report:
+        report = self.looks.open(watch, self._usable())
+        # An alarm is looked at again when something comes back, not at every sweep.
+        self._keys_wanted |= report.returned if cursor.alarm else report.vanished
+        return report
 
     def _reconcile(self) -> Report | None:
         watch, cursor = self._prepared()
         if cursor.baselined_at is None or not watch.by_dates:
-            return None  # a form without dates is compared whole each time, deletions included
+            self._keys_wanted = False  # a form without dates is compared whole each time, deletions included
+            return None
 
         opened: list[Report] = []
 
@@ -147,15 +150,16 @@ class Watcher:
             try:
                 while self._waiting:
                     with self._queueing:
-                        first = self._waiting.pop(next(iter(self._waiting)))
-                    report = self._guarded(first)
+                        first = next(iter(self._waiting))
+                        look = self._waiting.pop(first)
+                    report = self._guarded(first, look)
             finally:
                 self._lock.release()
         return report
 
-    def _guarded(self, look: Callable[[], Report | None]) -> Report | None:
+    def _guarded(self, name: str, look: Callable[[], Report | None]) -> Report | None:
         """Run a look unless a failure asked for a pause; failures end here, classified."""
-        if self.clock.monotonic() < self.condition.pause_until:
+        if self.condition.setbacks.pauses(name):
             return None
         if self.guard.waits():
             self._settle()  # what an earlier process gathered need not wait for Kingdee
@@ -165,19 +169,20 @@ class Watcher:
         except HeldBackError:
             return None  # another form's look was faster to find out whether Kingdee is there
         except UnknownFieldError as error:
-            self._field_is_missing(error)
+            self._field_is_missing(name, error)
             return None
         except EdgeError as error:
-            self._failed(error)
+            self._failed(name, error)
             return None
         except StoreUnusableError:
             raise  # it says itself why, and it is no form's failure
         except Exception as error:
             said = f"kdsync could not look at it ({type(error).__name__})"
-            self._failed(EdgeError("kdsync", FailureKind.REFUSED, "broke", said, cure=REPORT))
+            self._failed(name, EdgeError("kdsync", FailureKind.REFUSED, "broke", said, cure=REPORT))
             raise
         else:
-            self._succeeded(report)
+            if report is not None:  # it did look
+                self._succeeded(name, report)
             return report
         finally:
             self.condition.last_end = self.clock.now()
@@ -196,15 +201,10 @@ class Watcher:
     def _settle(self) -> None:
         self.looks.ingest.settle.look(self.form, self.matcher, self._watch.facts.title if self._watch else {})
 
-    def _succeeded(self, report: Report | None) -> None:
-        condition = self.condition
-        if condition.failures or condition.last_ok is None:  # the notice may be of an earlier run
-            self.notices.clear(f"form {self.form}", "form_back", form=self.form)
-            self.notices.clear("account", "account_over")
-        condition.last_ok, condition.error, condition.failures = self.clock.now(), "", 0
-        condition.given_up = False
-        if report:
-            self._count(report)
+    def _succeeded(self, name: str, report: Report) -> None:
+        self.condition.setbacks.succeeded(name)
+        self.condition.last_ok = self.clock.now()
+        self._count(report)
 
     def _count(self, report: Report) -> None:
         labels = {"form": self.form, "look": report.look}
@@ -227,34 +227,21 @@ class Watcher:
     def _count_missed(self, report: Report) -> None:
         self.meter.count("missed_changes", report.missed, labels={"form": self.form})
 
-    def _failed(self, error: EdgeError) -> None:
-        condition = self.condition
-        condition.error = str(error)
+    def _failed(self, name: str, error: EdgeError) -> None:
         self.meter.count("look_failures", labels={"form": self.form, "kind": error.kind})
+        said = {"form": self.form, "look": name, "error": str(error), "kind": error.kind, "cure": error.cure}
         if self.guard.is_open and error.kind in PASSING:
-            log.info("probe.failed", form=self.form, error=str(error), kind=error.kind, cure=error.cure)
-            return  # not this form's failure: the guard says when to look again
-        condition.failures += 1
-        for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
-        pause = min(2.0 ** (condition.failures - 1), OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
-        condition.pause_until = self.clock.monotonic() + max(pause, error.retry_after or 0.0)
-        # A server that restarts says strange things for a moment: only what persists is an operator's business.
-        for_operator = for_operator and condition.failures >= PERSISTENT
-        condition.given_up = condition.given_up or for_operator
-        log.warning("poll.failed", form=self.form, error=str(error), kind=error.kind, cure=error.cure, pause=pause)
-        if error.code == ANOTHER_ACCOUNT:  # of all forms, so that it is told once
-            self.notices.raise_("account", "account", error=error.message, cure=error.cure)
-        elif for_operator:
-            self.notices.raise_(
-                f"form {self.form}", "form_failed", form=self.form, error=error.message, cure=error.cure
-            )
+            log.info("probe.failed", **said)  # not this form's failure: the guard says when to look again
+        else:
+            pause = self.condition.setbacks.failed(name, error)
+            log.warning("poll.failed", **said, pause=pause)
 
-    def _field_is_missing(self, error: UnknownFieldError) -> None:
+    def _field_is_missing(self, name: str, error: UnknownFieldError) -> None:
         """Go on without the field: rules that need it are reported and rest, the others are served."""
         layout = self._watch.layout if self._watch else None
         known = {key.casefold() for key in (*layout.heads, *layout.entries)} if layout else {}
         if error.field.casefold() not in known or error.field in self._without:
-            self._failed(error)
+            self._failed(name, error)
             return
         self._without |= {error.field}
         self._watch = None

@@ -27,7 +27,7 @@ def test_another_account_set_is_told_once_and_nothing_is_read_until_it_is_gone(c
     company.until(lambda: company.shown(OPERATOR, "another account set answers"))
     company.kingdee.requests.clear()
     company.pay("THEIRS", "C")
-    company.wired.watchers[FORM].condition.pause_until = 0.0
+    company.wired.watchers[FORM].condition.setbacks.forgive()
     company.wired.watchers[FORM].tick()
     assert not [request for request in company.kingdee.requests if request.op == "ExecuteBillQuery"]
     assert len(company.shown(OPERATOR, "kdsync accept account")) == 1

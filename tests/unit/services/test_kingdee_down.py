@@ -14,6 +14,7 @@ from sqlalchemy import event
 
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Layout, Page
+from kdsync.services.setbacks import PACES
 from kdsync.services.watcher import Watcher
 from kdsync.store import holds, outbox
 from tests.unit.services.world import FORM, START, FakeKingdee, World, failure, rules
@@ -196,7 +197,7 @@ def test_a_form_that_kingdee_can_never_show_pauses_by_itself(house: House) -> No
         house.kingdee.create("C", f"N{number}")
         house.run((number + 1) * 30.0)
         assert not house.guard.is_open
-    assert house.watchers["ZZ_B"].condition.failures < 16
+    assert house.watchers["ZZ_B"].condition.setbacks.failures < 16
     assert house.told("down") == 0
 
 
@@ -218,8 +219,9 @@ def test_a_look_at_all_keys_that_fell_into_the_outage_is_made_up_for(house: Hous
 def test_what_failed_in_the_outage_does_not_delay_the_looks_after_it(house: House) -> None:
     house.kingdee.down = ((60, 2000),)
     house.run(2030)
-    assert all(watcher.condition.failures <= 2 for watcher in house.watchers.values())
-    assert all(watcher.condition.pause_until <= house.clock.monotonic() for watcher in house.watchers.values())
+    setbacks = [watcher.condition.setbacks for watcher in house.watchers.values()]
+    assert all(one.failures <= 2 for one in setbacks)
+    assert not any(one.pauses(look) for one in setbacks for look in PACES)
 
 
 def people(house: House, count: int) -> None:
