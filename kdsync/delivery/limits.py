@@ -28,6 +28,12 @@ def day_ends(now: datetime) -> datetime:
     return (_midnight(now) + timedelta(days=1) + APART).astimezone(now.tzinfo)
 
 
+def month_ends(now: datetime) -> datetime:
+    """When the month that it is for DingTalk is surely over, and its count of calls begins anew."""
+    in_the_next = _midnight(now).replace(day=1) + timedelta(days=32)
+    return (in_the_next.replace(day=1) + APART).astimezone(now.tzinfo)
+
+
 def _midnight(now: datetime) -> datetime:
     """The last one in Shanghai that is surely over for DingTalk."""
     local = (now - APART).astimezone(SHANGHAI)

@@ -14,8 +14,9 @@ from sqlalchemy import Connection
 
 from kdsync import logs
 from kdsync.delivery.breaker import CLOSED, Rhythm, up
+from kdsync.delivery.limits import month_ends
 from kdsync.delivery.retry import pause_of
-from kdsync.errors import EdgeError
+from kdsync.errors import EdgeError, FailureKind
 from kdsync.services.outages import Outages
 from kdsync.store import holds, moments
 from kdsync.store.holds import hold_of
@@ -58,6 +59,8 @@ class Channels:
         known = holds.every(tx).get(channel)
         breaker, moment = known.breaker if known else CLOSED, now.timestamp()
         told = pause_of(error.kind, breaker.failures + 1, self.random.random(), error.retry_after)
+        if told is not None and error.kind is FailureKind.QUOTA:
+            told = min(told, (month_ends(now) - now).total_seconds())
         if told is None and alone and not breaker.is_open:
             return False
         if told is None:

@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from kdsync.delivery.limits import A_DAY, day_began, day_ends, had_enough, too_many
+from kdsync.delivery.limits import A_DAY, day_began, day_ends, had_enough, month_ends, too_many
 from kdsync.delivery.quiet import not_before
 from kdsync.model import Priority
 
@@ -58,6 +58,20 @@ def test_dingtalks_day_is_shanghais_by_a_clock_that_is_not_ours(
     moment: datetime, began: datetime, ends: datetime
 ) -> None:
     assert (day_began(moment.astimezone(UTC)), day_ends(moment.astimezone(UTC))) == (began, ends)
+
+
+@pytest.mark.parametrize(
+    ("moment", "ends"),
+    [
+        ("2026-11-30T23:59", "2026-12-01T00:05"),
+        ("2026-12-01T00:04", "2026-12-01T00:05"),
+        ("2026-12-01T00:05", "2027-01-01T00:05"),
+        ("2027-01-31T12:00", "2027-02-01T00:05"),
+    ],
+)
+def test_dingtalks_month_too(moment: str, ends: str) -> None:
+    at_that = datetime.fromisoformat(f"{moment}+08:00").astimezone(UTC)
+    assert month_ends(at_that) == datetime.fromisoformat(f"{ends}+08:00")
 
 
 def test_who_has_had_enough() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Any
 
@@ -193,6 +193,15 @@ def test_the_used_up_quota_is_told_by_the_group_at_once(world: World) -> None:
     bills(world, 1)
     run(world, MINUTE)
     assert told(world, "down") == Counter({"night-shift": 1})
+
+
+def test_the_used_up_quota_is_tried_again_when_the_month_is_over(world: World) -> None:
+    world.clock.advance((datetime(2026, 11, 30, 15, tzinfo=UTC) - world.clock.now()).total_seconds())
+    Outage(world, (0, 30 * DAY), error=failure(FailureKind.QUOTA), which="work")
+    bills(world, 1)
+    world.deliver()
+    with world.db.read() as tx:
+        assert holds.every(tx)["work"].until == datetime(2026, 11, 30, 16, 5, tzinfo=UTC)
 
 
 def test_wrong_credentials_are_told_when_they_stay_wrong(world: World) -> None:
