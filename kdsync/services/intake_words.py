@@ -104,6 +104,9 @@ class IntakeWords:
             self.approvals.comment(str(item.content["instance"]), self._speaker(item), text)
         except EdgeError as error:
             return self._unsaid(row, error)
+        return self._said(row)
+
+    def _said(self, row: int) -> bool:
         with self.db.write() as tx:
             writes.note(tx, row, writes.ACCEPTED)
         return True

@@ -240,6 +240,25 @@ def throttled(house: House) -> None:
         house.expect(f"paid NEW{n}.", *CASHIERS)
 
 
+def taken_out_of_use(house: House) -> None:
+    """A group's robot is switched off: an operator drops what waits for it, and takes the group out of the file."""
+    house.configure(rule("paid", to=("user:user1", "group:finance")))
+    house.possible.add("不可用")
+    house.dingtalk.fault("robot_off", probability=1.0)
+    with house.unharmed():
+        house.start()
+        house.kingdee.create(BILL, "NEW0", "C", **AMOUNT)
+        house.expect("paid NEW0.", "user1")
+        house.until(lambda: house.store("SELECT key FROM facts WHERE key = 'hold:group:finance'"))
+        house.until(lambda: house.store("SELECT id FROM outbox WHERE state = 'accepted'"))
+        house.close_daemon()
+    with closing(sqlite3.connect(house.file)) as store, store:
+        store.execute("UPDATE outbox SET state = 'dropped' WHERE channel = 'group:finance'")
+    house.configure(rule("paid"), dingtalk={"groups": {}})
+    house.launch()
+    house.until(lambda: not house.store("SELECT key FROM facts WHERE key = 'hold:group:finance'"))
+
+
 def far_recipients(house: House) -> None:
     """A department and somebody's manager are told; the login is another one."""
     house.dingtalk.add_department(7, "Finance")
@@ -548,6 +567,7 @@ CHAPTERS: tuple[Chapter, ...] = (
     nobody_to_ask,
     refused,
     throttled,
+    taken_out_of_use,
     far_recipients,
     refused_login,
     new_rules,
