@@ -11,17 +11,20 @@ from typing import Any, TextIO
 import structlog
 
 HIDDEN = "***"
+SHORTEST = 4  # a shorter secret would hide words
 
 
 class Redactor:
     """Replaces the known secrets in whatever is logged; secrets can be added while it runs (a reload, a new token)."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
-        self._secrets = {secret for secret in secrets if len(secret) > 3}  # noqa: PLR2004  # shorter would hide words
+        self._secrets: tuple[str, ...] = ()
+        self.add(secrets)
 
     def add(self, secrets: Iterable[str]) -> None:
-        """Hide these too."""
-        self._secrets |= {secret for secret in secrets if len(secret) > 3}  # noqa: PLR2004  # the same
+        """Hide these too. The longest comes first: of one that another one is a part of nothing may stay."""
+        known = {*self._secrets, *(secret for secret in secrets if len(secret) >= SHORTEST)}
+        self._secrets = tuple(sorted(known, key=len, reverse=True))
 
     def text(self, text: str) -> str:
         """`text` without secrets."""
@@ -59,15 +62,14 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, level: str = 
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        redactor,
     ]
     structlog.configure(
-        processors=[*shared, renderer],
+        processors=[*shared, redactor, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
         logger_factory=structlog.PrintLoggerFactory(target),
         cache_logger_on_first_use=False,
     )
-    _route_libraries(shared, renderer, target)
+    _route_libraries(shared, redactor, renderer, target)
 
 
 @contextmanager
@@ -81,11 +83,17 @@ def silent() -> Iterator[None]:
         structlog.configure(**before)
 
 
-def _route_libraries(shared: list[Any], renderer: Any, target: TextIO) -> None:
+def _of_a_library(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    """What a library says in its own words is no name of an event."""
+    message, record = line["event"], line["_record"]
+    return {**line, "part": record.name, "event": "library.logged", "message": message}
+
+
+def _route_libraries(shared: list[Any], redactor: Redactor, renderer: Any, target: TextIO) -> None:
     handler = logging.StreamHandler(target)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=shared,
+            foreign_pre_chain=[*shared, _of_a_library, redactor],
             processors=[
                 structlog.stdlib.ProcessorFormatter.remove_processors_meta,
                 renderer,

@@ -59,6 +59,27 @@ def test_short_words_are_no_secrets() -> None:
     assert logs.Redactor(["abc"]).text("abc") == "abc"
 
 
+@pytest.mark.parametrize("order", [1, -1])
+def test_a_secret_that_begins_like_another_one_leaves_nothing_of_it(order: int) -> None:
+    redactor = logs.Redactor()
+    for secret in ["ding-app", "ding-app-secret", "secret"][::order]:
+        redactor.add([secret])
+    assert redactor.text("of ding-app-secret") == "of ***"
+
+
+def test_what_a_library_says_is_a_line_as_any_other(stream: io.StringIO) -> None:
+    logs.configure(logs.Redactor(), stream=stream)
+    logging.getLogger("urllib3.connectionpool").warning("Connection pool is full: %s", "erp.example.com")
+    (line,) = lines(stream)
+    assert str(line.pop("timestamp")).endswith("Z")
+    assert line == {
+        "event": "library.logged",
+        "level": "warning",
+        "part": "urllib3.connectionpool",
+        "message": "Connection pool is full: erp.example.com",
+    }
+
+
 def test_levels(stream: io.StringIO) -> None:
     logs.configure(logs.Redactor(), stream=stream, level="warning")
     logs.get("test").info("quiet")
