@@ -19,7 +19,11 @@ from tests.crash.test_killed_anywhere import COMMITS
 AT_THE_START = (MIGRATION, "wiring.Wired._open_store", "people.People.follow_directory")
 
 MORE = (taken_in, lost_answers, tasks_unread, bars_changed)
-SPARED = {bars_changed: ("dispatch.Dispatch._accepted",)}  # a bar is known by the answer to its message, which is lost
+"""Those that get by without long pauses."""
+
+SPARED: dict[Chapter, tuple[str, ...]] = {bars_changed: ("dispatch.Dispatch._accepted",)}
+"""A bar is known by the answer to its message."""
+
 NOT_KEPT = (confirmed, carded)
 """Chapters in which what people say is not kept at first: DingTalk's minute passes before it comes again."""
 
