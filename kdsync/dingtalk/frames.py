@@ -177,7 +177,7 @@ def _said(data: Mapping[str, Any]) -> Said:
         message_id=_known(data.get("msgId"), "msgId"),
         conversation_id=_text(data.get("conversationId")),
         group=group,
-        mentioned=not group or data.get("isInAtList") in (True, "true"),
+        mentioned=not group or data.get("isInAtList") not in (False, "false"),
         sender=_text(data.get("senderStaffId")),
         sender_nick=_text(data.get("senderNick")),
         kind=_text(data.get("msgtype")),

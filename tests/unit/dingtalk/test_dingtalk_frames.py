@@ -68,6 +68,7 @@ def test_who_is_from_outside_has_no_id() -> None:
 def test_a_group_without_a_mention() -> None:
     assert not said(conversationType="2", isInAtList=False).mentioned
     assert said(conversationType="2", isInAtList="true").mentioned
+    assert said(conversationType="2", isInAtList=None).mentioned, "groups are heard only where the robot is mentioned"
 
 
 @pytest.mark.parametrize(
