@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import socket
 import socketserver
 import struct
@@ -98,9 +99,13 @@ class Handler(BaseHTTPRequestHandler):
         self._send(page("金蝶云星空"))
 
     def do_POST(self) -> None:
-        length = int(self.headers.get("Content-Length") or 0)
-        body = self.rfile.read(length)
-        if len(body) < length:
+        length = self.headers.get("Content-Length") or "0"
+        if not re.fullmatch("[0-9]{1,12}", length):
+            self.close_connection = True
+            self._send(page("400 - Bad Request", 400))
+            return
+        body = self.rfile.read(int(length))
+        if len(body) < int(length):
             self.close_connection = True
             return
         reply = self.server.answer(Incoming(self.path, self.headers, body))  # type: ignore[arg-type]  # a mapping too

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -130,7 +131,7 @@ class Desk:
             return Reply(dropped=True)
         if fault and name == "hang":
             return Reply(dropped=True, hang=fault.seconds or HOURS)
-        reply = self._checked(op, named, incoming, name)
+        reply = self._survived(op, named, incoming, name)
         if fault and name == "slow":
             reply.slow = fault.seconds or SLOW
         reply.dropped = name == "lost_reply"
@@ -141,6 +142,13 @@ class Desk:
         if name in ("cut", "cut_chunks"):
             reply.cut = "length" if name == "cut" else "chunks"
         return reply
+
+    def _survived(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: str) -> Reply:
+        """An exception in the server is a text, as the official SDK expects it."""
+        try:
+            return self._checked(op, named, incoming, fault)
+        except (TypeError, ValueError, LookupError, AttributeError, sqlite3.Error) as problem:
+            return text(f"response_error:{type(problem).__name__}: {problem}")
 
     def _checked(self, op: str, named: Mapping[str, Any], incoming: Incoming, fault: str) -> Reply:
         if suspicious(named):

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import sqlite3
 import weakref
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from operator import itemgetter
 from threading import RLock
@@ -126,7 +127,7 @@ class Tables:
 
     def put(self, form: Form, document: Record) -> None:
         """Insert or replace a document with all its entry rows."""
-        with self.lock:
+        with self._whole():
             self.remove(form, document.id)
             self._insert(quoted(form.id), [{form.pk: document.id, **document.head}])
             for entry, rows in document.entries.items():
@@ -143,12 +144,23 @@ class Tables:
             heads.append({form.pk: document.id, **document.head})
             for entry, items in document.entries.items():
                 rows[entry] += [{**row, HEAD: document.id, ENTRY_SEQ: at} for at, row in enumerate(items, start=1)]
-        with self.lock:
-            self._database.execute("BEGIN")
+        with self._whole():
             self._insert(quoted(form.id), heads)
             for entry, items in rows.items():
                 self._insert(entry_table(form, entry), items)
-            self._database.execute("COMMIT")
+
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """All of what is done inside, or nothing of it where that fails."""
+        with self.lock:
+            self._database.execute("SAVEPOINT whole")
+            try:
+                yield
+            except BaseException:
+                self._database.execute("ROLLBACK TO whole")
+                raise
+            finally:
+                self._database.execute("RELEASE whole")
 
     def _insert(self, table: str, rows: Sequence[Columns]) -> None:
         if not rows:
