@@ -18,7 +18,7 @@ from rich.text import Text
 
 from kdsync.errors import ConfigurationError, EdgeError, FailureKind, Problem
 from kdsync.rules.mistakes import did_you_mean
-from kdsync.settings.advice import of_approvers, of_files, of_origins
+from kdsync.settings.advice import of_approvers, of_files, of_origins, of_time
 from kdsync.settings.enrolment import alone, coverage
 from kdsync.settings.load import Loaded, load
 
@@ -103,6 +103,7 @@ def _advice(loaded: Loaded) -> Iterator[str]:
     settings = loaded.settings
     yield from of_files(settings.main.rules, settings.base, settings.rules, loaded.actions, loaded.intakes)
     yield from of_approvers(loaded.ruleset.rules)
+    yield from of_time(loaded.ruleset.rules)
     yield from of_origins(loaded.settings.rules, loaded.ruleset.rules, loaded.actions, loaded.intakes)
     yield from alone(loaded.actions, loaded.settings.directory.roles)
     yield from _unenrolled(loaded)

@@ -90,6 +90,9 @@ def _becomes(value: Any, path: tuple[str | int, ...]) -> Trigger:
         expression = compile_expression(value)
     except TextError as error:
         raise RuleError("", [Mistake(path, *mistake) for mistake in error.mistakes]) from error
+    if not expression.heads and not expression.entries:
+        hint = "name one, such as {becomes: doc.FQty < 10}"
+        raise _error(path, "'becomes' looks at no field, and only what changes in a document can make it true", hint)
     return Trigger(
         frozenset({Transition.CHANGED, Transition.CREATED}),
         expression=expression,

@@ -90,3 +90,13 @@ def of_approvers(rules: Sequence[CompiledRule]) -> Iterator[str]:
                 f"rule {rule.id} tells its approvers only of documents for which `when` is true without a task: "
                 "while Kingdee's tasks cannot be read task.node and the like are empty"
             )
+
+
+def of_time(rules: Sequence[CompiledRule]) -> Iterator[str]:
+    """Rules that wait for a moment which no change of a document brings."""
+    for rule in rules:
+        if any(trigger.expression and "now" in trigger.expression.names for trigger in rule.triggers):
+            yield (
+                f"rule {rule.id} compares with now in `becomes`, which is asked when a document changes: "
+                "that time passes tells nobody"
+            )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Generic, TypeVar
@@ -19,7 +20,7 @@ from kdsync.rules.mistakes import RuleError
 from kdsync.rules.ruleset import Ruleset
 from kdsync.rules.schema import RuleSection, Section
 from kdsync.settings.actions import crosscheck_actions
-from kdsync.settings.complaints import complaints
+from kdsync.settings.complaints import MARKS, complaints
 from kdsync.settings.crosscheck import crosscheck
 from kdsync.settings.intake import crosscheck_intake
 from kdsync.settings.places import Where, YamlFile
@@ -31,6 +32,7 @@ from kdsync.settings.values import listen_address
 Model = TypeVar("Model", bound=Section)
 Spec = TypeVar("Spec", bound=Section)
 Compiled = TypeVar("Compiled")
+DEEPEST_MENDING = 3  # message.title.en
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,25 +129,50 @@ def _usable(file: YamlFile, kind: _Kind[Spec, Compiled], problems: list[Problem]
     return found
 
 
-def _mended(one: Any, kind: _Kind[Spec, Any]) -> tuple[Spec | None, set[str]]:
-    """The rule or action with stand-ins for what is wrong, and the keys that are."""
+def _mended(one: Any, kind: _Kind[Spec, Any]) -> tuple[Spec | None, set[Where]]:
+    """The rule or action without as little of it as has to go, stand-ins in its place, and the ways to what went."""
     if not isinstance(one, dict):
         return None, set()
     try:
         return kind.spec.model_validate_json(json.dumps(one)), set()
     except ValidationError as error:
-        wrong = {str(details["loc"][0]) for details in error.errors(include_url=False, include_context=False)}
-    mended = {key: value for key, value in one.items() if key not in wrong}
-    mended |= {key: kind.stand_ins[key] for key in wrong if key in kind.stand_ins}
-    return kind.spec.model_validate_json(json.dumps(mended)), wrong
+        ways = [_way(details["loc"], one) for details in error.errors(include_url=False, include_context=False)]
+    for deep in (DEEPEST_MENDING, 2):  # less may not do: of two languages one can go, of one it leaves an empty title
+        wrong = {way[:deep] for way in ways}
+        with suppress(ValidationError):
+            return kind.spec.model_validate_json(json.dumps(_without(one, wrong, kind.stand_ins))), wrong
+    wrong = {way[:1] for way in ways}
+    return kind.spec.model_validate_json(json.dumps(_without(one, wrong, kind.stand_ins))), wrong
 
 
-def _mistakes(file: YamlFile, at: Where, error: RuleError, wrong: set[str]) -> list[Problem]:
+def _way(location: Where, one: Any) -> Where:
+    """The way to a wrong part, as far as mappings lead: a wrong entry makes the whole list wrong."""
+    way: Where = ()
+    for step in location:
+        if not isinstance(one, dict):
+            break
+        if step not in MARKS:
+            way, one = (*way, step), one.get(step)
+    return way
+
+
+def _without(one: Mapping[str, Any], wrong: set[Where], stand_ins: Mapping[str, Any]) -> dict[str, Any]:
+    mended = {key: stand_ins[key] for key in stand_ins if (key,) in wrong}
+    for key, value in one.items():
+        inner = {way[1:] for way in wrong if way[0] == key}
+        inside = stand_ins.get(key)
+        if () not in inner:
+            mended[key] = _without(value, inner, inside if isinstance(inside, Mapping) else {}) if inner else value
+    return mended
+
+
+def _mistakes(file: YamlFile, at: Where, error: RuleError, wrong: set[Where]) -> list[Problem]:
     """The mistakes that compiling found in what the rule or action really holds."""
     found = []
     for mistake in error.mistakes:
         where: Where = (*at, *mistake.path)
-        if mistake.path and mistake.path[0] not in wrong and not file.unreadable(where):
+        stands_in = any(mistake.path[: len(way)] == way for way in wrong)
+        if mistake.path and not stands_in and not file.unreadable(where):
             found.append(file.at(where, mistake.message, mistake.hint))
     return found
 

@@ -124,6 +124,13 @@ def test_who_is_not_told_while_tasks_cannot_be_read_is_advised(
     assert [one.startswith(expected or "?") for one in found] == ([True] if expected else [])
 
 
+def test_a_rule_that_waits_for_a_moment_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("rules/rules.yaml", "on: approved, to: [creator", "on: {becomes: doc.FENDDATE < now}, to: [creator")
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    (found,) = json.loads(capsys.readouterr().out)["advice"]
+    assert found.startswith("rule one compares with now in `becomes`")
+
+
 def test_a_rule_that_misses_what_an_intake_makes_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil("rules/rules.yaml", "on: approved, to: [creator", "on: [created, submitted], to: [creator")
     spoil("rules/rules.yaml", "actions:\n", INTAKE)
