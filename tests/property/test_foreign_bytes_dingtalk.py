@@ -61,6 +61,7 @@ REFUSED_OLD = {
 REFUSED_NEW = {"code": "InvalidAuthentication", "message": "x", "requestid": "y"}
 PEOPLE = {**OK, "result": {"has_more": False, "next_cursor": 100, "list": [USER]}}
 CARD = {"success": True, "result": {"deliverResults": [{"spaceId": "u1", "success": False, "errorMsg": "x"}]}}
+SCOPE = {**OK, "auth_org_scopes": {"authed_dept": [1, "2"], "authed_user": ["u1", None]}}
 DEPARTMENTS = {**OK, "result": [{"dept_id": 2, "name": "a", "parent_id": 1}]}
 statuses = st.sampled_from([200, 204, 302, 400, 401, 403, 404, 413, 429, 500, 503])
 
@@ -115,11 +116,12 @@ ASKED: dict[str, Callable[[DingTalkClient], object]] = {
     "members": lambda client: list(Contacts(client).department_members(1)),
     "departments": lambda client: list(Contacts(client).departments()),
     "manager": lambda client: Contacts(client).manager_of("u1"),
+    "scope": lambda client: Contacts(client)._people_of_scope(),
 }
 bodies = st.one_of(
     *(
         mutated(good)
-        for good in (SENT, RESULT, CARD, PEOPLE, DEPARTMENTS, {**OK, "result": USER}, REFUSED_OLD, REFUSED_NEW)
+        for good in (SENT, RESULT, CARD, PEOPLE, DEPARTMENTS, SCOPE, {**OK, "result": USER}, REFUSED_OLD, REFUSED_NEW)
     ),
     noise,
 )
