@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+import sys
 import threading
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-from kdsync.errors import KdsyncError
+from kdsync import logs
+from kdsync.errors import KdsyncError, StoreUnusableError
 
 Answer = tuple[int, str, bytes]
+NO_PAGE: Answer = (404, "text/plain", b"see /health/live, /health/ready, /metrics\n")
+log = logs.get("health")
 
 
 class HealthServer:
@@ -30,7 +34,6 @@ class HealthServer:
             "/metrics": lambda: (200, "text/plain; version=0.0.4; charset=utf-8", metrics()),
         }
         self._server = _server(address, _handler(pages))
-        self._server.daemon_threads = True
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.1,), name="health", daemon=True)
         self._thread.start()
 
@@ -45,9 +48,18 @@ class HealthServer:
         self._thread.join()
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # the library's
+        """Who hangs up is no news; the library would print either."""
+        if not isinstance(sys.exception(), OSError):
+            log.error("health.failed", exc_info=True)
+
+
 def _server(address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
     try:
-        return ThreadingHTTPServer(address, handler)
+        return _Server(address, handler)
     except OSError as error:
         where = f"{address[0]}:{address[1]}"
         cure = 'set listen in kdsync.yaml to another address, or to "" for none'
@@ -58,6 +70,13 @@ def _verdict(state: dict[str, Any]) -> Answer:
     return 200 if state.get("ok") else 503, "application/json", json.dumps(state, ensure_ascii=False).encode()
 
 
+def _answer(page: Callable[[], Answer]) -> Answer:
+    try:
+        return page()
+    except StoreUnusableError as error:  # of which the log has said it
+        return _verdict({"ok": False, "error": str(error)})
+
+
 def _handler(pages: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -65,12 +84,15 @@ def _handler(pages: dict[str, Callable[[], Answer]]) -> type[BaseHTTPRequestHand
 
         def do_GET(self) -> None:  # the library's name
             page = pages.get(self.path.partition("?")[0])
-            status, kind, body = page() if page else (404, "text/plain", b"see /health/live, /health/ready, /metrics\n")
+            status, kind, body = _answer(page) if page else NO_PAGE
             self.send_response(status)
             self.send_header("Content-Type", kind)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
-            self.wfile.write(body)
+            if self.command != "HEAD":
+                self.wfile.write(body)
+
+        do_HEAD = do_GET  # noqa: N815  # the library's name; some probes ask so
 
         def log_message(self, *_args: Any) -> None:
             """Probes every few seconds are no news."""
