@@ -53,8 +53,9 @@ class _Server(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ARG002  # the library's
         """Who hangs up is no news; the library would print either."""
-        if not isinstance(sys.exception(), OSError):
-            log.error("health.failed", exc_info=True)
+        error = sys.exception()
+        if not isinstance(error, OSError):
+            log.error("health.failed", exc_info=error)
 
 
 def _server(address: tuple[str, int], handler: type[BaseHTTPRequestHandler]) -> ThreadingHTTPServer:
