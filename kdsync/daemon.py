@@ -37,6 +37,7 @@ class Daemon:
         self._load = load
         self._wake = threading.Event()
         self._reload = threading.Event()
+        self._put_off = False  # a reload, and it was said
         self._poke = threading.Event()
         self._jobs = Schedule(LOOK_THREADS)
         self._listener = Listener(wired.answering, self._surely)
@@ -77,8 +78,7 @@ class Daemon:
             self._poke.clear()
             if self._live()["ok"]:
                 notify("WATCHDOG=1")
-            if self._reload.is_set():
-                self._reload.clear()
+            if self.due_for_reload():
                 self.reload()
         if not self.close():
             os._exit(0)  # a request that hangs must not hold the service; what it was about is in the store
@@ -117,22 +117,39 @@ class Daemon:
         log.info("stopped", unfinished=unfinished)
         return not unfinished
 
+    def due_for_reload(self) -> bool:
+        """Whether somebody asked for one, or one was put off; it is then taken for begun."""
+        due = self._reload.is_set()
+        self._reload.clear()
+        return due
+
     def reload(self) -> bool:
         """Take over a changed configuration, or keep the one in use and say why."""
         try:
-            loaded = self._load()
-        except ConfigurationError as error:
-            for problem in error.problems:
-                log.error("reload.refused", file=problem.file, line=problem.line, key=problem.key, error=str(problem))
+            self.wired.adopt(self._load())
+        except Exception as error:  # noqa: BLE001  # it is said; whatever it is, the daemon goes on
+            self._not_reloaded(error)
             self.wired.meter.gauge("reload_success", 0)
             return False
-        self.wired.adopt(loaded)
+        self._put_off = False
         self._schedule()
         self._listener.start()
         self.wired.meter.gauge("reload_success", 1)
         self._wake.set()
         log.info("reload.finished", rules=len(self.wired.ruleset.rules), forms=sorted(self.wired.watchers))
         return True
+
+    def _not_reloaded(self, error: Exception) -> None:
+        if isinstance(error, ConfigurationError):
+            for problem in error.problems:
+                log.error("reload.refused", file=problem.file, line=problem.line, key=problem.key, error=str(problem))
+        elif isinstance(error, StoreUnusableError):  # with the next signs of life, until it goes well
+            if not self._put_off:
+                log.error("reload.put_off", error=str(error))
+            self._put_off = True
+            self._reload.set()
+        else:
+            log.error("reload.failed", exc_info=error)
 
     def _schedule(self) -> None:
         self._jobs.clear()

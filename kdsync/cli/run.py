@@ -33,22 +33,26 @@ def run(config: Path, level: str) -> int:
 
     try:
         wired = Wired(read(), SystemClock(), SystemRandom())
-    except ConfigurationError as error:
-        for problem in error.problems:
-            log.error(
-                "configuration.refused", file=problem.file, line=problem.line, key=problem.key, error=str(problem)
-            )
-        return CONFIGURATION_ERROR
-    except KdsyncError as error:
-        log.error("start.failed", error=str(error))
-        return 1
+    except Exception as error:  # noqa: BLE001  # it is said, as a line like any other
+        return _not_started(error)
     daemon = Daemon(wired, read)
     signal.signal(signal.SIGHUP, lambda *_: daemon.request_reload())
     if asked.is_set():
         daemon.request_reload()
     try:
         return daemon.run()
-    except KdsyncError as error:
-        log.error("start.failed", error=str(error))
+    except Exception as error:  # noqa: BLE001  # the same
         wired.close()
-        return 1
+        return _not_started(error)
+
+
+def _not_started(error: Exception) -> int:
+    """Say why; the exit code."""
+    if isinstance(error, ConfigurationError):
+        for problem in error.problems:
+            log.error(
+                "configuration.refused", file=problem.file, line=problem.line, key=problem.key, error=str(problem)
+            )
+        return CONFIGURATION_ERROR
+    log.error("start.failed", error=str(error), exc_info=None if isinstance(error, KdsyncError) else error)
+    return 1

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from structlog.testing import capture_logs
 
 from kdsync.cli import run as command
 from kdsync.errors import KdsyncError
@@ -54,6 +55,19 @@ def test_a_start_that_fails_after_a_reload_was_asked_for(monkeypatch: pytest.Mon
 
     monkeypatch.setattr(command, "Wired", fail)
     assert command.run(Path("kdsync.yaml"), "info") == 1
+
+
+def test_what_nobody_thought_of_at_the_start_is_a_line_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def stumble(*_: Any) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(command, "Wired", stumble)
+    with capture_logs() as logs:
+        assert command.run(Path("kdsync.yaml"), "info") == 1
+    assert [(line["event"], type(line["exc_info"])) for line in logs] == [("start.failed", ZeroDivisionError)]
+    assert capfd.readouterr() == ("", "")
 
 
 def test_a_daemon_that_cannot_begin_says_so_in_a_line_and_lets_go_of_everything(
