@@ -33,7 +33,7 @@ REPORT = "please report the traceback in the log; restart kdsync if it stays"
 
 @dataclass
 class Watcher:
-    """Looks at one form under a lock. `matcher` is swapped as a whole when rules are reloaded."""
+    """Looks at one form under a lock. `matcher` is swapped as a whole, between two looks, when rules are reloaded."""
 
     form: str
     db: Database
@@ -57,6 +57,7 @@ class Watcher:
     _kept: tuple[int, FormCursor] | None = None  # the cursor, and the store's count of writes when it was read
     _standing: Standing = field(init=False)
     _waiting: dict[str, Callable[[], Report | None]] = field(default_factory=dict)
+    _next: Matcher | None = None  # of a reload that the look before did not know of
 
     def __post_init__(self) -> None:
         self._standing = Standing(self.form, self.notices)
@@ -78,9 +79,16 @@ class Watcher:
         return self._in_turn(RECONCILE, self._reconcile)
 
     def reload(self, matcher: Matcher, section: FormSection) -> None:
-        """Use other rules from the next look on."""
-        with self._lock:
-            self._watch, self._without, self.matcher, self.section = None, frozenset(), matcher, section
+        """Use other rules from the next look on; one that goes on, which may take hours, is not waited for."""
+        self.section, self._next = section, matcher
+        if self._lock.acquire(blocking=False):
+            self._take_over()
+            self._lock.release()
+
+    def _take_over(self) -> None:
+        matcher, self._next = self._next, None
+        if matcher is not None:
+            self._watch, self._without, self.matcher = None, frozenset(), matcher
             self.condition.setbacks.forgive()
 
     def in_use(self) -> tuple[Watch, Matcher] | None:
@@ -159,6 +167,7 @@ class Watcher:
 
     def _guarded(self, name: str, look: Callable[[], Report | None]) -> Report | None:
         """Run a look unless a failure asked for a pause; failures end here, classified."""
+        self._take_over()
         if self.condition.setbacks.pauses(name):
             return None
         if self.guard.waits():

@@ -454,6 +454,30 @@ def test_rules_that_begin_to_use_a_field_tell_nothing_about_the_past(world: Worl
     assert told(world) == [("note", "K100005")]
 
 
+def test_a_reload_does_not_wait_for_a_look_that_goes_on_and_that_look_ends_with_its_own_rules(world: World) -> None:
+    for _ in range(120):
+        world.kingdee.create("C", FAmount=1)
+    world.poll()
+    others = world.matcher(*rules({"id": "other"}))
+    waiting: list[bool] = []
+
+    def reload() -> None:
+        if not waiting:
+            thread = Thread(target=world.watcher.reload, args=(others, FormSection(interval=7.0)), daemon=True)
+            thread.start()
+            thread.join(0.2)
+            waiting.append(thread.is_alive())
+
+    world.kingdee.create("C", "FIRST")
+    world.kingdee._fail = reload  # type: ignore[method-assign]
+    world.poll()
+    assert waiting == [False]
+    assert world.watcher.section.interval == 7.0
+    world.kingdee.create("C", "SECOND")
+    world.poll()
+    assert told(world) == [("approved", "FIRST"), ("other", "SECOND")]
+
+
 @pytest.mark.parametrize("trigger", [{"changed": ["FAmount"]}, {"becomes": "doc.FAmount > 5"}])
 def test_rules_that_begin_to_watch_a_field_that_messages_had_tell_nothing_about_the_past(
     world: World, trigger: dict[str, Any]
