@@ -124,12 +124,59 @@ def test_what_may_have_been_shown_counts_in_its_day(limited: World, outcome: str
     assert taken(limited) == 22
 
 
+def test_what_was_repeated_because_no_answer_came_counts_once(limited: World) -> None:
+    approve_many(limited, 10)
+    limited.dingtalk.outcomes = ["lost"]
+    limited.deliver()
+    limited.clock.advance(200)
+    limited.deliver()
+    approve(limited, *(f"L{n}" for n in range(10)))
+    limited.deliver()
+    assert taken(limited) == 20
+
+
+def test_what_was_refused_twice_was_not_shown(limited: World) -> None:
+    approve_many(limited, 1)
+    limited.dingtalk.outcomes = ["transient", "transient"]
+    limited.deliver()
+    limited.clock.advance(60)
+    limited.deliver()
+    with limited.db.read() as tx:
+        [(letter, *_)] = outbox.listing(tx, limited.seal, states=[outbox.WAITING])
+        assert letter.attempts == 2
+        assert not outbox.may_be_sent(tx, letter.id)
+
+
+def send_elsewhere(world: World) -> None:
+    """Another process claims what is due first, and is never heard of again."""
+    world.address.step()
+    now = world.clock.now()
+    with world.db.write() as tx:
+        claim(tx, world.seal, now=now, lease_until=now + HOUR, held=(), most=100)
+
+
+def test_what_a_process_that_died_may_have_shown_counts_although_it_is_refused_then(limited: World) -> None:
+    approve_many(limited, 21)
+    send_elsewhere(limited)
+    limited.clock.advance(3601)
+    limited.dingtalk.outcomes = ["transient"]
+    limited.deliver()
+    assert taken(limited) == 19
+
+
+def test_what_goes_to_a_group_counts_for_no_person(limited: World) -> None:
+    limited.watch(*rules({"to": ["group:g"]}))
+    approve(limited, "K1")
+    send_elsewhere(limited)
+    limited.watch(*rules({"to": [f"user:u{n}" for n in range(300)]}))
+    approve(limited, "K2")
+    limited.deliver()
+    assert taken(limited) == 300
+
+
 def test_what_a_process_that_died_was_sending_counts_too(limited: World) -> None:
     approve_many(limited, 21)
-    limited.address.step()
-    now = limited.clock.now()
-    with limited.db.write() as tx:
-        claim(tx, limited.seal, now=now, lease_until=now + HOUR, held=(), most=100)
+    send_elsewhere(limited)
     limited.deliver()
     assert taken(limited) == 19
     limited.clock.advance(3600)
