@@ -435,6 +435,72 @@ MUTANTS = (
         "elif found and found[0].channel in (WORK, CARD) and not found[0].alone:",
         "elif found and not found[0].alone:",
     ),
+    Mutant(
+        "a claim that no answer came of is not noted",
+        "store/claims.py",
+        "unheard = [letter.id for letter in letters if letter.state == LEASED]",
+        "unheard: list[str] = []",
+    ),
+    Mutant(
+        "each claim counts as one of which no answer came",
+        "store/claims.py",
+        "unheard = [letter.id for letter in letters if letter.state == LEASED]",
+        "unheard = [letter.id for letter in letters if letter.attempts]",
+    ),
+    Mutant(
+        "what may have been shown counts for nothing",
+        "store/shown.py",
+        "counts.update(target for target in unheard if target in targets)",
+        "counts.update(target for target in unheard if target not in targets)",
+    ),
+    Mutant(
+        "what got no answer counts for nothing",
+        "store/shown.py",
+        "select(attempts.c.outbox_id).where(UNKNOWN, attempts.c.at >= at)",
+        "select(attempts.c.outbox_id).where(UNKNOWN, attempts.c.at < at)",
+    ),
+    Mutant(
+        "what got no answer on another day counts for ever",
+        "store/shown.py",
+        "select(attempts.c.outbox_id).where(UNKNOWN, attempts.c.at >= at)",
+        "select(attempts.c.outbox_id).where(UNKNOWN)",
+    ),
+    Mutant(
+        "what another process is sending counts for nothing",
+        "store/shown.py",
+        "outbox.c.id.in_(union(unknown, leased))",
+        "outbox.c.id.in_(unknown)",
+    ),
+    Mutant(
+        "what was accepted after no answer came counts twice",
+        "store/shown.py",
+        'not_accepted = func.coalesce(outbox.c.accepted_at, "") < at',
+        'not_accepted = func.coalesce(outbox.c.accepted_at, "") < "9"',
+    ),
+    Mutant(
+        "what is sent once more counts beside itself",
+        "store/shown.py",
+        "not_accepted, outbox.c.channel == WORK, outbox.c.id.not_in(sending)",
+        "not_accepted, outbox.c.channel == WORK",
+    ),
+    Mutant(
+        "what goes to groups counts for people",
+        "store/shown.py",
+        "not_accepted, outbox.c.channel == WORK, outbox.c.id.not_in(sending)",
+        "not_accepted, outbox.c.id.not_in(sending)",
+    ),
+    Mutant(
+        "people who may have been reached count for nothing in their minute",
+        "store/shown.py",
+        "found = [_accepted(since, sending), _unheard(since, sending)]",
+        "found = [_accepted(since, sending)]",
+    ),
+    Mutant(
+        "people who were reached count for nothing in their minute",
+        "store/shown.py",
+        "found = [_accepted(since, sending), _unheard(since, sending)]",
+        "found = [_unheard(since, sending)]",
+    ),
     # --- receipts
     Mutant(
         "a message to nobody stays accepted",
