@@ -54,7 +54,7 @@ def symptom_of(value: Any) -> Symptom | None:
     if exact.deeper_than(value, DEEPEST_ANSWER):
         return Symptom(fault="shape", detail="the answer is nested too deeply")
     if "actionname" in value:
-        return Symptom(text=json.dumps(value, ensure_ascii=False, default=str))
+        return _of_dialogue(value)
     if "errcode" in value:
         return _of_gateway(value)
     return _of_status(value)
@@ -64,6 +64,16 @@ def _of_server(value: Any) -> Symptom:
     """What .NET says where a service could not even be called, beside the status of HTTP."""
     words = value.get("Message") if isinstance(value, Mapping) else None
     return Symptom(text=words) if isinstance(words, str) else Symptom()
+
+
+def _of_dialogue(value: Mapping[str, Any]) -> Symptom:
+    """What the server would have a browser show."""
+    params = value.get("params")
+    first = params[0] if isinstance(params, list) and params else None
+    words = first.get("msg") if isinstance(first, Mapping) else None
+    if isinstance(words, str):
+        return Symptom(text=f"{value['actionname']}: {words}")
+    return Symptom(text=json.dumps(value, ensure_ascii=False, default=str))
 
 
 def _of_gateway(value: Mapping[str, Any]) -> Symptom | None:

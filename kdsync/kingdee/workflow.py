@@ -12,7 +12,7 @@ from typing import Any
 from kdsync.errors import TASKS_UNREADABLE, EdgeError, FailureKind, UnknownFieldError
 from kdsync.kingdee.answer import unexpected
 from kdsync.kingdee.client import KingdeeClient
-from kdsync.kingdee.operations import NUMERIC, write
+from kdsync.kingdee.operations import ANGLES, NUMERIC, write
 from kdsync.kingdee.outcome import Outcome, decision_of, refused
 from kdsync.kingdee.query import literal, pages
 from kdsync.model import Facts, Layout, Row, Task
@@ -37,8 +37,6 @@ CURE = (
 )
 PASS, REJECT = 1, 2  # ApprovalType
 LONGEST_OPINION = 1000
-ANGLES = str.maketrans("<>", "＜＞")
-"""Kingdee's request filter takes a `<` for an attack."""
 
 _NOTHING = dict.fromkeys(
     ("number", "status", "cancel", "close", "created", "modified", "approved", "creator", "modifier", "approver")

@@ -112,6 +112,14 @@ def test_the_request_filter_looks_like_rows() -> None:
     body = [{"actionname": "showConfirm", "params": [{"msg": "请求参数存在可疑数据,当前请求已经被拦截规则阻止!"}]}]
     error = fail(body)
     assert (error.kind, error.code) == (FailureKind.REFUSED, "request-filter")
+    assert error.words == "showConfirm: 请求参数存在可疑数据,当前请求已经被拦截规则阻止!"
+
+
+@pytest.mark.parametrize("params", [None, [], "x", [None], [{"msg": None}], [{"text": "x"}], {"msg": "x"}])
+def test_a_dialogue_without_words_is_quoted_as_it_is(params: Any) -> None:
+    body = {"actionname": "showConfirm", "params": params}
+    error = fail([body])
+    assert (error.code, error.words) == ("request-filter", json.dumps(body))
 
 
 @pytest.mark.parametrize(

@@ -184,6 +184,15 @@ def test_an_unknown_number_of_base_data_is_refused_and_not_dropped(
     assert "NOPE" in outcome.text
 
 
+def test_what_people_wrote_into_a_new_document_is_no_attack(operations: Operations, erp: SimulatedKingdee) -> None:
+    rows = [{"FCOMMENT": "a <5 (b)"}]
+    model = {"FBillNo": "NEW1", "FREMARK": "less <b>bold</b> (x) > 3", "FPAYBILLENTRY": rows}
+    assert operations.create(FORM, model, draft=False).done
+    (document,) = erp.documents(FORM)
+    assert document["FREMARK"] == "less ＜b＞bold＜/b＞ (x) ＞ 3"
+    assert document["entries"][0]["FCOMMENT"] == "a ＜5 (b)"
+
+
 @pytest.mark.parametrize(("draft", "born"), [(False, "A"), (True, "Z")])
 def test_a_new_document(erp: SimulatedKingdee, operations: Operations, draft: bool, born: str) -> None:
     outcome = operations.create(FORM, {"FBillNo": "NEW1", "FPAYBILLENTRY": [{"FCOMMENT": "x"}]}, draft=draft)
