@@ -55,6 +55,7 @@ class _Reader(NodeVisitor):
         self._given, self._filters, self._functions = given, filters, functions
         self._names: dict[str, Meaning] = dict(given)
         self._loops = 0
+        self._set_in: dict[str, int] = {}  # how deep in loops a name got its value
 
     def use(self, node: nodes.Node) -> Meaning:
         """What the node stands for, noting the fields that it thereby looks at."""
@@ -200,6 +201,11 @@ class _Reader(NodeVisitor):
         self._loops -= 1
 
     def visit_Assign(self, node: nodes.Assign) -> None:  # noqa: N802
+        name = node.target.name if isinstance(node.target, nodes.Name) else ""
+        if self._set_in.get(name, self._loops) < self._loops and any(o.name == name for o in _names_in(node.node)):
+            hint = f"write such as {ENTRIES} | sum(attribute='FQty')"
+            self._mistake(f"'{name}' is set anew in each turn of a loop and adds nothing up", hint)
+        self._set_in[name] = self._loops
         self._bind(node.target, self.use(node.node))
 
     def _bind(self, target: nodes.Node, meaning: Meaning) -> None:
@@ -283,3 +289,7 @@ class _Reader(NodeVisitor):
 
 def _is_document(meaning: Meaning) -> bool:
     return any(isinstance(one, Place) and not one.key for one in meaning)
+
+
+def _names_in(node: nodes.Node) -> Iterable[nodes.Name]:
+    return (node,) if isinstance(node, nodes.Name) else node.find_all(nodes.Name)

@@ -240,12 +240,21 @@ def test_all_mistakes_of_an_expression_are_told() -> None:
         ("{% for r in doc.entries %}{{ loop.previtem }}{% endfor %}", "'previtem' is not a part of 'loop'"),
         ("{% for a in range(9) %}" * 3 + "{% endfor %}" * 3, "loops may stand in each other 2 deep, not deeper"),
         ("{{ loop.index }}", "'loop' is not a name here"),
+        (
+            "{% set t = 0 %}{% for r in doc.entries %}{% set t = t + r.FQty %}{% endfor %}{{ t }}",
+            "'t' is set anew in each turn of a loop and adds nothing up",
+        ),
     ],
 )
 def test_a_mistake_in_a_message_is_told_in_plain_words(source: str, told: str) -> None:
     with pytest.raises(TextError) as error:
         compile_text(source)
     assert told in [message for message, _ in error.value.mistakes]
+
+
+def test_a_name_may_be_set_twice_in_one_turn_of_a_loop() -> None:
+    text = compile_text("{% for r in doc.entries %}{% set n = r.FQty %}{% set n = n * 2 %}{{ n }} {% endfor %}")
+    assert text.entries == {"FQty"}
 
 
 def test_a_message_has_no_jargon_of_the_library_in_its_mistakes() -> None:
