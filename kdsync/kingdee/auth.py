@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -23,6 +23,8 @@ AUTH = "Kingdee.BOS.WebApi.ServicesStub.AuthService."
 SESSION_COOKIE = "kdservice-sessionid"
 IN_A_HEADER = re.compile(r"[!-~]+")
 LONGEST_ID = 4096  # characters of a session's id, and of any name
+MOST_OF_COOKIES = 8000
+"""Characters of all cookies together; IIS takes 16 KB of headers. A firewall may think of new names without end."""
 TOLERABLE = ("-2", "-4", "-5")
 """LoginResultTypes that let the user in: password may be changed, a warning, a form to be seen."""
 
@@ -37,6 +39,15 @@ class KingdeeSession:
     user_name: str = ""
     account: Account = Account()  # noqa: RUF009  # it cannot be changed
     warning: str = ""  # what Kingdee wants the user to know, such as a password about to expire
+
+    def with_cookies(self, new: Mapping[str, str]) -> KingdeeSession:
+        """The same after an answer that brought cookies; of too many those go that came first."""
+        cookies = {name: text for name, text in self.cookies.items() if name not in new} | dict(new)
+        for name in [name for name in cookies if name != SESSION_COOKIE]:
+            if sum(map(len, cookies)) + sum(map(len, cookies.values())) <= MOST_OF_COOKIES:
+                break
+            del cookies[name]
+        return replace(self, cookies=cookies)
 
     @cached_property
     def headers(self) -> Mapping[str, str]:

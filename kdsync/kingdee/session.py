@@ -10,7 +10,6 @@ import json
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Literal
 from urllib.parse import urlsplit
 
@@ -94,7 +93,7 @@ class Sessions:
             if current is None or current.generation != session.generation:
                 return
             if not cookies.items() <= current.cookies.items():
-                self._current = replace(current, cookies={**current.cookies, **cookies})
+                self._current = current.with_cookies(cookies)
 
     def headers(self, session: KingdeeSession, service: str) -> Mapping[str, str]:
         """What a call to `service` carries: the session, and in signed mode a fresh signature."""

@@ -188,8 +188,19 @@ def test_cookies_of_a_load_balancer_are_kept(kingdee: Server, make_client: Make)
     query(client)
     query(client)
     assert kingdee.sent("ExecuteBillQuery", "Cookie")[-1] == (
-        "ASP.NET_SessionId=asp; lb=node8; kdservice-sessionid=sid1"
+        "ASP.NET_SessionId=asp; kdservice-sessionid=sid1; lb=node8"
     )
+
+
+def test_cookies_of_ever_new_names_do_not_grow_beyond_what_a_server_takes(kingdee: Server, make_client: Make) -> None:
+    client = make_client()
+    for number in range(40):
+        kingdee.cookies = [f"waf_{number}={'x' * 900}; path=/"]
+        query(client)
+    sent = kingdee.sent("ExecuteBillQuery", "Cookie")[-1] or ""
+    assert len(sent) < 9000
+    assert "kdservice-sessionid=sid1" in sent
+    assert "waf_38=" in sent
 
 
 def test_a_blip_of_a_read_is_tried_again(
