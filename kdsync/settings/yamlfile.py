@@ -31,20 +31,23 @@ HINTS = (
 )
 
 
-def read_yaml(path: Path, name: str) -> tuple[YamlFile, list[Problem]]:
-    """The file at `path`, which messages call `name`; what could not be read is left out and told as a problem."""
+def read_yaml(path: Path, name: str, missing: str = "") -> tuple[YamlFile, list[Problem]]:
+    """The file at `path`, which messages call `name`; what could not be read is left out and told as a problem.
+
+    `missing` is what to do where there is no such file.
+    """
     try:
         with path.open("rb") as file:
             content = file.read(LARGEST + 1)
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "not a file name"
-        return YamlFile(name, None, unread=True), [Problem(name, 1, 1, "", f"cannot be read: {reason}", _cure(error))]
+        hint = missing if isinstance(error, FileNotFoundError) else cure(error)
+        return YamlFile(name, None, unread=True), [Problem(name, 1, 1, "", f"cannot be read: {reason}", hint)]
     return parse_yaml(content, name)
 
 
-def _cure(error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):  # only of the first file, which names the others
-        return "-c FILE or the variable KDSYNC_CONFIG says where it is"
+def cure(error: Exception) -> str:
+    """What to do about a file or folder that cannot be read."""
     return "let the user that kdsync runs as read it" if isinstance(error, PermissionError) else ""
 
 

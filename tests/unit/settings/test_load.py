@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -82,7 +84,7 @@ def test_no_secret_is_in_the_settings_as_text(tmp_path: Path) -> None:
 
 
 def test_rules_come_in_the_order_of_patterns_names_and_lines_and_each_file_once(tmp_path: Path) -> None:
-    main = MAIN + "rules: [rules/z.yaml, rules/*.yaml, rules]\n"
+    main = MAIN + "rules: [rules/z.yaml, rules/*.yaml, rules*]\n"
     path = write(tmp_path, main, a="rules:\n" + RULE.format("a1") + RULE.format("a2"), z="rules:\n" + RULE.format("z"))
     assert ids(load(path, ENVIRON)) == ["z", "a1", "a2"]
 
@@ -93,6 +95,34 @@ def test_a_pattern_may_be_absolute_and_the_folder_may_hold_stars(tmp_path: Path)
     (tmp_path / "other.yaml").write_text("rules:\n" + RULE.format("other"))
     path = write(folder, MAIN + f"rules: ['{tmp_path}/*.yaml', rules/*.yaml]\n", a="rules:\n" + RULE.format("own"))
     assert ids(load(path, ENVIRON)) == ["other", "own"]
+
+
+def test_what_is_no_file_of_rules_is_told_where_it_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path, MAIN + "rules: [rules, 'rules/*.yaml', 'kdsync.yaml/*', gone/*.yaml, 'loop/*', loop/x]\n")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "rules/loop.yaml").symlink_to("loop.yaml")
+    (tmp_path / "rules/lost.yaml").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "rules/pipe.yaml")
+    with pytest.raises(ConfigurationError) as caught:
+        load(path, ENVIRON)
+    assert str(caught.value).replace(f"{tmp_path}/", "").splitlines() == [
+        "kdsync.yaml:5:9: rules[0]: rules is a folder (write rules/*.yaml)",
+        "kdsync.yaml:5:16: rules[1]: rules/pipe.yaml is no ordinary file",
+        "kdsync.yaml:5:32: rules[2]: kdsync.yaml cannot be read: Not a directory",
+        "kdsync.yaml:5:62: rules[4]: loop cannot be read: Too many levels of symbolic links",
+        "kdsync.yaml:5:72: rules[5]: loop cannot be read: Too many levels of symbolic links",
+        "rules/loop.yaml:1:1: cannot be read: Too many levels of symbolic links",
+        "rules/lost.yaml:1:1: cannot be read: No such file or directory",
+    ]
+
+
+def test_a_folder_of_rules_that_may_not_be_read_is_not_one_without_rules(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write(tmp_path, a="rules:\n" + RULE.format("a1"))
+    monkeypatch.setattr(os, "scandir", Mock(side_effect=PermissionError(13, "Permission denied")))
+    with pytest.raises(ConfigurationError, match=r"rules cannot be read: Permission denied \(let the user that"):
+        load(path, ENVIRON)
 
 
 def test_files_are_named_as_the_operator_typed_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
