@@ -6,6 +6,7 @@ import fcntl
 import os
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,6 +23,7 @@ log = logs.get("store")
 MIGRATIONS = Path(__file__).parent / "migrations"
 HEAD = "0009"  # the newest migration
 BUSY_MS = 30_000
+CALM = 60.0  # seconds without a failure until a store that came and went is said to be back
 
 
 class Database:
@@ -30,8 +32,9 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = _engine(url)
         self.path = make_url(url).database or ""
-        self.trouble = ""  # why the store could not be used when it last was to be; "" where it could
+        self.trouble = ""  # why the store could not be used; "" where it can be
         self._lock = threading.Lock()  # of what is noted
+        self._failed, self._back, self._patience = -CALM, -CALM, 0.0  # monotonic seconds
         self._inode = 0  # of the file that was opened; 0 before
         self.writes = 0  # transactions since it was opened: as long as it stays the same, so does what was read
 
@@ -102,10 +105,12 @@ class Database:
             self._well_again()
 
     def _well_again(self) -> None:
+        """On a disk that is full small transactions go well and others do not: what comes back has to stay for long."""
         with self._lock:
-            if self.trouble:
+            now = time.monotonic()
+            if self.trouble and now - self._failed >= self._patience:
                 log.info("store.back", path=self.path)
-                self.trouble = ""
+                self.trouble, self._back = "", now
 
     def _make_sure_of_the_file(self) -> None:
         """What is written to a file that was deleted, or that another one replaced, would be gone with the process."""
@@ -128,6 +133,9 @@ class Database:
     def _noted(self, error: StoreUnusableError) -> StoreUnusableError:
         """Say it in the log when it begins, not at each try."""
         with self._lock:
+            self._failed = time.monotonic()
+            if not self.trouble:
+                self._patience = CALM if self._failed - self._back < CALM else 0.0
             if str(error) != self.trouble:
                 self.trouble = str(error)
                 log.error("store.failed", error=self.trouble)

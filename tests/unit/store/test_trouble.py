@@ -48,6 +48,34 @@ def test_a_full_disk_is_said_once_and_what_was_committed_stays(database: Databas
     assert [line["event"] for line in logs] == ["store.failed", "store.back"]
 
 
+def test_a_nearly_full_disk_that_takes_small_transactions_is_said_once(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    passed = [0.0]
+    monkeypatch.setattr("kdsync.store.database.time.monotonic", lambda: passed[0])
+    said: list[tuple[float, str]] = []
+
+    def within(seconds: int, *, full: bool) -> None:
+        for _ in range(0, seconds, 5):
+            passed[0] += 5.0
+            with capture_logs() as logs:
+                if full:
+                    allow_pages(database, 1)
+                    with pytest.raises(StoreUnusableError):
+                        remember(database, "large", "x" * 100_000)
+                remember(database, f"small {passed[0]}")
+            said.extend((passed[0], line["event"]) for line in logs)
+
+    within(200, full=True)
+    assert database.trouble
+    allow_pages(database, 100_000)
+    within(200, full=False)
+    assert database.trouble == ""
+    within(5, full=True)
+    expected = [(5, "store.failed"), (5, "store.back"), (10, "store.failed"), (260, "store.back")]
+    assert said == [*expected, (405, "store.failed"), (405, "store.back")]
+
+
 def test_another_program_holds_the_write_lock(database: Database) -> None:
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout=10")
