@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 WITH_VALUE = ("user", "role", "dept", "group", "field", "manager_of")
 LONGEST = 200  # characters
+KEY = r"[A-Za-z_]\w*(\.\w+)*"
 WITHOUT_VALUE = ("creator", "modifier", "approver", "assignee")
 
 
@@ -44,7 +46,16 @@ def parse_recipient(text: str) -> Recipient:
         recipient = Recipient(kind, value.strip())
         if kind == "manager_of":
             _ = recipient.inner
+        if kind == "field":
+            _check_key(recipient.value)
         return recipient
     if kind in WITH_VALUE:
         raise ValueError(f"'{text}' needs a value: {kind}:SOMETHING")
     raise ValueError(f"'{text}' is not a recipient; known are {', '.join(WITHOUT_VALUE + WITH_VALUE)}")
+
+
+def _check_key(key: str) -> None:
+    if not re.fullmatch(KEY, key):
+        raise ValueError(f"'{key}' is not the key of a field, such as field:FPurchaserId")
+    if key.startswith("entries."):
+        raise ValueError(f"'{key}' is a field of many rows; name one of the document, such as field:FPurchaserId")

@@ -10,12 +10,12 @@ from typing import Any
 from kdsync.model import Transition
 from kdsync.rules.expressions import Expression, TextError, compile_expression
 from kdsync.rules.mistakes import Mistake, RuleError, did_you_mean
+from kdsync.rules.recipients import KEY
 from kdsync.rules.values import ENTRIES
 
 NAMES = tuple(kind.value for kind in Transition if kind is not Transition.CHANGED)
 WITH_VALUE = ("changed", "becomes")
 LATER = ("stuck", "due", "calendar")  # of the contract, not of this version
-_FIELD = re.compile(r"[A-Za-z_]\w*(\.\w+)*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def _changed(value: Any, path: tuple[str | int, ...]) -> Trigger:
     keys = [value] if isinstance(value, str) else value
     if not isinstance(keys, list | tuple) or not keys:
         raise _error(path, "'changed' needs the keys of fields", "write {changed: [FKEY]}")
-    wrong = [key for key in keys if not isinstance(key, str) or not _FIELD.fullmatch(key)]
+    wrong = [key for key in keys if not isinstance(key, str) or not re.fullmatch(KEY, key)]
     if wrong:
         raise RuleError("", [Mistake(path, f"'{key}' is not the key of a field", "such as FBillNo") for key in wrong])
     entries = frozenset(key.partition(".")[2] for key in keys if key.startswith(f"{ENTRIES}."))

@@ -138,7 +138,8 @@ class Matcher:
         )
 
     def _broken(self, rule: CompiledRule, event: Event, error: str, now: datetime) -> Notification:
-        """A rule that fails on one document is told to the fallback in place of what it should have told."""
+        """A rule that fails on one document is told to the fallback in place of what it should have told; one in shadow
+        sends nothing, that neither."""
         contents = {
             locale: Content(
                 title=words("rule_failed_title", locale, rule=rule.id, number=event.number),
@@ -147,7 +148,8 @@ class Matcher:
             for locale in self.locales
         }
         wanted = tuple(Wanted(str(recipient)) for recipient in self.fallback)
-        return _notification(rule, event, wanted, contents, now, state=GATHERED, reason=f"rule failed: {error}")
+        state = SHADOW if rule.mode == "shadow" else GATHERED
+        return _notification(rule, event, wanted, contents, now, state=state, reason=f"rule failed: {error}")
 
 
 def _is_unread(event: Event) -> bool:

@@ -545,6 +545,18 @@ def test_shadow_rules_are_kept_and_never_sent(world: World) -> None:
         assert notifications.counts(tx) == {"shadow": 1}
 
 
+def test_a_rule_that_fails_in_shadow_is_kept_as_well(world: World) -> None:
+    world.watch(*rules({"mode": "shadow", "when": "doc.FBillNo > 5"}))
+    world.poll()
+    world.kingdee.create("C", "SHADE")
+    world.poll()
+    world.deliver()
+    assert world.dingtalk.calls == 0
+    with world.db.read() as tx:
+        (kept,) = notifications.of_number(tx, world.seal, "SHADE")
+    assert (kept.state, kept.reason) == ("shadow", "rule failed: when: text cannot be compared with a number")
+
+
 def test_a_look_that_becomes_due_in_the_very_instant_another_one_is_taken(world: World) -> None:
     class Crowded(dict[str, Any]):
         """Somebody else wants a look just when the first of those that wait is sought."""
