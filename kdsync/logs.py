@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import sys
 from collections.abc import Iterable, Iterator, MutableMapping
 from contextlib import contextmanager
@@ -11,6 +12,9 @@ from typing import Any, TextIO
 import structlog
 
 HIDDEN = "***"
+INFO = 6
+PRIORITIES = {"debug": 7, "info": INFO, "warning": 4, "error": 3, "critical": 2}
+"""Of syslog, for `journalctl -p`."""
 SHORTEST = 4  # a shorter secret would hide words
 
 
@@ -51,12 +55,7 @@ class Redactor:
 def configure(redactor: Redactor, *, stream: TextIO | None = None, level: str = "info") -> None:
     """Set up structlog and what libraries log through `logging`."""
     target = stream or sys.stdout
-    terminal = target.isatty()
-    renderer = (
-        structlog.dev.ConsoleRenderer(colors=True)
-        if terminal
-        else structlog.processors.JSONRenderer(ensure_ascii=False)
-    )
+    renderer = _renderer(target)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -70,6 +69,26 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, level: str = 
         cache_logger_on_first_use=False,
     )
     _route_libraries(shared, redactor, renderer, target)
+
+
+def _renderer(target: TextIO) -> Any:
+    if target.isatty():
+        return structlog.dev.ConsoleRenderer(colors=True)
+    as_json = structlog.processors.JSONRenderer(ensure_ascii=False)
+
+    def with_priority(logger: Any, name: str, line: MutableMapping[str, Any]) -> str:
+        return f"<{PRIORITIES.get(str(line.get('level')), INFO)}>{as_json(logger, name, line)!s}"
+
+    return with_priority if _is_journal(target) else as_json
+
+
+def _is_journal(target: TextIO) -> bool:
+    """Whether systemd reads it, and takes the level off that stands before a line (systemd.exec(5), JOURNAL_STREAM)."""
+    try:
+        found = os.fstat(target.fileno())
+    except OSError:  # it is no file at all
+        return False
+    return os.environ.get("JOURNAL_STREAM") == f"{found.st_dev}:{found.st_ino}"
 
 
 @contextmanager

@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import logging
+import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import structlog
@@ -78,6 +80,26 @@ def test_what_a_library_says_is_a_line_as_any_other(stream: io.StringIO) -> None
         "part": "urllib3.connectionpool",
         "message": "Connection pool is full: erp.example.com",
     }
+
+
+@pytest.mark.parametrize(("journal", "begins"), [(True, ["<6>{", "<4>{", "<3>{"]), (False, ["{", "{", "{"])])
+def test_the_journal_is_told_how_bad_it_is(
+    journal: bool, begins: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with (tmp_path / "log").open("w+") as target:
+        place = os.fstat(target.fileno())
+        monkeypatch.setenv("JOURNAL_STREAM", f"{place.st_dev}:{place.st_ino + (not journal)}")
+        logs.configure(logs.Redactor(), stream=target)
+        log = logs.get("test")
+        log.info("poll.finished")
+        logging.getLogger("urllib3").warning("a library's")
+        log.error("store.failed")
+        structlog.reset_defaults()
+        logging.getLogger().handlers.clear()
+        target.seek(0)
+        written = target.read().splitlines()
+    assert [line.partition('"')[0] for line in written] == begins
+    assert all(json.loads(line.lstrip("<6430>")) for line in written)
 
 
 def test_levels(stream: io.StringIO) -> None:
