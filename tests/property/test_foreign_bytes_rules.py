@@ -58,8 +58,10 @@ def doubled(what: str, operator: str) -> str:
 
 TOO_MUCH = {
     "{{ 'a' * 10 ** 9 }}": "repeated too often",
-    "{{ [doc.FBig] * 10 ** 6 }}": "repeated too often",
-    "{{ ([doc.FBig] * 9000) | join | length }}": "joining would",
+    "{{ [doc.FBig] * 10 ** 6 }}": "a list cannot be repeated",
+    "{{ range(100) | map('string') | map('replace', '1', doc.FBig) | join | length }}": "replacing would",
+    "{{ [doc.FBig, doc.FBig, doc.FBig] | join | length }}": "joining would",
+    "{{ [[1], [2]] | sum(start=[]) }}": "sum adds up numbers",
     "{{ doc.FBig | map('upper') | join(doc.FBig) }}": "joining would",
     "{{ doc.entries | map(attribute='FName') | join(doc.FBig) }}": "joining would",
     "{{ doc.entries | join(doc.FBig, attribute='FName') }}": "joining would",
@@ -76,7 +78,7 @@ TOO_MUCH = {
     "{{ doc.FWhole ** (10 ** 9) }}": "the power is too large",
     "{{ (doc.FDate - now) * 10 ** 9 }}": "a number is too large",
     "{% for a in doc.entries %}{% for b in doc.entries %}x{% endfor %}{% endfor %}": "turns",
-    "{% for a in [1] * 9000 %}{% for b in [1] * 9000 %}x{% endfor %}{% endfor %}": "turns",
+    "{% for a in doc.FBig %}{% for b in doc.FBig %}x{% endfor %}{% endfor %}": "turns",
     "{% for a in doc.entries %}{{ doc.entries | sum(attribute='FQty') }}{% endfor %}": "fields",
 }
 ENOUGH = {
