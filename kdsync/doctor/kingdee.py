@@ -12,7 +12,7 @@ from pathlib import Path
 from kdsync import probes
 from kdsync.bridges import KingdeeSource, KnownAccount, RefusedLogins
 from kdsync.clock import Clock
-from kdsync.doctor.clocks import clock_finding
+from kdsync.doctor.clocks import clock_finding, zone_findings
 from kdsync.doctor.finding import FAILED, OK, WARNING, Finding, attempt, failed
 from kdsync.doctor.network import Host, skipped, walk
 from kdsync.errors import EdgeError, FailureKind
@@ -87,6 +87,7 @@ def _inside(client: KingdeeClient, loaded: Loaded) -> Iterator[Finding]:
     if login.result == FAILED:
         yield from skipped(*AFTER_LOGIN[1:], because="there is no session")
         return
+    yield from zone_findings("kingdee zone", client)
     source = KingdeeSource(client)
     for form in probes.forms(loaded):
         yield from _form(source, loaded, form)

@@ -8,8 +8,10 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
 from functools import cached_property
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from pydantic import SecretStr
 
@@ -25,6 +27,9 @@ IN_A_HEADER = re.compile(r"[!-~]+")
 LONGEST_ID = 4096  # characters of a session's id, and of any name
 MOST_OF_COOKIES = 8000
 """Characters of all cookies together; IIS takes 16 KB of headers. A firewall may think of new names without end."""
+TICKS = re.compile(r"-?[0-9]{1,12}")
+"""Of .NET: 100 ns each."""
+FARTHEST = timedelta(hours=14)  # from UTC
 TOLERABLE = ("-2", "-4", "-5")
 """LoginResultTypes that let the user in: password may be changed, a warning, a form to be seen."""
 
@@ -39,6 +44,7 @@ class KingdeeSession:
     user_name: str = ""
     account: Account = Account()  # noqa: RUF009  # it cannot be changed
     warning: str = ""  # what Kingdee wants the user to know, such as a password about to expire
+    utc_offset: timedelta | None = None  # of the server's dates; None where it does not say
 
     def with_cookies(self, new: Mapping[str, str]) -> KingdeeSession:
         """The same after an answer that brought cookies; of too many those go that came first."""
@@ -48,6 +54,15 @@ class KingdeeSession:
                 break
             del cookies[name]
         return replace(self, cookies=cookies)
+
+    def another_zone(self, zone: ZoneInfo, now: datetime) -> str:
+        """How the server's zone differs from `zone`; "" where it does not. It may tell its offset without summer's."""
+        local = now.astimezone(zone)
+        ours, summer = local.utcoffset() or timedelta(), local.dst() or timedelta()
+        if self.utc_offset in (None, ours, ours - summer):
+            return ""
+        theirs = timezone(self.utc_offset or timedelta())
+        return f"Kingdee's dates are of {theirs}, and those of {zone} of {timezone(ours)}"
 
     @cached_property
     def headers(self) -> Mapping[str, str]:
@@ -117,11 +132,18 @@ def session_of(answer: Any, cookies: Mapping[str, str], generation: int) -> King
         user_name=_text(context.get("UserName")),
         account=Account(_text(context.get("DBid")), _text(context.get("DataCenterName"))),
         warning=_warning(answer)[:MOST_WORDS],
+        utc_offset=_utc_offset(context.get("STimeZone")),
     )
 
 
 def _text(value: Any) -> str:
     return str(value).strip()[:LONGEST_ID] if isinstance(value, (str, int)) else ""
+
+
+def _utc_offset(told: Any) -> timedelta | None:
+    ticks = str(told.get("OffsetTicks")) if isinstance(told, Mapping) else ""
+    offset = timedelta(microseconds=int(ticks) // 10) if TICKS.fullmatch(ticks) else None
+    return offset if offset is not None and abs(offset) <= FARTHEST else None
 
 
 def _accepted(answer: Mapping[str, Any], in_body: str) -> bool:

@@ -124,6 +124,8 @@ class Sessions:
         logs.get("kingdee").info("kingdee.logged_in", user_name=session.user_name)
         if session.warning:
             logs.get("kingdee").warning("kingdee.login_warning", text=session.warning)
+        if another := session.another_zone(self._settings.timezone, self._server_clock.now()):
+            logs.get("kingdee").warning("kingdee.another_zone", text=another)
         return session
 
     def _admit(self, session: KingdeeSession) -> None:

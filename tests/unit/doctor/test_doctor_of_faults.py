@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
@@ -166,3 +167,20 @@ def test_a_failed_login_skips_the_forms_and_leaves_the_rest(
     assert results["kingdee login"] == FAILED
     assert results["kingdee forms"] == SKIPPED
     assert results["kingdee clock"] == OK
+
+
+@pytest.mark.parametrize(
+    ("section", "result"),
+    [
+        ({}, OK),
+        ({"timezone": "Asia/Ho_Chi_Minh"}, WARNING),
+        ({"timezone": "Asia/Taipei"}, OK),
+        ({"auth": "headers"}, ""),
+    ],
+)
+def test_a_zone_that_is_not_kingdees_is_told(
+    configure: Configure, clock: Clock, section: dict[str, Any], result: str
+) -> None:
+    told = [one for one in of_kingdee.examine(configure(kd=section), clock, None) if one.what == "kingdee zone"]
+    assert [one.result for one in told] == ([result] if result else [])
+    assert result != WARNING or "UTC+08:00" in told[0].detail

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 
@@ -59,6 +61,42 @@ def test_a_plain_success() -> None:
     session = session_of(answer, COOKIES, 3)
     assert session.headers == {"Cookie": "kdservice-sessionid=sid; ASP.NET_SessionId=asp", "kdservice-sessionid": "sid"}
     assert (session.user_id, session.user_name, session.warning, session.generation) == ("16394", "kdsync", "", 3)
+
+
+def welcome(zone: Any) -> KingdeeSession:
+    return session_of({"LoginResultType": 1, "KDSVCSessionId": "s", "Context": {"STimeZone": zone}}, COOKIES, 1)
+
+
+@pytest.mark.parametrize(
+    ("ticks", "hours"), [(288_000_000_000, 8), ("252000000000", 7), (-180_000_000_000, -5), (198_000_000_000, 5.5)]
+)
+def test_the_zone_of_the_server(ticks: Any, hours: float) -> None:
+    assert welcome({"OffsetTicks": ticks}).utc_offset == timedelta(hours=hours)
+
+
+@pytest.mark.parametrize(
+    "zone", [None, [], "x", {}, {"OffsetTicks": None}, {"OffsetTicks": "x"}, {"OffsetTicks": 1e300}]
+)
+def test_a_zone_that_is_none(zone: Any) -> None:
+    assert welcome(zone).utc_offset is None
+    assert welcome({"OffsetTicks": 10**40}).utc_offset is None
+
+
+@pytest.mark.parametrize(
+    ("zone", "hours", "told"),
+    [
+        ("Asia/Shanghai", 8, ""),
+        ("Asia/Shanghai", 7, "Kingdee's dates are of UTC+07:00, and those of Asia/Shanghai of UTC+08:00"),
+        ("America/New_York", -4, ""),  # with what is added in summer
+        ("America/New_York", -5, ""),  # without
+        ("America/New_York", -4.5, "Kingdee's dates are of UTC-04:30, and those of America/New_York of UTC-04:00"),
+        ("Asia/Kolkata", None, ""),
+    ],
+)
+def test_a_zone_that_is_not_the_one_of_the_settings(zone: str, hours: float | None, told: str) -> None:
+    summer = datetime(2026, 7, 1, tzinfo=UTC)
+    session = welcome({"OffsetTicks": int(hours * 36_000_000_000)} if hours is not None else None)
+    assert session.another_zone(ZoneInfo(zone), summer) == told
 
 
 def test_the_session_does_not_show_in_its_repr() -> None:

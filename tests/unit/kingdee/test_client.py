@@ -490,11 +490,13 @@ def test_a_warning_of_the_login_is_logged_by_the_logging_of_the_day(kingdee: Ser
     entries = structlog.testing.LogCapture()
     structlog.configure(processors=[entries])
     try:
-        kingdee.logins = [{**kingdee.accepted(), "MessageCode": "CheckPasswordPolicy"}]
+        zone = {"STimeZone": {"OffsetTicks": 7 * 36_000_000_000}}
+        kingdee.logins = [{**kingdee.accepted(), "MessageCode": "CheckPasswordPolicy", "Context": zone}]
         assert make_client().log_in().warning == "CheckPasswordPolicy"
     finally:
         structlog.reset_defaults()
     assert [(each["event"], each["log_level"]) for each in entries.entries] == [
         ("kingdee.logged_in", "info"),
         ("kingdee.login_warning", "warning"),
+        ("kingdee.another_zone", "warning"),
     ]
