@@ -30,6 +30,15 @@ class Shape(Enum):
     APPROVAL = auto()
 
 
+PARTS_OF = {
+    Shape.EVENT: vocabulary.EVENT,
+    Shape.RULE: vocabulary.RULE,
+    Shape.LOOP: vocabulary.LOOP,
+    Shape.TASK: vocabulary.TASK,
+    Shape.APPROVAL: vocabulary.APPROVAL,
+}
+"""What hangs on the things that are no documents."""
+
 Meaning = frozenset[Place | Shape]
 """What an expression may stand for; more than one thing where it chooses."""
 
@@ -74,3 +83,10 @@ def filtered(name: str, base: Meaning) -> Meaning:
     if name in vocabulary.ONE_ROW:
         return members(base)
     return frozenset({Shape.GROUPS}) if name == "groupby" and Shape.ROWS in base else NOTHING
+
+
+def in_whole(one: Place | Shape) -> str:
+    """What has to be taken apart before anything can be done with it, in words."""
+    if isinstance(one, Place):
+        return "" if one.key else "a whole document"
+    return f"a whole '{one.name.lower()}'" if one in PARTS_OF else "a list of rows"

@@ -13,18 +13,9 @@ from jinja2 import nodes
 from jinja2.visitor import NodeVisitor
 
 from kdsync.rules import vocabulary
-from kdsync.rules.meaning import NOTHING, OF_EVENTS, Meaning, Place, Shape, filtered, members
+from kdsync.rules.meaning import NOTHING, OF_EVENTS, PARTS_OF, Meaning, Place, Shape, filtered, in_whole, members
 from kdsync.rules.mistakes import did_you_mean
 from kdsync.rules.values import ENTRIES
-
-_VIEWS = {
-    Shape.EVENT: vocabulary.EVENT,
-    Shape.RULE: vocabulary.RULE,
-    Shape.LOOP: vocabulary.LOOP,
-    Shape.TASK: vocabulary.TASK,
-    Shape.APPROVAL: vocabulary.APPROVAL,
-}
-_TAGS = {"FilterBlock": "filter", "CallBlock": "call", "AssignBlock": "set", "FromImport": "from", "ExprStmt": "do"}
 
 
 @dataclass
@@ -81,7 +72,7 @@ class _Reader(NodeVisitor):
 
     def generic_visit(self, node: nodes.Node, *_: object, **__: object) -> Meaning:
         if not isinstance(node, vocabulary.STATEMENTS):
-            tag = _TAGS.get(type(node).__name__, type(node).__name__.lower())
+            tag = vocabulary.TAGS.get(type(node).__name__, type(node).__name__.lower())
             return self._mistake(f"'{{% {tag} %}}' is not available here; if, for and set are")
         for child in node.iter_child_nodes():
             self.use(child)
@@ -131,8 +122,8 @@ class _Reader(NodeVisitor):
     def _part_of(self, one: Place | Shape, name: str) -> Meaning:
         if isinstance(one, Place):
             return self._field(one, name)
-        if one in _VIEWS:
-            self._known(f"part of '{one.name.lower()}'", name, _VIEWS[one])
+        if one in PARTS_OF:
+            self._known(f"part of '{one.name.lower()}'", name, PARTS_OF[one])
         elif one is Shape.GROUP and name == "list":
             return frozenset({Shape.ROWS})
         elif one is Shape.ROWS:
@@ -179,8 +170,12 @@ class _Reader(NodeVisitor):
     def _members_of(self, parts: Iterable[nodes.Node]) -> None:
         """Read what is handed on to where it cannot be followed."""
         for part in parts:
-            if _is_document(self.use(part)):
-                self._mistake("a whole document cannot be handed on", "name its fields, such as doc.FBillNo")
+            whole = next((in_whole(one) for one in self.use(part) if in_whole(one)), "")
+            if whole:
+                self._mistake(f"{whole} cannot be handed on", "name its fields, such as doc.FBillNo")
+
+    def visit_Output(self, node: nodes.Output) -> None:  # noqa: N802
+        self._members_of(node.nodes)
 
     # Statements
 

@@ -79,6 +79,8 @@ STATEMENTS: tuple[type[nodes.Node], ...] = (
     *(nodes.Template, nodes.Output, nodes.TemplateData, nodes.If, nodes.For, nodes.Assign),
     *(nodes.Expr, nodes.Helper),
 )
+TAGS = {"FilterBlock": "filter", "CallBlock": "call", "AssignBlock": "set", "FromImport": "from", "ExprStmt": "do"}
+"""What stands in a template for a statement that is not here, where Jinja calls it otherwise."""
 DEEPEST_LOOP = 2
 LONGEST_RANGE = 100
 LONGEST_VALUE = 100_000

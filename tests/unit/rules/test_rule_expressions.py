@@ -201,6 +201,7 @@ def mistakes(source: str) -> list[str]:
         ("doc[rule.id]", "the field in [ ] has to be written out, such as doc['FBillNo']"),
         ("doc.entries | sum(attribute=doc.F)", "the field of 'attribute' has to be written out"),
         ("[doc, old] | length", "a whole document cannot be handed on (name its fields, such as doc.FBillNo)"),
+        ("[doc.entries] | length", "a list of rows cannot be handed on (name its fields, such as doc.FBillNo)"),
         ("(" * 3000, "is nested too deeply"),
         ("-" * 9000 + "1", "is nested too deeply"),
         ("9" * 9000, "cannot be read: a number is too large"),
@@ -240,6 +241,10 @@ def test_all_mistakes_of_an_expression_are_told() -> None:
         ("{% for r in doc.entries %}{{ loop.previtem }}{% endfor %}", "'previtem' is not a part of 'loop'"),
         ("{% for a in range(9) %}" * 3 + "{% endfor %}" * 3, "loops may stand in each other 2 deep, not deeper"),
         ("{{ loop.index }}", "'loop' is not a name here"),
+        ("{{ doc }}", "a whole document cannot be handed on"),
+        ("{{ doc.entries | first }}", "a whole document cannot be handed on"),
+        ("{{ doc.entries }}", "a list of rows cannot be handed on"),
+        ("{{ event }}", "a whole 'event' cannot be handed on"),
         (
             "{% set t = 0 %}{% for r in doc.entries %}{% set t = t + r.FQty %}{% endfor %}{{ t }}",
             "'t' is set anew in each turn of a loop and adds nothing up",
