@@ -5,7 +5,7 @@ A look pages through Kingdee and hands each page to `Ingest`; the network is nev
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from types import MappingProxyType
@@ -162,12 +162,12 @@ class Looks:
                 return  # the rest has its turn at the next sweeps: a form that shows nothing is not to be hammered
 
     def by_keys(
-        self, watch: Watch, cursor: FormCursor, matcher: Matcher, looks: Callable[[], object], report: Report
+        self, watch: Watch, cursor: FormCursor, matcher: Matcher, looks: Callable[[], Collection[str]], report: Report
     ) -> None:
         """All keys: finds deletions and whatever the other looks missed. `report` tells also where it is cut off.
 
         A document that differs may merely be newer than the last look, so `looks` (the other looks) run first; only
-        what differs even then, and is still what it was, was missed.
+        what differs even then, and is still what it was, was missed. They return what they could not read in passing.
         """
         census, suspects, began = Census(), dict[str, Row](), ""
         with whole_look(self.db, watch.form, self.clock):
@@ -179,9 +179,10 @@ class Looks:
                 census.add(page.rows, watch.keys)
             census.close(self.db, watch)
             if suspects:
-                looks()
+                odd = {*looks()}
                 found = self._differing(watch, suspects)
-                self._reread(watch, found, matcher, report, is_open=None, missed=found)
+                missed = {} if "?" in odd else {i: row for i, row in found.items() if i not in odd}
+                self._reread(watch, found, matcher, report, is_open=None, missed=missed)
         self._judge(watch, cursor, census, matcher, report)
 
     def _differing(self, watch: Watch, rows: Mapping[str, Row]) -> dict[str, Row]:

@@ -130,14 +130,16 @@ class Watcher:
             self._keys_wanted = False  # a form without dates is compared whole each time, deletions included
             return None
 
-        opened: list[Report] = []
+        reports: list[Report] = []
 
-        def others() -> None:
+        def others() -> list[str]:
             if watch.by_dates:
-                self._count(self.looks.by_dates(watch, self._cursor(watch), self._usable()))
+                reports.append(self.looks.by_dates(watch, self._cursor(watch), self._usable()))
+                self._count(reports[-1])
             if watch.open_where:
-                opened.append(self.looks.open(watch, self._usable()))
-                self._count(opened[-1])
+                reports.append(self.looks.open(watch, self._usable()))
+                self._count(reports[-1])
+            return [key for one in reports for key in one.unreadable]
 
         report = Report("keys")
         try:
@@ -146,7 +148,7 @@ class Watcher:
             self._count_missed(report)
             raise
         # Not before: where the look failed it is still wanted; and so it is where documents vanished while it went on.
-        self._keys_wanted = not report.alarm and any(one.vanished for one in opened)
+        self._keys_wanted = not report.alarm and any(one.vanished for one in reports)
         return report
 
     def _in_turn(self, name: str, look: Callable[[], Report | None]) -> Report | None:

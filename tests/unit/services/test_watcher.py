@@ -294,6 +294,22 @@ def test_a_change_newer_than_the_last_look_is_not_counted_as_missed(world: World
     assert world.meter.counters["missed_changes"] == 0
 
 
+@pytest.mark.parametrize("name", ["100001", ""])
+def test_a_change_whose_row_cannot_be_read_in_passing_is_not_counted_as_missed(
+    world: World, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    world.watch(*rules({"on": ["submitted"]}))
+    ident = world.kingdee.create("A", "ODD")
+    out_of_reach(world)
+    world.kingdee.write_back(ident, FDocumentStatus="B")
+    odd = iter([iter([Page([], world.clock.now(), last=True, unreadable=(name,))])])
+    by_ids = world.kingdee.by_ids
+    monkeypatch.setattr(world.kingdee, "by_ids", lambda *args: next(odd, None) or by_ids(*args))
+    world.watcher.reconcile()
+    assert ("approved", "ODD") in told(world)
+    assert world.meter.counters["missed_changes"] == 0
+
+
 def test_a_change_during_the_look_at_all_keys_is_not_counted_as_missed(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
