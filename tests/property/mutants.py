@@ -128,14 +128,14 @@ MUTANTS = (
     Mutant(
         "what differs at the look at all keys counts as missed at once",
         "services/looks.py",
-        "                looks()\n                found = self._differing(watch, suspects)",
-        "                found = self._differing(watch, suspects)",
+        "odd = {*looks()}",
+        "odd = set[str]()",
     ),
     Mutant(
         "what the look at all keys finds is not read",
         "services/looks.py",
-        "self._reread(watch, found, matcher, report, is_open=None, missed=found)",
-        "self._reread(watch, {}, matcher, report, is_open=None, missed=found)",
+        "self._reread(watch, found, matcher, report, is_open=None, missed=missed)",
+        "self._reread(watch, {}, matcher, report, is_open=None, missed=missed)",
     ),
     Mutant(
         "what changed during the look at all keys counts as missed",
