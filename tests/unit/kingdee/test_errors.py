@@ -32,6 +32,10 @@ from kdsync.kingdee.traps import TEXTS, TRAPS
         ("已超过许可数", "licence", FailureKind.CONFIGURATION),
         ("会话信息已丢失，请重新登录", "session", FailureKind.SESSION_LOST),
         ("用户“张三”正在使用该单据，单据已被锁定", "edit-lock", FailureKind.TRANSIENT),
+        ("事务(进程 ID 63)与另一个进程被死锁在锁资源上，并且已被选作死锁牺牲品。", "deadlock", FailureKind.TRANSIENT),
+        ("was deadlocked on lock resources with another process", "deadlock", FailureKind.TRANSIENT),
+        ("Timeout expired. The timeout period elapsed", "database-timeout", FailureKind.UNKNOWN_OUTCOME),
+        ("执行超时已过期。完成操作之前已超时或服务器未响应。", "database-timeout", FailureKind.UNKNOWN_OUTCOME),
         ("字段“电子签名”是必填项", "required", FailureKind.REFUSED),
         ("字段“许可证号”是必填项", "required", FailureKind.REFUSED),
     ],
@@ -98,6 +102,12 @@ def test_what_a_login_is_refused_for(text: str, code: str) -> None:
 def test_the_numbers_of_the_help_pages(msgcode: str, kind: FailureKind) -> None:
     error = failure(Symptom(text="something", msgcode=msgcode))
     assert (error.kind, error.code) == (kind, msgcode)
+
+
+def test_what_a_database_did_that_took_too_long_is_not_known_whatever_the_number() -> None:
+    symptom = Symptom(text="数据库操作失败：执行超时已过期。", msgcode="6")
+    assert failure(symptom, read=False).kind is FailureKind.UNKNOWN_OUTCOME
+    assert failure(symptom).kind is FailureKind.TRANSIENT
 
 
 def test_a_lost_session_is_told_by_its_number_whatever_the_text_says() -> None:
