@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import signal
 import sys
 from collections.abc import Sequence
@@ -73,11 +72,9 @@ def show_faults() -> int:
 
 
 def prepare() -> None:
-    """End in order on Ctrl-C, when told to, or when the terminal goes; and let no odd encoding end it half-way."""
+    """End in order on Ctrl-C, when told to, or when the terminal goes."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, _interrupt)
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
 
 
 def _interrupt(_number: int, _frame: FrameType | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -185,6 +186,9 @@ def main() -> None:
     """The console script: errors meant for people end as one line, not as a traceback."""
     from kdsync.errors import ConfigurationError, KdsyncError
 
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # no odd encoding ends anything half-way
     try:
         app()
     except ConfigurationError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -69,6 +70,13 @@ def test_faults_are_listed_and_nonsense_is_refused_with_advice(command: str) -> 
     assert refused.returncode == 2
     assert "bad-dya" in refused.stderr
     assert "bad-day" in refused.stderr
+
+
+def test_a_terminal_without_chinese_letters_ends_nothing_half_way(tmp_path: Path) -> None:
+    (tmp_path / "kdsync.yaml").write_text("付款: 1", encoding="utf-8")
+    done = kdsync("check", "--json", "-c", str(tmp_path / "kdsync.yaml"), PYTHONIOENCODING="ascii")
+    assert done.returncode == 78
+    assert "付款" in {problem["key"] for problem in json.loads(done.stdout)["problems"]}
 
 
 def test_a_replay_is_played_without_faults(tmp_path: Path) -> None:
