@@ -27,7 +27,7 @@ SPELLINGS = ("ExecuteOperation", "ExcuteOperation")
 NO_SERVICE = frozenset({"null-reference", "http-404", "gateway-5001"})
 """Codes with which a server answers that does not know a service."""
 ROW_KEYS = frozenset({"FEntryID", "FSeq"})
-NUMERIC = re.compile(r"[1-9]\d{0,17}")
+NUMERIC = re.compile(r"[1-9][0-9]{0,17}")
 ANGLES = str.maketrans("<>", "＜＞")
 """What people write goes like this: Kingdee's request filter takes a `<` for an attack, and stops the whole request."""
 MODEL = {"NeedReturnFields": [], "IsDeleteEntry": "false", "IsVerifyBaseDataField": "true", "IsAutoAdjustField": "true"}

@@ -30,7 +30,7 @@ PLACES = (
 """Where a key is looked for, in this order."""
 UNREADABLE = frozenset({"permission", "2", "unknown-form", "9", "10", "bad-filter"})
 """Codes of failures after which we do without; others are worth asking again."""
-NUMBER = re.compile(r"[1-9]\d{0,17}")
+NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -134,7 +134,7 @@ def pages(
 
 def by_ids(client: KingdeeClient, layout: Layout, ids: Sequence[str]) -> Iterator[Page]:
     """The documents with these primary keys; those that are gone, or may not be seen, are missing."""
-    numeric = all(re.fullmatch(r"-?\d+", item) for item in ids)
+    numeric = all(re.fullmatch(r"-?[0-9]+", item) for item in ids)
     for start in range(0, len(ids), MOST_IDS):
         chunk = ids[start : start + MOST_IDS]
         listed = ",".join(chunk if numeric else map(_quoted, chunk))

@@ -46,7 +46,13 @@ LOGIN = {
     "MessageCode": "",
     "KDSVCSessionId": "abc",
     "IsSuccessByAPI": True,
-    "Context": {"UserId": 1, "UserName": "kdsync", "DBid": "x", "DataCenterName": "y"},
+    "Context": {
+        "UserId": 1,
+        "UserName": "kdsync",
+        "DBid": "x",
+        "DataCenterName": "y",
+        "STimeZone": {"OffsetTicks": 288_000_000_000},
+    },
 }
 REFUSAL = {
     "Result": {
@@ -186,6 +192,7 @@ def test_a_login_gives_a_session_that_can_be_sent_or_fails(body: bytes, cookies:
         assert f"{name}{text}".isascii()
         assert f"{name}{text}".isprintable()
     assert len(session.user_name + session.user_id + session.warning) < 20_000
+    assert len(session.another_zone(ZoneInfo("Asia/Shanghai"), NOW)) < 200
 
 
 @thorough

@@ -397,6 +397,12 @@ def test_text_ids_are_quoted_even_if_some_are_digits() -> None:
     assert table.asked[0]["FilterString"] == "FID in ('12','a''b')"
 
 
+def test_digits_of_other_scripts_are_no_number() -> None:
+    table = Table([("１２", [])])
+    assert len(rows(list(by_ids(cast("KingdeeClient", table), HEADS, ["１２"])))) == 1
+    assert table.asked[0]["FilterString"] == "FID in ('１２')"
+
+
 def test_no_ids_are_no_request() -> None:
     table = Table([])
     assert list(by_ids(cast("KingdeeClient", table), HEADS, [])) == []
