@@ -17,7 +17,7 @@ def clock_finding(what: str, theirs: ServerClock) -> Finding:
     error = theirs.error()
     if error is None:
         return Finding(what, SKIPPED, "no answer to read the time from")
-    detail = f"{theirs.offset():+.0f} s against this machine, give or take {max(error, 0.1):.1f} s"
+    detail = f"{round(theirs.offset()):+d} s against this machine, give or take {max(error, 0.1):.1f} s"
     if abs(theirs.offset()) <= SKEW:
         return Finding(what, OK, detail)
     cure = "set the clock that is wrong by NTP: timedatectl shows this machine's"
