@@ -12,12 +12,13 @@ from typing import Any
 from kdsync import logs
 from kdsync.errors import ConfigurationError, StoreUnusableError
 from kdsync.health import HealthServer
+from kdsync.interpreter import tune_interpreter
 from kdsync.listener import Listener
 from kdsync.schedule import HOUSE, LOOKS, Schedule
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.store import holds
-from kdsync.wiring import Wired, tune_interpreter
+from kdsync.wiring import Wired
 
 log = logs.get("daemon")
 LOOK_THREADS = 4  # looks at different forms at once; Kingdee is happy with up to four requests

@@ -22,7 +22,6 @@ from kdsync.rules.recipients import Recipient
 from kdsync.services.approval_names import HOLDERS
 from kdsync.services.watch import layout_of
 from kdsync.settings.load import Loaded
-from kdsync.settings.schema import FormSection
 
 MOST_ACCOUNTS = 100  # in one question
 MOST_FIELDS = 30  # wrong fields of one form that are looked for; Kingdee names one at a time
@@ -38,7 +37,7 @@ def forms(loaded: Loaded) -> list[str]:
 
 def form_layout(source: KingdeeSource, loaded: Loaded, form: str) -> Layout:
     """The columns that rules and actions on a form need, as the daemon would ask for them. Raises EdgeError."""
-    section = loaded.settings.main.forms.get(form, FormSection())
+    section = loaded.settings.main.of_form(form)
     actions = _on(loaded, form)
     rows = loaded.ruleset.needs(form).entries.union(*(action.entries for action in actions))
     known = source.facts(form, rows)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gc
-import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
@@ -44,26 +42,12 @@ from kdsync.services.upkeep import Upkeep, month_of
 from kdsync.services.watcher import Watcher
 from kdsync.settings.load import Loaded
 from kdsync.settings.schema import FormSection, Settings
-from kdsync.store import holds, ledger, moments, notifications
+from kdsync.store import forms, holds, ledger, moments, notifications
 from kdsync.store.database import Database, hold_lock
 from kdsync.store.sealing import Seal
 
 log = logs.get("wiring")
-SELDOM = 50_000  # new containers between two rounds of the collector of cycles; a page of documents makes ten thousand
-TURN = 0.0005  # seconds until a thread that works lets another one that wants to
 RESTART_FOR = ("kingdee", "dingtalk", "store", "listen")
-
-
-def tune_interpreter() -> None:
-    """Set this process up for pages of documents.
-
-    They are many lists that hold no cycles: looking for some took a third of the time of a first look. And a thread
-    that waits for Kingdee gets its turn sooner beside one that works on documents.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(SELDOM, 10, 10)
-    sys.setswitchinterval(TURN)
 
 
 class Wired:
@@ -259,17 +243,20 @@ class Wired:
                 watcher.tick()
 
     def _progress(self, form: str, documents: int) -> None:
-        self.watchers[form].condition.progress = documents
+        if form in self.watchers:  # it may have been left meanwhile
+            self.watchers[form].condition.progress = documents
         log.info("baseline.progress", form=form, documents=documents)
 
     def _watch_forms(self) -> None:
         self.people.follow_directory()
+        with self.db.read() as tx:
+            self.ruleset = forms.as_stored(tx, self.settings.main.kingdee.acct_id, self.ruleset)
         matcher = self._matcher()
         for form in sorted(set(self.watchers) - set(self.ruleset.forms)):
             log.info("form.left", form=form)
             del self.watchers[form]
         for form in self.ruleset.forms:
-            section = self.settings.main.forms.get(form, FormSection())
+            section = self.settings.main.of_form(form)
             if form in self.watchers:
                 self.watchers[form].reload(matcher, section)
             else:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from kdsync.cli.opened import now_of, opened, page, print_json
 from kdsync.errors import KdsyncError
-from kdsync.store import ledger
+from kdsync.store import forms, ledger
 
 ACCOUNT = "account"
 SOON = {
@@ -19,9 +19,11 @@ SOON = {
 def accept(config: Path, what: str, *, json_output: bool) -> int:
     """Note it in the store; the daemon acts on it by itself."""
     with opened(config) as (loaded, database, _seal):
-        form = next((form for form in loaded.ruleset.forms if form.casefold() == what.casefold()), "")
+        with database.read() as tx:
+            known = forms.as_stored(tx, loaded.settings.main.kingdee.acct_id, loaded.ruleset).forms
+        form = next((form for form in known if form.casefold() == what.casefold()), "")
         if what != ACCOUNT and not form:
-            watched = ", ".join(sorted(loaded.ruleset.forms)) or "none"
+            watched = ", ".join(sorted(known)) or "none"
             raise KdsyncError(f"{what} is neither `account` nor a form that rules watch: {watched}")
         with database.write() as tx:
             if form:

@@ -41,6 +41,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
     main, month = loaded.settings.main, month_of(now)
     with database.read() as tx:
         cursors = forms.everything(tx, main.kingdee.acct_id)
+        watched = set(forms.as_stored(tx, main.kingdee.acct_id, loaded.ruleset).forms)
         heartbeat = ledger.fact(tx, "heartbeat")
         held = holds.every(tx)
         raised = ledger.facts_like(tx, RAISED)
@@ -50,7 +51,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         used = ledger.metered_calls(tx, month)
         taken = intake.counts(tx)
         together, waiting, shown = storm.listed(tx, now, limit=10), tasks.counts(tx), cards.counts(tx)
-    watched, known = set(loaded.ruleset.forms), [cursor.form for cursor in cursors]
+    known = [cursor.form for cursor in cursors]
     return {
         "running": heartbeat is not None and abs((now - datetime.fromisoformat(heartbeat)).total_seconds()) < FRESH,
         "heartbeat": heartbeat,

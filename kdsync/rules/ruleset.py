@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, reduce
 from operator import or_
@@ -13,9 +14,13 @@ from kdsync.rules.compile import CompiledRule, Needs
 
 @dataclass(frozen=True)
 class Ruleset:
-    """Rules in the order of their files. Form ids are the same in any case, as Kingdee takes them."""
+    """Rules in the order of their files. Form ids are the same in any case, as Kingdee takes them.
+
+    `spelled` are those, by their small letters, that are known by another spelling than the first of their rules has.
+    """
 
     rules: tuple[CompiledRule, ...] = ()
+    spelled: Mapping[str, str] = field(default_factory=dict, compare=False)
     _listening: dict[tuple[str, Transition], tuple[CompiledRule, ...]] = field(default_factory=dict, compare=False)
 
     @cached_property
@@ -31,8 +36,8 @@ class Ruleset:
 
     @property
     def forms(self) -> tuple[str, ...]:
-        """The forms that rules are about, each as its first rule spells it."""
-        return tuple(rules[0].form for rules in self._by_form.values())
+        """The forms that rules are about, each as it is known or, if it is not, as its first rule spells it."""
+        return tuple(self.spelled.get(form, rules[0].form) for form, rules in self._by_form.items())
 
     def of(self, form: str) -> tuple[CompiledRule, ...]:
         """The rules of one form."""

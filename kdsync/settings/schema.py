@@ -207,6 +207,10 @@ class MainFile(Section):
     calendar: CalendarSection = CalendarSection()
     """Quiet hours; working hours and holidays are for later versions."""
 
+    def of_form(self, form: str) -> FormSection:
+        """What differs for a form, which is the same in any case."""
+        return next((section for name, section in self.forms.items() if name.lower() == form.lower()), FormSection())
+
 
 class Directory(Section):
     """directory.yaml: people and roles."""

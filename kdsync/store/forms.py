@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import orjson
 from sqlalchemy import Connection, RowMapping, insert, select, update
 
 from kdsync.model import Facts, Layout
+from kdsync.rules.ruleset import Ruleset
 from kdsync.store.schema import forms, layouts
 from kdsync.sync.layout import ENTRIES
 
@@ -41,6 +42,14 @@ def load(tx: Connection, account_set: str, form: str) -> FormCursor:
     if tx.execute(select(forms.c.id).where(key)).first() is None:
         tx.execute(insert(forms).values(account_set=account_set, form=form, newest=""))
     return _cursor(tx.execute(select(forms).where(key)).mappings().one())
+
+
+def as_stored(tx: Connection, account_set: str, ruleset: Ruleset) -> Ruleset:
+    """The rules, their forms spelled as here: by another spelling a form would be a new one, with a first look."""
+    stored = [cursor.form for cursor in everything(tx, account_set)]
+    small = {form.lower(): form for form in stored}
+    others = {form.lower(): small.get(form.lower(), form) for form in ruleset.forms if form not in stored}
+    return replace(ruleset, spelled=others)
 
 
 def by_id(tx: Connection, form_id: int) -> FormCursor:

@@ -10,8 +10,9 @@ from random import Random
 
 from kdsync import logs
 from kdsync.clock import SystemClock
+from kdsync.interpreter import tune_interpreter
 from kdsync.settings.load import load
-from kdsync.wiring import Wired, tune_interpreter
+from kdsync.wiring import Wired
 
 ACCT_ID = "65a1b2c3d4e5f6"
 USERNAME = "kdsync"

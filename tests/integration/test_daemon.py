@@ -11,6 +11,7 @@ import pytest
 from kdsync.cli import doctor, live, outbox, status, trace
 from kdsync.cli import run as run_command
 from kdsync.errors import KdsyncError
+from kdsync.store import forms as stored
 from kdsync.store import outbox as letters
 from tests.integration.company import APPROVED, FORM, Company
 
@@ -119,6 +120,12 @@ def test_rules_are_reloaded_whole_or_not_at_all(company: Company) -> None:
     order = company.kingdee.create("PUR_PurchaseOrder", "PO1", "C")
     assert order
     company.until(lambda: company.shown("user1", "PO1"))
+    forms = set(daemon.wired.watchers)
+    company.configure({**APPROVED, "form": FORM.lower()}, {**APPROVED, **ORDERS})
+    assert daemon.reload() is True
+    assert set(daemon.wired.watchers) == forms
+    with daemon.wired.db.read() as tx:
+        assert {cursor.form for cursor in stored.everything(tx, daemon.wired.settings.main.kingdee.acct_id)} == forms
 
 
 def test_a_form_that_kingdee_does_not_have_stops_nobody_else(company: Company) -> None:

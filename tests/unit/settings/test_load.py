@@ -144,6 +144,12 @@ def test_sections_and_files_whose_every_line_is_a_comment(tmp_path: Path) -> Non
     assert loaded.settings.main.poll.interval == 10
 
 
+def test_a_form_is_the_same_in_any_case(tmp_path: Path) -> None:
+    main = load(write(tmp_path, MAIN + "forms: {stk_Inventory: {mode: full}}\n"), ENVIRON).settings.main
+    assert main.of_form("STK_INVENTORY").mode == "full"
+    assert main.of_form("AP_PAYBILL").mode is None
+
+
 def test_mistakes_in_all_files_are_told_at_once(tmp_path: Path) -> None:
     main = MAIN + "directory: people.yaml\npoll: {interval: 45s}\n"
     (tmp_path / "people.yaml").write_text("match: [phone]\n")
