@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import http.client
 import io
+import re
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -22,6 +23,7 @@ from kdsync.clock import Clock
 
 PIECE = 256 * 1024
 TRICKLES = "the answer trickles in"
+TUNNEL = re.compile(r"Tunnel connection failed: (?P<status>[0-9]{3})[ -~]{0,100}")
 NETWORK = (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError)
 """All that `requests` and what lies under it raise."""
 
@@ -55,6 +57,11 @@ def body_of(response: requests.Response, most: int) -> bytes:
         if size > most:
             raise TooLargeError(f"more than {most} bytes")
     return b"".join(pieces)
+
+
+def refused_by_proxy(error: BaseException) -> re.Match[str] | None:
+    """What a proxy said that opens no way to an https address, with its `status`: Python tells it in a text only."""
+    return TUNNEL.match(str(error)) if type(error) is OSError else None
 
 
 class Adapter(HTTPAdapter):

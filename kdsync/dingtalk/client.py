@@ -20,14 +20,14 @@ from kdsync.dingtalk.answers import Shape, read, shaped
 from kdsync.dingtalk.errors import failure
 from kdsync.dingtalk.pace import Pace
 from kdsync.dingtalk.tokens import TokenCache
-from kdsync.dingtalk.transport import OK, ConnectionTroubleError, Request, Transport
+from kdsync.dingtalk.transport import OK, UNADMITTED, ConnectionTroubleError, Request, Transport
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.settings.schema import DingTalkSection
 
 ACCESS_TOKEN = "v1.0/oauth2/accessToken"  # noqa: S105  # a path
 LIFETIME, SHORTEST, DAY = 7200.0, 60.0, 86_400.0  # seconds
 NOT_COUNTED = (FailureKind.RATE_LIMITED, FailureKind.QUOTA)  # "Calls refused for their rate are not counted"
-NEVER_SENT = ("address", "certificate", "connect", "proxy")
+NEVER_SENT = ("address", "certificate", "connect", "proxy", UNADMITTED)
 NO_CACHE = {"Cache-Control": "no-cache"}
 IN_QUERY = re.compile(r"((?:access_token|session|sign|appsecret|appkey)=)[^&\s\"']+", re.IGNORECASE)
 

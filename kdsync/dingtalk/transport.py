@@ -18,7 +18,7 @@ import urllib3.exceptions
 
 from kdsync.clock import Clock
 from kdsync.dingtalk.answers import Answer
-from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending
+from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending, refused_by_proxy
 from kdsync.server_clock import ServerClock
 
 OK = 200  # HTTP's own number
@@ -27,6 +27,7 @@ PATIENCE = 3  # an answer that trickles in is given up after so many time-outs
 CONNECT = 5.0  # seconds for each address of a host, which may have several
 NO_CONNECTION = (urllib3.exceptions.NewConnectionError, urllib3.exceptions.ConnectTimeoutError)
 PROXY = requests.exceptions.ProxyError
+UNADMITTED = "http 407"  # the proxy wants a login
 TROUBLES: tuple[tuple[tuple[type[Exception], ...], str], ...] = (
     ((PROXY,), "proxy"),
     ((requests.exceptions.SSLError, urllib3.exceptions.SSLError, ssl.SSLError), "tls"),
@@ -141,6 +142,9 @@ class Transport:
 def connection_trouble(error: Exception) -> ConnectionTroubleError:
     """What happened to the connection, without the URL."""
     chain = list(_chain(error))
+    refusal = next(filter(None, map(refused_by_proxy, chain)), None)
+    if refusal:
+        return ConnectionTroubleError(UNADMITTED if refusal["status"] == "407" else "proxy", refusal[0])
     detail = next((cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror), "")
     return ConnectionTroubleError(_trouble_code(error, chain), detail)
 

@@ -22,7 +22,7 @@ import urllib3
 from kdsync import __version__
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
-from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending
+from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending, refused_by_proxy
 from kdsync.kingdee.answer import read_answer
 from kdsync.kingdee.errors import Symptom, failure
 from kdsync.server_clock import ServerClock
@@ -42,8 +42,6 @@ HEADERS = {
     "Accept-Charset": "utf-8",
     "User-Agent": f"kdsync/{__version__}",
 }
-TUNNEL = re.compile(r"Tunnel connection failed: (?P<status>\d{3})[ -~]{0,100}")
-"""What Python says where a proxy does not open the way to an https address; after the status come the proxy's words."""
 NO_CACHE = {"User-Agent": HEADERS["User-Agent"], "Cache-Control": "no-cache"}
 
 
@@ -227,9 +225,11 @@ _FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 def symptom_of(error: BaseException) -> Symptom:
     """What an exception of the network means. Its text is not quoted: it may hold a proxy's password."""
     chain = _causes(error)
+    refusal = next(filter(None, map(refused_by_proxy, chain)), None)
+    if refusal:
+        seen = {"http": "407"} if refusal["status"] == "407" else {"fault": "proxy"}
+        return Symptom(**seen, detail=refusal[0])
     detail = next((text for link in reversed(chain) if (text := _detail(link))), type(error).__name__)
-    if (tunnel := TUNNEL.match(detail)) and tunnel["status"] == "407":
-        return Symptom(http="407", detail=detail)
     for kind, fault in _FAULTS:
         if any(isinstance(link, kind) for link in chain):
             return Symptom(fault=fault, detail=detail)
@@ -251,7 +251,4 @@ def _causes(error: BaseException) -> list[BaseException]:
 def _detail(link: BaseException) -> str:
     if isinstance(link, ssl.SSLCertVerificationError):
         return getattr(link, "verify_message", "")
-    if not isinstance(link, OSError):
-        return ""
-    tunnel = TUNNEL.match(str(link)) if type(link) is OSError else None
-    return tunnel[0] if tunnel else link.strerror or ""
+    return link.strerror or "" if isinstance(link, OSError) else ""

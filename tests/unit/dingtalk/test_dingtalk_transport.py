@@ -201,12 +201,20 @@ def wrapped(reason: Exception) -> urllib3.exceptions.MaxRetryError:
     return urllib3.exceptions.MaxRetryError(pool, f"/robot/send?access_token={ROBOT}", reason)
 
 
+def refused_by_proxy(said: str) -> requests.exceptions.ProxyError:
+    """As urllib3 tells that a proxy did not open the way."""
+    cause = OSError(f"Tunnel connection failed: {said}")
+    return requests.exceptions.ProxyError(wrapped(urllib3.exceptions.ProxyError("Unable to connect to proxy", cause)))
+
+
 @pytest.mark.parametrize(
     ("error", "code"),
     [
         (requests.exceptions.SSLError(wrapped(ssl.SSLCertVerificationError(1, "self-signed"))), "certificate"),
         (requests.exceptions.SSLError(wrapped(ssl.SSLEOFError(8, "EOF"))), "tls"),
         (requests.exceptions.ProxyError(wrapped(Exception("Cannot connect to proxy"))), "proxy"),
+        (refused_by_proxy("403 Forbidden"), "proxy"),
+        (refused_by_proxy("407 Proxy Authentication Required"), "http 407"),
         (requests.exceptions.ReadTimeout("read"), "timeout"),
         (requests.exceptions.ChunkedEncodingError("cut"), "broken"),
     ],
@@ -215,3 +223,7 @@ def test_each_way_of_breaking_has_its_name(error: requests.RequestException, cod
     trouble = connection_trouble(error)
     assert trouble.code == code
     assert ROBOT not in str(trouble)
+
+
+def test_a_proxy_that_opens_no_way_is_quoted() -> None:
+    assert connection_trouble(refused_by_proxy("403 Forbidden")).detail == "Tunnel connection failed: 403 Forbidden"
