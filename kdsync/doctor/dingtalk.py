@@ -24,7 +24,7 @@ from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.contacts import ROOT, Contacts
 from kdsync.dingtalk.errors import AGENT, failure
 from kdsync.dingtalk.transport import connection_trouble
-from kdsync.dingtalk.work import WorkNotices
+from kdsync.dingtalk.work import ALREADY_GOT, WorkNotices
 from kdsync.doctor.clocks import clock_finding
 from kdsync.doctor.finding import FAILED, OK, WARNING, Finding, attempt, failed
 from kdsync.doctor.network import Host, reach, skipped, walk
@@ -47,6 +47,10 @@ STRANGER = "kdsync-doctor"
 JUST_NOW = timedelta(minutes=10)
 NEVER_SENT = "1"
 NEARLY = 0.8
+MOST_MISSED = 3
+SHOWN_TO_NOBODY = (
+    "DingTalk takes such messages and shows them to nobody: mend what it says there, or tell somebody else"
+)
 RESULT_KEPT = timedelta(hours=23)  # "Query the result of a work notification": 24 h
 TOKEN = re.compile(r"[0-9a-f]{64}", re.IGNORECASE)
 
@@ -214,12 +218,17 @@ def _work(client: DingTalkClient, database: Database | None) -> Finding:
     """Agent id and permission, by the result of a message; one metered call."""
     what, task = "dingtalk work notices", _last_task(client, database)
     try:
-        WorkNotices(client).send_result(task or NEVER_SENT)
+        result = WorkNotices(client).send_result(task or NEVER_SENT)
     except EdgeError as error:
         if error.kind is FailureKind.REFUSED and "agent" not in error.message.lower():
             return Finding(what, OK, "allowed; the agent id is not refused, only a message can prove it")
         found = failed(what, error)
         return Finding(what, FAILED, found.detail, AGENT if error.kind is FailureKind.REFUSED else found.cure)
+    missed = [f"{one.recipient}: {one.reason}" for one in result.undelivered if one.code != ALREADY_GOT]
+    if task and missed:
+        return Finding(
+            what, WARNING, f"the last message did not reach {', '.join(missed[:MOST_MISSED])}", SHOWN_TO_NOBODY
+        )
     return Finding(what, OK, "allowed, agent id right" if task else "allowed, agent id not refused")
 
 

@@ -9,6 +9,8 @@ import pytest
 from kdsync.bridges import RefusedLogins
 from kdsync.cli.live import kingdee_fields
 from kdsync.clock import Clock
+from kdsync.dingtalk.client import DingTalkClient
+from kdsync.dingtalk.work import WorkNotices
 from kdsync.doctor import dingtalk as of_dingtalk
 from kdsync.doctor import examine
 from kdsync.doctor import kingdee as of_kingdee
@@ -19,9 +21,11 @@ from kdsync.services.upkeep import month_of
 from kdsync.settings.schema import GroupRobot
 from kdsync.simulator.dingtalk import SimulatedDingTalk
 from kdsync.simulator.kingdee import SimulatedKingdee
-from kdsync.store import ledger
+from kdsync.store import ledger, outbox
 from kdsync.store.database import Database
-from tests.unit.doctor.conftest import RULE, Configure
+from kdsync.store.outbox import Letter
+from kdsync.store.sealing import Seal
+from tests.unit.doctor.conftest import RULE, SECRETS, Configure
 
 WRONG = {"auth": "password", "password": {"env": "KD_WRONG"}}
 
@@ -139,6 +143,34 @@ def test_a_wrong_agent_id(configure: Configure, clock: Clock) -> None:
     found = by_name(list(of_dingtalk.examine(configure(dt={"agent_id": 78}), clock, None)))["dingtalk work notices"]
     assert found.result == FAILED
     assert "dingtalk.agent_id" in found.cure
+
+
+@pytest.mark.parametrize(
+    ("fault", "result", "detail"),
+    [
+        ("", OK, "allowed, agent id right"),
+        ("protected", WARNING, "the last message did not reach user1: the person is protected from messages"),
+    ],
+)
+def test_whom_the_last_message_did_not_reach_though_dingtalk_took_it(
+    configure: Configure, clock: Clock, fault: str, result: str, detail: str
+) -> None:
+    with SimulatedDingTalk(clock, client_id="ding", client_secret=SECRETS["DT_SECRET"], task_seconds=0) as dingtalk:
+        dingtalk.add_user("user1", "Person 1", "13800000001")
+        loaded = configure(dt={"api_url": dingtalk.url, "oapi_url": dingtalk.url, "agent_id": 123456789})
+        database = Database(loaded.settings.main.store.url)
+        database.migrate()
+        client = DingTalkClient(loaded.settings.main.dingtalk, clock)
+        if fault:
+            dingtalk.fault(fault)
+        task = WorkNotices(client).send_work(["user1"], (), b'{"msgtype":"text","text":{"content":"x"}}').task_id
+        client.close()
+        with database.write() as tx:
+            outbox.add(tx, Seal(), [Letter("1", "n", outbox.WORK, "user1", b"{}", "c", 1, clock.now())])
+            outbox.accept(tx, ["1"], clock.now(), task)
+        found = by_name(list(of_dingtalk.examine(loaded, clock, database)))["dingtalk work notices"]
+        database.close()
+    assert (found.result, found.detail) == (result, detail)
 
 
 @pytest.mark.parametrize(
