@@ -57,6 +57,25 @@ def test_a_mistake_of_ours_is_a_line_in_the_log_and_nothing_beside_it(
     assert capfd.readouterr() == ("", "")
 
 
+def test_an_address_of_the_newer_kind() -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("this machine has no IPv6")
+    server = HealthServer(("::1", 0), live=lambda: {"ok": True}, ready=dict, metrics=bytes)
+    try:
+        with closing(http.client.HTTPConnection("::1", server.port, timeout=5)) as connection:
+            connection.request("GET", "/health/live")
+            assert connection.getresponse().status == 200
+    finally:
+        server.close()
+
+
+def test_dns_is_not_asked_for_the_name_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(socket, "getfqdn", None)
+    HealthServer(("127.0.0.1", 0), live=dict, ready=dict, metrics=bytes).close()
+
+
 def test_an_address_that_another_program_has_is_named_with_what_to_do() -> None:
     with (
         socket.create_server(("127.0.0.1", 0)) as taken,
