@@ -17,7 +17,8 @@ WRONG_PASSWORD, LOCKED = "login-0", "account-locked"
 MOST_REFUSALS = 4
 """Wrong passwords of one process: with the next one the account may lock, and another password takes a restart."""
 REFUSAL_PAUSE = 600.0
-"""Seconds after a refused password: whoever corrects it and restarts still has a try left."""
+"""Seconds after a refused password: whoever corrects it and restarts still has a try left. So often it is looked, too,
+whether another may be tried: whoever restarted is not kept for an hour where minutes are left of it."""
 LOGINS, LOGIN_SPAN = 10, 600.0
 """Logins in so many seconds: each costs the server memory (V6.0 WebAPI manual)."""
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 300.0
@@ -66,8 +67,7 @@ class LoginLimits:
             if self._wrong >= MOST_REFUSALS:
                 raise self._held(WRONG_PASSWORD, REFUSAL_PAUSE, f"the password was refused {self._wrong} times")
             if self._ledger.failures(self._clock.now() - REFUSAL_SPAN) >= REFUSALS:
-                span = REFUSAL_SPAN.total_seconds()
-                raise self._held(WRONG_PASSWORD, span, "the password was refused twice in an hour")
+                raise self._held(WRONG_PASSWORD, REFUSAL_PAUSE, "the password was refused twice in an hour")
             if (pause := self._pause()) > 0:
                 if self._failed:
                     raise self._held("login-paused", pause, "the last login was refused")

@@ -81,7 +81,7 @@ def test_a_restart_does_not_forget_wrong_passwords(clock: FakeClock) -> None:
     by_password(clock, ledger).check()
     by_password(clock, ledger).refused(WRONG)
     error = held(by_password(clock, ledger))
-    assert (error.kind, error.code, error.retry_after) == (FailureKind.CONFIGURATION, "login-0", 3600.0)
+    assert (error.kind, error.code, error.retry_after) == (FailureKind.CONFIGURATION, "login-0", 600.0)
     clock.advance(3601)
     by_password(clock, ledger).check()
 
