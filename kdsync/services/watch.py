@@ -16,7 +16,7 @@ from kdsync.store.database import Database
 from kdsync.store.documents import Snapshots
 from kdsync.store.sealing import Seal
 from kdsync.sync.cursor import open_filter
-from kdsync.sync.layout import full_layout, key_layout, light_layout
+from kdsync.sync.layout import full_layout, key_layout, light_layout, respelled
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,8 @@ def prepare(db: Database, seal: Seal, known: Known, account_set: str, ruleset: R
     with db.write() as tx:
         form_id = forms.load(tx, account_set, form).form_id
         layout_id = forms.layout_id(tx, form_id, layout)
-        layouts = {**forms.stored_layouts(tx, form_id, facts), layout_id: layout}
+        stored = forms.stored_layouts(tx, form_id, facts)
+    layouts = {**{number: respelled(one, layout) for number, one in stored.items()}, layout_id: layout}
     by_dates = bool(facts.dates) if section.mode is None else section.mode == "dates"
     return Watch(
         form=form,

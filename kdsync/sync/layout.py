@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 
 from kdsync.model import Facts, Layout
 
@@ -49,3 +50,18 @@ def key_layout(layout: Layout) -> Layout:
     facts = layout.facts
     keep = {facts.pk, facts.status, facts.cancel, facts.close, *facts.dates}
     return Layout(facts, tuple(key for key in layout.heads if key in keep))
+
+
+def respelled(old: Layout, new: Layout) -> Layout:
+    """An earlier layout of the same form, its keys spelled as in a newer one: Kingdee takes them in any case."""
+    spelled = {key.casefold(): key for key in (*new.heads, *new.entries)}
+
+    def now(key: str) -> str:
+        return spelled.get(key.casefold(), key)
+
+    return replace(
+        old,
+        heads=tuple(map(now, old.heads)),
+        entries=tuple(map(now, old.entries)),
+        watched=frozenset(map(now, old.watched)),
+    )

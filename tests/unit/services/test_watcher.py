@@ -517,6 +517,16 @@ def test_rules_that_begin_to_watch_a_field_that_messages_had_tell_nothing_about_
     assert sorted(told(world)[1:]) == [*[("amount", "A")] * times, *[("amount", "C")] * times]
 
 
+def test_a_field_that_rules_spell_in_another_case_is_the_one_it_was(world: World) -> None:
+    world.watch(*rules(CHANGED))
+    ident = world.kingdee.create("C", "SAME", FAmount=1, FAMOUNT=1)
+    world.poll()
+    world.kingdee.edit(ident, FAmount=2, FAMOUNT=2)
+    world.watch(*rules({**CHANGED, "on": [{"changed": ["FAMOUNT"]}], "message": {"title": "x"}}))
+    world.poll()
+    assert told(world) == [("amount", "SAME")]
+
+
 def test_a_rule_about_a_new_field_is_not_asked_because_another_field_changed(world: World) -> None:
     note_is_watched(world)
     ident = world.kingdee.create("C", "SAME", FNote="old", FLevel=9)
