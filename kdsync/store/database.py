@@ -34,6 +34,7 @@ class Database:
         self.path = make_url(url).database or ""
         self.trouble = ""  # why the store could not be used; "" where it can be
         self._lock = threading.Lock()  # of what is noted
+        self._said: set[str] = set()  # what the log has of the trouble there is
         self._failed, self._back, self._patience = -CALM, -CALM, 0.0  # monotonic seconds
         self._inode = 0  # of the file that was opened; 0 before
         self.writes = 0  # transactions since it was opened: as long as it stays the same, so does what was read
@@ -111,6 +112,7 @@ class Database:
             if self.trouble and now - self._failed >= self._patience:
                 log.info("store.back", path=self.path)
                 self.trouble, self._back = "", now
+                self._said.clear()
 
     def _make_sure_of_the_file(self) -> None:
         """What is written to a file that was deleted, or that another one replaced, would be gone with the process."""
@@ -136,8 +138,9 @@ class Database:
             self._failed = time.monotonic()
             if not self.trouble:
                 self._patience = CALM if self._failed - self._back < CALM else 0.0
-            if str(error) != self.trouble:
-                self.trouble = str(error)
+            self.trouble = str(error)
+            if self.trouble not in self._said:
+                self._said.add(self.trouble)
                 log.error("store.failed", error=self.trouble)
         return error
 

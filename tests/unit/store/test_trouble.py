@@ -76,6 +76,15 @@ def test_a_nearly_full_disk_that_takes_small_transactions_is_said_once(
     assert said == [*expected, (405, "store.failed"), (405, "store.back")]
 
 
+def test_trouble_that_shows_in_two_ways_in_turn_is_said_once_in_each(database: Database) -> None:
+    with capture_logs() as logs:
+        for said in ("disk I/O error", "database or disk is full") * 3:
+            with pytest.raises(StoreUnusableError, match=said), database.read():
+                raise sqlite3.OperationalError(said)
+        remember(database, "a")
+    assert [line["event"] for line in logs] == ["store.failed", "store.failed", "store.back"]
+
+
 def test_another_program_holds_the_write_lock(database: Database) -> None:
     with database.engine.connect() as connection:
         connection.exec_driver_sql("PRAGMA busy_timeout=10")
