@@ -65,11 +65,9 @@ def work_message(content: Content, footer: str, *, priority: Priority, button: s
     somebody has to decide; DingTalk takes that for MOST_WITH_BAR people by userid.
     """
     content, footer = _tidy(content), _footer(footer)
-    text = _text_of_form(content)
-    if 0 < len(content.fields) <= ROWS and _lines(text) <= LINES:
-        form = _form(content, text, footer, priority, bar)
-        if len(form) <= WORK_BYTES:
-            return form
+    form = _form(content, footer, priority, bar) if 0 < len(content.fields) <= ROWS else b""
+    if form:
+        return form
     content, title = _with_rows_as_lines(content), shortened(content.title, TITLE)
     if not content.link:
         return _fitted(content, footer, priority, WORK_BYTES, lambda text: _markdown(title, text))
@@ -138,8 +136,11 @@ def _columns(line: str) -> int:
     return sum(2 if unicodedata.east_asian_width(one) in "WF" else 1 for one in line)
 
 
-def _form(content: Content, text: str, footer: str, priority: Priority, bar: str) -> bytes:
-    """Its values are cut where they are too long for all of it."""
+def _form(content: Content, footer: str, priority: Priority, bar: str) -> bytes:
+    """Its values are cut where they are too long for all of it; b"" where its text is."""
+    text = _text_of_form(content)
+    if _lines(text) > LINES:
+        return b""
     title = shortened(content.title, FORM_TITLE)
     rows = [(plain(name), plain(value)) for name, value in content.fields]
     status = {"status_bar": {"status_value": bar, "status_bg": BAR_WAITING}} if bar else {}
@@ -155,7 +156,8 @@ def _form(content: Content, text: str, footer: str, priority: Priority, bar: str
         }
         return _json({"msgtype": "oa", "oa": shown})
 
-    return largest(build, WORK_BYTES, WORK_BYTES)
+    form = largest(build, WORK_BYTES, WORK_BYTES)
+    return form if len(form) <= WORK_BYTES else b""
 
 
 def with_line_breaks(body: str) -> str:
