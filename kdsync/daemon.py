@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from typing import Any
 
@@ -252,11 +254,10 @@ def _state(watcher: Watcher) -> str:
 
 
 def notify(state: str) -> None:
-    """Tell systemd (`sd_notify(3)`); nothing happens where it does not ask."""
+    """Tell systemd (`sd_notify(3)`); nothing happens where it does not ask, or does not listen any more."""
     address = os.environ.get("NOTIFY_SOCKET")
-    if address:
-        import socket
-
-        with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
-            sock.connect("\0" + address[1:] if address.startswith("@") else address)
-            sock.sendall(state.encode())
+    if not address:
+        return
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(OSError):
+        sock.connect("\0" + address[1:] if address.startswith("@") else address)
+        sock.sendall(state.encode())

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import socket
+from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,6 +18,7 @@ from kdsync.errors import ConfigurationError, Problem, StoreUnusableError
 from kdsync.metrics import Metrics
 from tests.unit.services.world import START
 
+LISTENED = ["READY=1", "WATCHDOG=1", "WATCHDOG=1"]
 BROKEN = ConfigurationError([Problem("kdsync.yaml", 1, 1, "rules", "it is broken")])
 
 
@@ -67,3 +72,58 @@ def test_a_reload_that_is_put_off_again_and_again_is_said_once() -> None:
     with capture_logs() as logs:
         assert [daemon.reload() for _ in range(5)] == [False, False, False, True, False]
     assert [line["event"] for line in logs] == ["reload.put_off", "reload.finished", "reload.put_off"]
+
+
+class Served(Stubborn):
+    """One that is asked to end once it was looked at `turns` times, and lives as long as `lives`."""
+
+    def __init__(self, turns: int, lives: int) -> None:
+        super().__init__()
+        self.turns, self.lives, self.looked = turns, lives, 0
+
+    def start(self) -> None:
+        pass
+
+    def close(self) -> bool:
+        return True
+
+    def _live(self) -> dict[str, Any]:
+        self.looked += 1
+        if self.looked == self.turns:
+            self.stop()
+        return {"ok": self.looked <= self.lives}
+
+
+@pytest.fixture
+def _signals(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr("kdsync.daemon.HEARTBEAT", 0.001)
+    monkeypatch.setattr("kdsync.daemon.tune_interpreter", lambda: None)
+    handled = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+    before = [signal.getsignal(number) for number in handled]
+    yield
+    for number, handler in zip(handled, before, strict=True):
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("_signals")
+@pytest.mark.parametrize("abstract", [True, False])
+@pytest.mark.parametrize(("lives", "told"), [(9, LISTENED), (1, LISTENED[:2]), (0, LISTENED[:1])])
+def test_systemd_hears_that_it_is_ready_and_alive_as_long_as_it_is(
+    abstract: bool, lives: int, told: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = f"{tmp_path}/notify"
+    monkeypatch.setenv("NOTIFY_SOCKET", f"@{path}" if abstract else path)
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as systemd:
+        systemd.bind(f"\0{path}" if abstract else path)
+        systemd.setblocking(False)
+        assert Served(turns=2, lives=lives).run() == 0
+        heard = [systemd.recv(99).decode() for _ in told]
+        with pytest.raises(BlockingIOError):
+            systemd.recv(99)
+    assert heard == told
+
+
+@pytest.mark.usefixtures("_signals")
+def test_a_systemd_that_does_not_listen_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NOTIFY_SOCKET", f"{tmp_path}/nobody")
+    assert Served(turns=2, lives=9).run() == 0
