@@ -57,12 +57,6 @@ def by_id(tx: Connection, form_id: int) -> FormCursor:
     return _cursor(tx.exec_driver_sql("SELECT * FROM forms WHERE id = ?", (form_id,)).mappings().one())
 
 
-def of_forms(tx: Connection, names: list[str]) -> list[FormCursor]:
-    """The cursors of some forms, in whatever account set."""
-    rows = tx.execute(select(forms).where(forms.c.form.in_(names)))
-    return [_cursor(row) for row in rows.mappings()]
-
-
 def everything(tx: Connection, account_set: str) -> list[FormCursor]:
     """The cursors of all forms that were ever watched in this account set."""
     rows = tx.execute(select(forms).where(forms.c.account_set == account_set).order_by(forms.c.form))
