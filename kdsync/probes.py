@@ -58,12 +58,17 @@ def _with(layout: Layout, heads: Iterable[str], rows: Iterable[str]) -> Layout:
 
 
 def misplaced(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[tuple[str, str, str]]:
-    """(field, entry, action) of what actions take for fields of the head, which they never see. Raises EdgeError."""
-    for action in _on(loaded, form):
-        known = source.facts(form, action.entries)
-        for key in sorted(action.heads):
+    """(field, entry, whose) of what rules and actions take for fields of the head, which they never see there.
+
+    Raises EdgeError.
+    """
+    readers = [(f"rule {rule.id}", rule.read, rule.needs.entries) for rule in loaded.ruleset.of(form)]
+    readers += [(f"action {action.id}", action.heads, action.entries) for action in _on(loaded, form)]
+    for whose, heads, rows in readers:
+        known = source.facts(form, rows)
+        for key in sorted(heads):
             if entry := known.entry_of(key):
-                yield key, entry, action.id
+                yield key, entry, whose
 
 
 def unknown_fields(source: KingdeeSource, layout: Layout) -> Iterator[UnknownFieldError]:

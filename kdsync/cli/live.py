@@ -64,9 +64,9 @@ def _fields_of(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Fin
             users = probes.users_of(loaded, form, error.field)
             if users:
                 yield Finding(f"{form}.{error.field}", f"Kingdee has no such field; used by {', '.join(users)}")
-        for key, entry, action in probes.misplaced(source, loaded, form):
-            message = f"it belongs to the entry {entry}; action {action} takes it for a field of the head"
-            yield Finding(f"{form}.{key}", message, "name a field of the head; in when, rows are doc.entries")
+        for key, entry, whose in probes.misplaced(source, loaded, form):
+            message = f"it belongs to the entry {entry}; {whose} takes it for a field of the head"
+            yield Finding(f"{form}.{key}", message, "name a field of the head; in expressions, rows are doc.entries")
     except EdgeError as error:
         if error.kind is not FailureKind.REFUSED:
             raise

@@ -161,9 +161,9 @@ def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]
         users = ", ".join(probes.users_of(loaded, form, key))
         cure = "correct it there: the key as BOS or the form's field list (字段列表) shows it"
         yield Finding(f"{what} {key}", FAILED, f"Kingdee has no such field; used by {users}", cure)
-    for key, entry, action in misplaced:
-        detail = f"it belongs to the entry {entry}, and action {action} takes it for a field of the head"
-        yield Finding(f"{what} {key}", FAILED, detail, "name a field of the head; in when, rows are doc.entries")
+    for key, entry, whose in misplaced:
+        detail = f"it belongs to the entry {entry}, and {whose} takes it for a field of the head"
+        yield Finding(f"{what} {key}", FAILED, detail, "name a field of the head; in expressions, rows are doc.entries")
     if count == 0:
         detail = "no document is visible: there is none, or none of them may be seen"
         yield Finding(what, WARNING, detail, f"if there are some: {RIGHTS}")

@@ -52,6 +52,12 @@ class Message:
     link: Text | None
     fields: tuple[tuple[str, Text], ...]
 
+    @property
+    def texts(self) -> tuple[Text, ...]:
+        """All its templates."""
+        labelled = (text for _, text in self.fields)
+        return (*self.title.values(), *self.body.values(), *labelled, *((self.link,) if self.link else ()))
+
 
 @dataclass(frozen=True, slots=True)
 class CompiledRule:
@@ -81,6 +87,13 @@ class CompiledRule:
     def everybody(self) -> tuple[Recipient, ...]:
         """All whom it may tell."""
         return (*self.to, *self.approvers)
+
+    @property
+    def read(self) -> frozenset[str]:
+        """The fields of `doc` that it looks at; what is only in `changed` may be of the rows as well."""
+        expressions = [one for one in (self.when, *(trigger.expression for trigger in self.triggers)) if one]
+        heads = (*(one.heads for one in expressions), *(text.heads for text in self.message.texts))
+        return recipient_fields(self.everybody).union(*heads)
 
     def listens(self, kind: Transition) -> bool:
         """Whether an event of that kind can concern it at all."""
@@ -187,9 +200,7 @@ def _attempt(mistakes: list[Mistake], path: Path, read: Callable[[str], Compiled
 
 
 def _needs(spec: RuleSection, triggers: tuple[Trigger, ...], when: Expression | None, message: Message) -> Needs:
-    texts = [*message.title.values(), *message.body.values(), *(text for _, text in message.fields)]
-    users: list[Trigger | Expression | Text] = [*triggers, *texts]
-    users += [user for user in (when, message.link) if user]
+    users: list[Trigger | Expression | Text] = [*triggers, *message.texts, *((when,) if when else ())]
     return Needs(
         frozenset().union(*(user.heads for user in users), recipient_fields((*spec.to, *spec.approvers))),
         frozenset().union(*(user.entries for user in users)),

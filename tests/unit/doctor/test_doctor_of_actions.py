@@ -81,6 +81,26 @@ def test_a_limit_on_a_field_of_rows_would_refuse_everything(configure: Configure
     assert (told.about, "the entry FPAYAPPLYENTRY" in told.message) == ("CN_PAYAPPLY.FAPPLYAMOUNTFOR", True)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"when": "doc.FAPPLYAMOUNTFOR > 5"},
+        {"on": {"becomes": "doc.FAPPLYAMOUNTFOR > 5"}},
+        {"message": {"title": "{{ old.FAPPLYAMOUNTFOR }}"}},
+        {"to": ["field:FAPPLYAMOUNTFOR"]},
+    ],
+)
+def test_a_rule_that_takes_a_field_of_rows_for_one_of_the_head_would_never_fire(
+    configure: Configure, clock: Clock, change: dict[str, Any]
+) -> None:
+    on_rows = {**RULE, "id": "rows", "form": "CN_PAYAPPLY"}
+    loaded = configure({**on_rows, "on": {"changed": ["FAPPLYAMOUNTFOR"]}}, {**on_rows, "id": "head", **change})
+    found = kingdee_says(loaded, clock)["kingdee CN_PAYAPPLY FAPPLYAMOUNTFOR"]
+    assert (found.result, "belongs to the entry FPAYAPPLYENTRY, and rule head" in found.detail) == (FAILED, True)
+    (told,) = kingdee_fields(loaded)
+    assert "the entry FPAYAPPLYENTRY; rule head takes it" in told.message
+
+
 @pytest.mark.parametrize("change", [{"allow": ["creator"]}, {"own": False, "allow": ["user:user1"]}])
 def test_who_made_it_is_asked_of_kingdee(configure: Configure, clock: Clock, change: dict[str, Any]) -> None:
     assert "kingdee users" in kingdee_says(configure(RULE, actions=[{**PAY, **change}]), clock)
