@@ -78,7 +78,7 @@ def summarise(loaded: Loaded, known_forms: Sequence[str] = ()) -> dict[str, Any]
         "dingtalk": {"agent_id": main.dingtalk.agent_id, "monthly_calls": main.dingtalk.monthly_calls},
         "store": main.store.url.removeprefix("sqlite:///"),
         "rules": {mode: sum(rule.mode == mode for rule in rules) for mode in ("live", "shadow")},
-        "forms": dict(sorted(Counter(rule.form for rule in rules).items())),
+        "forms": {form: len(loaded.ruleset.of(form)) for form in sorted(loaded.ruleset.forms)},
         "actions": {action.id: action.form for action in loaded.actions},
         "intake": {intake.id: intake.form for intake in loaded.intakes},
         "unknown_forms": _unknown_forms(loaded, known_forms),

@@ -124,6 +124,12 @@ def test_who_is_not_told_while_tasks_cannot_be_read_is_advised(
     assert [one.startswith(expected or "?") for one in found] == ([True] if expected else [])
 
 
+def test_a_form_is_counted_once_however_it_is_spelled(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    spoil("rules/rules.yaml", "form: AP_PAYBIL,", "form: ap_paybill,")
+    assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
+    assert json.loads(capsys.readouterr().out)["forms"] == {"AP_PAYBILL": 2}
+
+
 def test_a_rule_that_waits_for_a_moment_is_advised(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     spoil("rules/rules.yaml", "on: approved, to: [creator", "on: {becomes: doc.FENDDATE < now}, to: [creator")
     assert check(config, live=False, json_output=True, environ=ENVIRON) == 0
