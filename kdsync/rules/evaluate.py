@@ -90,13 +90,19 @@ def _happened(trigger: Trigger, event: Event, zone: ZoneInfo) -> str:
     if event.old is None or event.new is None:
         return ""
     differ = trigger.fields & event.changed
-    if trigger.rows and _rows(event.old, trigger.rows, zone) == _rows(event.new, trigger.rows, zone):
+    keys = [key for key in sorted(trigger.rows) if _have(event.old, key) and _have(event.new, key)]
+    if trigger.rows and _rows(event.old, keys, zone) == _rows(event.new, keys, zone):
         differ -= {ENTRIES}  # another rule watches what differs in the rows
     return f"changed: {', '.join(sorted(differ))}" if differ else ""
 
 
-def _rows(document: Document, keys: frozenset[str], zone: ZoneInfo) -> list[list[Any]]:
-    return [[row.value(key) for key in sorted(keys)] for row in Record.of(document, zone).entries]
+def _have(document: Document, key: str) -> bool:
+    """Whether the rows have the field: those of a snapshot have what rules used when it was taken."""
+    return any(key.casefold() == one.casefold() for row in document.entries[:1] for one in row)
+
+
+def _rows(document: Document, keys: list[str], zone: ZoneInfo) -> list[list[Any]]:
+    return [[row.value(key) for key in keys] for row in Record.of(document, zone).entries]
 
 
 def _became(expressions: list[Expression], names: Names) -> str:

@@ -134,13 +134,20 @@ def _common(old: tuple[str, ...], new: tuple[str, ...]) -> tuple[tuple[int, int]
 
 
 def _changed_in_entries(old: Snapshot, row: Row, layout: Layout) -> frozenset[str]:
-    if not layout.entries or old.layout.entries != layout.entries:
+    """The keys of the rows that differ, and `entries`; of rows that have no key in common nothing can be said."""
+    keys = layout.entries
+    common = _common(old.layout.entries, keys)
+    if not common:
         return frozenset()
     before, after = old.row[-1], row[-1]
     if len(before) != len(after):
-        return frozenset({ENTRIES, *layout.entries})
-    places = {at for one, other in zip(before, after, strict=True) for at in differing(one, other)}
-    return frozenset({ENTRIES, *(layout.entries[at] for at in places)}) if places else frozenset()
+        return frozenset({ENTRIES, *keys})
+    pairs = list(zip(before, after, strict=True))
+    if old.layout.entries == keys:
+        places = {at for one, other in pairs for at in differing(one, other)}
+    else:
+        places = {at for one, other in pairs for was, at in common if not same(one[was], other[at])}
+    return frozenset({ENTRIES, *(keys[at] for at in places)}) if places else frozenset()
 
 
 def _kinds(old: Snapshot | None, row: Row, layout: Layout) -> tuple[Transition, ...]:

@@ -517,6 +517,25 @@ def test_rules_that_begin_to_watch_a_field_that_messages_had_tell_nothing_about_
     assert sorted(told(world)[1:]) == [*[("amount", "A")] * times, *[("amount", "C")] * times]
 
 
+@pytest.mark.parametrize("after", [[{"FQty": 2.0, "FPrice": 5.0}], [{"FQty": 1.0, "FPrice": 5.0}] * 2])
+def test_rows_of_which_rules_begin_to_use_more_are_compared_by_what_they_had(
+    world: World, after: list[dict[str, float]]
+) -> None:
+    quantity = {"id": "quantity", "on": [{"changed": ["entries.FQty"]}]}
+    world.watch(*rules(quantity))
+    changed, other = (
+        world.kingdee.create("C", name, entries=[{"FQty": 1.0, "FPrice": 5.0}]) for name in ("ROWS", "NO")
+    )
+    world.poll()
+    world.kingdee.edit(changed, entries=after)
+    world.watch(*rules(quantity, {"id": "price", "on": [{"changed": ["entries.FPrice"]}]}))
+    world.poll()
+    assert told(world) == [("quantity", "ROWS"), ("price", "ROWS")][: len(after)]
+    world.kingdee.edit(other, entries=[{"FQty": 1.0, "FPrice": 6.0}])
+    world.poll()
+    assert told(world)[-1] == ("price", "NO")
+
+
 def test_a_field_that_rules_spell_in_another_case_is_the_one_it_was(world: World) -> None:
     world.watch(*rules(CHANGED))
     ident = world.kingdee.create("C", "SAME", FAmount=1, FAMOUNT=1)
