@@ -18,7 +18,7 @@ from kdsync.rules import language, vocabulary
 from kdsync.rules.meaning import OF_EVENTS, OF_TASKS
 from kdsync.rules.mistakes import ExpressionError
 from kdsync.rules.reader import Findings, read
-from kdsync.rules.wording import explain, explain_syntax
+from kdsync.rules.wording import explain, explain_syntax, remedy
 
 Names = Mapping[str, Any]
 """What an expression can see: `doc old event rule now task`, see `scope.py`."""
@@ -81,7 +81,7 @@ def compile_expression(source: str, *, task: bool = False) -> Expression:
         result = nodes.Assign(nodes.Name("result", "store"), exactly(tree), lineno=1)
         compiled = settled(language.CONDITIONS.from_string(nodes.Template([result], lineno=1)))
     except Exception as error:
-        raise unreadable(error) from error
+        raise unreadable(error, remedy(source)) from error
     result_of = TemplateExpression(compiled, undefined_to_none=False)
     return Expression(source, frozenset(found.heads), frozenset(found.entries), frozenset(found.names), result_of)
 
@@ -138,13 +138,13 @@ def sound(found: Findings) -> Findings:
     return found
 
 
-def unreadable(error: Exception) -> TextError:
-    """What came up while a text was read, as mistakes in it."""
+def unreadable(error: Exception, hint: str = "") -> TextError:
+    """What came up while a text was read, as mistakes in it; `hint` is for what cannot be parsed."""
     if isinstance(error, TextError):
         return error
     if isinstance(error, TemplateSyntaxError):
         line = f"line {error.lineno}: " if error.lineno > 1 else ""
-        return TextError([(line + explain_syntax(error.message or ""), "")])
+        return TextError([(line + explain_syntax(error.message or ""), hint)])
     if isinstance(error, RecursionError | MemoryError | SyntaxError):
         return TextError([("is nested too deeply", "")])
     return TextError([(f"cannot be read: {explain(error)}", "")])

@@ -57,6 +57,11 @@ def is_in(part: Any, whole: Any) -> bool:
     return part in whole_of(whole)
 
 
+def is_none(value: Any) -> bool:
+    """Kingdee's null is what is missing."""
+    return value is None or isinstance(value, Missing)
+
+
 def _order(value: Any, *, fold: bool = False) -> tuple[bool, Any]:
     """A sort key that puts missing values last."""
     return isinstance(value, Missing), value.lower() if fold and isinstance(value, str) else value

@@ -16,7 +16,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.tests import TESTS as JINJA_TESTS
 
 from kdsync.rules import vocabulary
-from kdsync.rules.filters import OWN, amount, gathered, is_in, together, whole_of
+from kdsync.rules.filters import OWN, amount, gathered, is_in, is_none, together, whole_of
 from kdsync.rules.values import Amount, Missing, Record, Reference
 
 STYLE = "style"  # where the context holds the Style; no rule can name it
@@ -53,7 +53,7 @@ class Language(ImmutableSandboxedEnvironment):
             | OWN
             | {EXACT: amount, TOGETHER: together, WHOLE: whole_of}
         )
-        self.tests = {name: JINJA_TESTS[name] for name in vocabulary.TESTS} | {"in": is_in}
+        self.tests = {name: JINJA_TESTS[name] for name in vocabulary.TESTS} | {"in": is_in, "none": is_none}
 
     def getattr(self, obj: Any, attribute: str) -> Any:
         return self._field(obj, attribute, super().getattr)

@@ -95,6 +95,8 @@ class _Reader(NodeVisitor):
     def _nearest(self, name: str) -> str:
         if "doc" in self._given and name[:1] == "F" and name[1:2].isupper():
             return f"fields are written doc.{name}"
+        if name in vocabulary.OF_OTHERS:
+            return vocabulary.OF_OTHERS[name]
         known = " and ".join((", ".join(list(self._given)[:-1]), list(self._given)[-1]))
         return did_you_mean(name, self._names) or f"known are {known}; text stands in quotes"
 

@@ -28,6 +28,9 @@ OF_PYTHON = {
 """What to write in place of functions that Python has."""
 MESSAGE_FUNCTIONS = frozenset({"link"})
 
+OF_OTHERS = dict.fromkeys(("null", "NULL", "nil", "undefined"), "write none") | {"today": "write now.date()"}
+"""What to write in place of names that other languages have."""
+
 METHODS = frozenset(
     {"date", "endswith", "isoweekday", "lower", "startswith", "strip", "total_seconds", "upper", "weekday"}
 )

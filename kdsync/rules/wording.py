@@ -65,6 +65,25 @@ _VALUES: tuple[tuple[str, str], ...] = (
 )
 
 
+_FOREIGN: tuple[tuple[str, str], ...] = (
+    (r"&&", "write and"),
+    (r"\|\|", "write or"),
+    (r"<>", "write !="),
+    (r"!(?!=)", "write not"),
+    (r"[“”‘’，（）]", "write quotes, commas and brackets as in English: ' , ( )"),
+    (r"\d,\d{3}(?!\d)", "write numbers without separators, such as 10000"),
+    (r"\?", "write A if CONDITION else B"),
+    (r"\b(contains|like|matches)\b", "write 'text' in doc.FKEY"),
+)
+"""What other languages have, and what this one has for it."""
+
+
+def remedy(source: str) -> str:
+    """A hint for a condition that cannot be read; '' where nothing in it is known from elsewhere."""
+    bare = re.sub(r"'[^']*'|\"[^\"]*\"", "''", source)
+    return next((hint for pattern, hint in _FOREIGN if re.search(pattern, bare)), "")
+
+
 def explain_syntax(message: str) -> str:
     """A syntax error of Jinja in plain words."""
     return _first(_SYNTAX, message, str) or "cannot be read: " + message.replace("Jinja", "the language")
