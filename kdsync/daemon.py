@@ -135,6 +135,7 @@ class Daemon:
             self.wired.meter.gauge("reload_success", 0)
             return False
         self._put_off = False
+        self.wired.upkeep.refused = ""
         self._schedule()
         self._listener.start()
         self.wired.meter.gauge("reload_success", 1)
@@ -146,6 +147,7 @@ class Daemon:
         if isinstance(error, ConfigurationError):
             for problem in error.problems:
                 log.error("reload.refused", file=problem.file, line=problem.line, key=problem.key, error=str(problem))
+            self.wired.upkeep.refused = str(error.problems[0])
         elif isinstance(error, StoreUnusableError):  # with the next signs of life, until it goes well
             if not self._put_off:
                 log.error("reload.put_off", error=str(error))
@@ -153,6 +155,7 @@ class Daemon:
             self._reload.set()
         else:
             log.error("reload.failed", exc_info=error)
+            self.wired.upkeep.refused = f"{type(error).__name__}, see the log"
 
     def _schedule(self) -> None:
         self._jobs.clear()

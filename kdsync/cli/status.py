@@ -19,6 +19,12 @@ from kdsync.store.database import Database
 from kdsync.store.holds import Hold
 from kdsync.store.notifications import HELD, STORM
 
+COUNTS = {
+    "Tasks": ("form", "waiting"),
+    "Inbox": ("state", "answers"),
+    "Intake": ("state", "approvals"),
+    "Cards": ("state", "cards"),
+}
 FRESH = 60.0  # seconds; the heartbeat is written every five
 
 
@@ -32,7 +38,7 @@ def status(config: Path, *, json_output: bool) -> int:
         print_json(found)
         return 0
     _print(found, now)
-    wrong = found["alarms"] or found["holds"] or found["outbox"].get("dead")
+    wrong = found["alarms"] or found["holds"] or found["reload"] or found["outbox"].get("dead")
     return 0 if found["running"] and not wrong else 1
 
 
@@ -44,7 +50,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         watched = set(forms.as_stored(tx, main.kingdee.acct_id, loaded.ruleset).forms)
         heartbeat = ledger.fact(tx, "heartbeat")
         held = holds.every(tx)
-        raised = ledger.facts_like(tx, RAISED)
+        raised, refused = ledger.facts_like(tx, RAISED), ledger.fact(tx, ledger.RELOAD)
         stream = orjson.loads(ledger.fact(tx, STREAM) or "null")
         oldest = outbox.oldest_waiting(tx)
         counts, told, said = outbox.counts(tx), notifications.counts(tx), inbox.counts(tx)
@@ -68,6 +74,7 @@ def gather(loaded: Loaded, database: Database, now: datetime) -> dict[str, Any]:
         "quota": {"month": month, "used": used, "limit": main.dingtalk.monthly_calls},
         "holds": [_hold(hold) for hold in held.values() if hold.is_open],
         "alarms": [key.removeprefix(RAISED) for key in raised],
+        "reload": refused,
     }
 
 
@@ -114,14 +121,9 @@ def _print(found: dict[str, Any], now: datetime) -> None:
     print_table("\nForms", ("form", "state", "last look", "condition"), rows)
     states = [(state, count) for state, count in found["outbox"].items() if state != "oldest_waiting"]
     print_table("\nOutbox", ("state", "recipients"), states or [("empty", "")])
-    if found["tasks"]:
-        print_table("\nTasks", ("form", "waiting"), list(found["tasks"].items()))
-    if found["inbox"]:
-        print_table("\nInbox", ("state", "answers"), list(found["inbox"].items()))
-    if found["intake"]:
-        print_table("\nIntake", ("state", "approvals"), list(found["intake"].items()))
-    if found["cards"]:
-        print_table("\nCards", ("state", "cards"), list(found["cards"].items()))
+    for title, columns in COUNTS.items():
+        if found[title.lower()]:
+            print_table(f"\n{title}", columns, list(found[title.lower()].items()))
     quota = found["quota"]
     console.print(f"\nQuota {quota['month']}: {quota['used']} of {quota['limit']} DingTalk calls used")
     for one in found["held"]:
@@ -135,6 +137,8 @@ def _print(found: dict[str, Any], now: datetime) -> None:
         since, until = clock_time(hold["since"]), clock_time(hold["until"])
         cure = f" ({hold['cure']})" if hold["cure"] else ""
         console.print(f"Down: {hold['channel']} since {since}, tried again at {until}: {hold['reason']}{cure}")
+    if found["reload"]:
+        console.print(f"Reload: refused, what was in use before still is: {found['reload']}")
     for alarm in found["alarms"]:
         console.print(f"Alarm: {alarm}")
 

@@ -43,6 +43,7 @@ class Upkeep:
     monthly_calls: Callable[[], int]
     channels: Callable[[], Iterable[str]]
     flush: Callable[[], None]  # writes down the calls counted in memory
+    refused: str = ""  # why the last reload was
     _before: dict[str, datetime] = field(default_factory=dict, init=False)  # good looks of earlier runs, or the start
 
     def step(self) -> None:
@@ -78,8 +79,16 @@ class Upkeep:
             known = {cursor.form: cursor for account in accounts for cursor in forms.everything(tx, account)}
         with self.db.write() as tx:
             ledger.put_fact(tx, ledger.SIGN, moments.text(now), self.clock.machine.now())
+            self._reload(tx, now)
             for form, watcher in watchers.items():
                 self._note(tx, known.get(form) or forms.load(tx, watcher.account_set, form), watcher)
+
+    def _reload(self, tx: Connection, now: datetime) -> None:
+        """Who asked for it is told nothing else of what became of it."""
+        if self.refused:
+            ledger.put_fact(tx, ledger.RELOAD, self.refused, now)
+        else:
+            ledger.forget_fact(tx, ledger.RELOAD)
 
     def _note(self, tx: Connection, cursor: FormCursor, watcher: Watcher) -> None:
         ok = watcher.condition.last_ok

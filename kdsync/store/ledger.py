@@ -19,6 +19,9 @@ ACCOUNT = "account:"
 
 SIGN = "heartbeat"
 
+RELOAD = "reload"
+"""A fact as long as rules are in use that are not those of the files: why a reload was refused."""
+
 ACCEPTED = "accepted:"
 """Facts by form: what it shows now is the truth, says an operator; the moment it was said."""
 ACCEPTED_FOR = timedelta(days=1)

@@ -29,7 +29,8 @@ class Stubborn(Daemon):
         self.outcomes = list(outcomes)
         self.scheduled = 0
         parts = {"answering": SimpleNamespace(wanted=False), "ruleset": SimpleNamespace(rules=()), "watchers": {}}
-        wired: Any = SimpleNamespace(clock=FakeClock(START), meter=Metrics(), adopt=self.adopt, **parts)
+        parts |= {"upkeep": SimpleNamespace(refused=""), "adopt": self.adopt}
+        wired: Any = SimpleNamespace(clock=FakeClock(START), meter=Metrics(), **parts)
         super().__init__(wired, lambda: None)  # type: ignore[arg-type,return-value]  # `adopt` takes it
 
     def adopt(self, _loaded: object) -> None:
@@ -46,22 +47,24 @@ class Stubborn(Daemon):
 
 
 @pytest.mark.parametrize(
-    ("error", "event", "again"),
+    ("error", "event", "again", "noted"),
     [
-        (BROKEN, "reload.refused", False),
-        (StoreUnusableError("the disk is full"), "reload.put_off", True),
-        (ZeroDivisionError(), "reload.failed", False),
+        (BROKEN, "reload.refused", False, "kdsync.yaml:1:1: rules: it is broken"),
+        (StoreUnusableError("the disk is full"), "reload.put_off", True, ""),
+        (ZeroDivisionError(), "reload.failed", False, "ZeroDivisionError, see the log"),
     ],
     ids=lambda one: type(one).__name__,
 )
-def test_a_reload_that_cannot_be_done_now_ends_nothing(error: Exception, event: str, again: bool) -> None:
+def test_a_reload_that_cannot_be_done_now_ends_nothing(error: Exception, event: str, again: bool, noted: str) -> None:
     daemon = Stubborn(error, None)
     with capture_logs() as logs:
         assert daemon.reload() is False
     assert [line["event"] for line in logs] == [event]
     assert (daemon.success, daemon.scheduled) == (False, 0)
+    assert daemon.wired.upkeep.refused == noted
     assert daemon.due_for_reload() is again
     assert daemon.reload() is True
+    assert daemon.wired.upkeep.refused == ""
     assert (daemon.success, daemon.scheduled) == (True, 1)
     assert daemon.due_for_reload() is False
 

@@ -228,6 +228,18 @@ def test_the_status_names_every_form_and_what_to_do_about_what_is_down(config: P
     assert "nothing listens (start Kingdee)" in told
 
 
+@pytest.mark.usefixtures("_store")
+def test_the_status_says_that_a_reload_was_refused(config: Path) -> None:
+    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
+    with database.write() as tx:
+        ledger.put_fact(tx, ledger.SIGN, moments.text(datetime.now(UTC)), datetime.now(UTC))
+        ledger.put_fact(tx, ledger.RELOAD, "rules.yaml:7:3: on: is missing", datetime.now(UTC))
+    database.close()
+    code, printed = typed("status")
+    assert code == 1
+    assert "Reload: refused, what was in use before still is: rules.yaml:7:3: on: is missing" in printed
+
+
 @pytest.mark.parametrize(
     ("patterns", "advice"),
     [

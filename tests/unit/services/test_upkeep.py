@@ -12,7 +12,7 @@ from kdsync.clock import FakeClock, KeptClock
 from kdsync.errors import StoreUnusableError
 from kdsync.metrics import Metrics
 from kdsync.services.upkeep import Upkeep
-from kdsync.store import forms
+from kdsync.store import forms, ledger
 from kdsync.store.database import Database
 from tests.unit.services.world import START
 
@@ -105,4 +105,18 @@ def test_why_a_form_cannot_be_looked_at_is_noted_before_anything_was_seen_of_it(
     with house.db.read() as tx:
         noted = {cursor.form: cursor.last_error for cursor in forms.everything(tx, "ours")}
     assert noted == {FORM: "the form does not exist", LEFT: None}
+    house.db.close()
+
+
+def test_a_refused_reload_can_be_read_until_one_went_well_or_a_new_process_began(house: House) -> None:
+    def noted(refused: str) -> str | None:
+        house.upkeep.refused = refused
+        house.later(5)
+        with house.db.read() as tx:
+            return ledger.fact(tx, ledger.RELOAD)
+
+    assert [noted(refused) for refused in ("", "a mistake", "another", "")] == [None, "a mistake", "another", None]
+    noted("a mistake")
+    house.begin()
+    assert noted(house.upkeep.refused) is None
     house.db.close()
