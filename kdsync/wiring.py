@@ -63,6 +63,7 @@ class Wired:
         self._turn = 0  # whose turn it is to look whether Kingdee is back
         self._back = threading.Event()
         self.watchers: dict[str, Watcher] = {}
+        self._left: dict[str, Watcher] = {}  # a look of theirs may still go on, and nobody else looks beside it
         self._open_store(clock)
         self._connect_kingdee()
         self._connect_dingtalk()
@@ -254,13 +255,13 @@ class Wired:
         matcher = self._matcher()
         for form in sorted(set(self.watchers) - set(self.ruleset.forms)):
             log.info("form.left", form=form)
-            del self.watchers[form]
+            self._left[form] = self.watchers.pop(form)
         for form in self.ruleset.forms:
             section = self.settings.main.of_form(form)
-            if form in self.watchers:
-                self.watchers[form].reload(matcher, section)
-            else:
-                self.watchers[form] = self._watcher(form, matcher, section)
+            known = self.watchers.get(form) or self._left.pop(form, None)
+            if known:
+                known.reload(matcher, section)
+            self.watchers[form] = known or self._watcher(form, matcher, section)
 
     def _matcher(self) -> Matcher:
         main = self.settings.main

@@ -120,10 +120,14 @@ def test_rules_are_reloaded_whole_or_not_at_all(company: Company) -> None:
     order = company.kingdee.create("PUR_PurchaseOrder", "PO1", "C")
     assert order
     company.until(lambda: company.shown("user1", "PO1"))
-    forms = set(daemon.wired.watchers)
+    watcher, forms = daemon.wired.watchers[FORM], set(daemon.wired.watchers)
+    company.configure({**APPROVED, **ORDERS})
+    assert daemon.reload() is True
+    assert FORM not in daemon.wired.watchers
     company.configure({**APPROVED, "form": FORM.lower()}, {**APPROVED, **ORDERS})
     assert daemon.reload() is True
     assert set(daemon.wired.watchers) == forms
+    assert daemon.wired.watchers[FORM] is watcher, "a look of it may go on, and nobody else is to look beside it"
     with daemon.wired.db.read() as tx:
         assert {cursor.form for cursor in stored.everything(tx, daemon.wired.settings.main.kingdee.acct_id)} == forms
 
