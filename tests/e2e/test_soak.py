@@ -19,9 +19,9 @@ BRIEF = (  # faults that are over in seconds
 
 
 def soak(folder: Path, *options: str) -> tuple[int, dict[str, Any]]:
-    command = [sys.executable, "-m", "tests.benchmarks.soak", "--json", "--patience", "100", *options]
+    command = [sys.executable, "-m", "tests.benchmarks.soak", "--json", "--patience", "150", *options]
     here = {"PATH": "/usr/bin:/bin", "TMPDIR": str(folder), "PYTHONPATH": str(ROOT), "PYTHONUTF8": "1"}
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=180, check=False, env=here)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False, env=here)
     assert done.stdout, done.stderr
     return done.returncode, json.loads(done.stdout)
 

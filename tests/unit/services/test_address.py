@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from types import ModuleType
+from unittest.mock import patch
+
 import orjson
 import pytest
 
@@ -177,8 +180,21 @@ def test_quiet_hours_hold_back_what_can_wait(world: World, priority: str, held: 
     world.poll()
     world.clock.advance(1)
     world.deliver()
-    assert bool(world.letters(outbox.WAITING)) is held
+    assert [letter.reason for letter in world.letters(outbox.WAITING)] == ([""] * 2 if held else []), "none was tried"
     world.clock.advance(2 * 3600)
+    world.deliver()
+    assert len(world.dingtalk.seen("u1")) == 1
+
+
+@pytest.mark.parametrize(("module", "step"), [(outbox, "add"), (notifications, "settle")])
+def test_killed_within_its_commit_nothing_of_it_is_written(world: World, module: ModuleType, step: str) -> None:
+    world.poll()
+    world.kingdee.create("C", "K1")
+    world.poll()
+    world.clock.advance(1)
+    with patch.object(module, step, side_effect=KeyboardInterrupt), pytest.raises(KeyboardInterrupt):
+        world.address.step()
+    assert world.letters() == []
     world.deliver()
     assert len(world.dingtalk.seen("u1")) == 1
 

@@ -188,6 +188,17 @@ def test_an_operators_retry_revives_the_dead(world: World) -> None:
     world.deliver()
     assert len(world.dingtalk.seen("u1")) == 1
     assert [outcome for _, outcome, _ in tries] == ["started", "refused"]
+    with world.db.write() as tx:
+        assert outbox.revive(tx, [dead[0].id], world.clock.now()) == 0, "it was accepted"
+
+
+def test_what_is_on_its_way_cannot_be_asked_for(world: World) -> None:
+    approve(world, "K1")
+    world.address.step()
+    now = world.clock.now()
+    with world.db.write() as tx:
+        letters = claims.claim(tx, world.seal, now=now, lease_until=now + timedelta(hours=1), held=(), most=9)
+        assert outbox.revive(tx, [letter.id for letter in letters], now) == 0
 
 
 def test_urgent_content_goes_first(world: World) -> None:
