@@ -430,12 +430,6 @@ MUTANTS = (
         "if letter.reason != ASKED_FOR] if until < now else []",
     ),
     Mutant(
-        "letters of other channels are claimed together",
-        "store/claims.py",
-        "elif found and found[0].channel in (WORK, CARD) and not found[0].alone:",
-        "elif found and not found[0].alone:",
-    ),
-    Mutant(
         "a claim that no answer came of is not noted",
         "store/claims.py",
         "unheard = [letter.id for letter in letters if letter.state == LEASED]",
