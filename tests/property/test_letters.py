@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime, time, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,7 @@ from tests.unit.services.world import FORM, World, failure
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
 HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
 EXAMPLES = 80
-A_DAY = 8  # messages that one person is shown
+A_DAY = 4  # messages that one person is shown
 LEASE = timedelta(seconds=60)
 LONG = timedelta(hours=72)  # after that nothing is tried again
 QUIET = (21, 8)  # hours
@@ -179,6 +179,17 @@ class Letters(RuleBasedStateMachine):
     def wait(self, seconds: float) -> None:
         self.world.clock.advance(seconds)
 
+    @rule(seconds=st.sampled_from([-61, -1, 1, 61, 290, 310]))
+    def midnight(self, seconds: float) -> None:
+        """More than a day's messages go out before and about midnight in Shanghai; DingTalk's clock is its own."""
+        for _ in range(A_DAY + 1):
+            self._tell("1", ("user:u1",), Priority.HIGH)
+        self._send_what_is_due()
+        now = self.world.clock.now().astimezone(SHANGHAI)
+        over = datetime.combine(now.date() + timedelta(days=1), time(), SHANGHAI) - now
+        self.world.clock.advance(max(over.total_seconds() + seconds, 0))
+        self._send_what_is_due()
+
     @rule()
     def restart(self) -> None:
         self._begin_process()
@@ -278,14 +289,19 @@ class Letters(RuleBasedStateMachine):
         rows = [Row(*row) for row in self.chat.ask(query)]
         return [row for row in rows if notices or row.notification.startswith("notification")]
 
+    def _send_what_is_due(self) -> None:
+        for step in (self.world.address.step, self.world.dispatch.step):
+            while step():
+                pass
+
     # --- when all is quiet
 
     def _calm(self) -> None:
-        for _ in range(80):
+        for _ in range(200):
             self.world.clock.advance(4 * 3600)
-            for step in (self.world.address.step, self.world.dispatch.step, self.world.receipts.step):
-                while step():
-                    pass
+            self._send_what_is_due()
+            while self.world.receipts.step():
+                pass
             if not self._unfinished():
                 break
         assert not self._unfinished()
