@@ -11,17 +11,16 @@ from kdsync.services.ingest import Ingest
 from kdsync.services.match import Matcher
 from kdsync.services.notices import Notices
 from kdsync.services.oddities import AFTER_A_RESTORE, NAMED, Lost, Odd
-from kdsync.services.report import Report
+from kdsync.services.report import NAMELESS, Report
 from kdsync.services.watch import Watch
 from kdsync.store import forms, ledger
 from kdsync.store.database import Database
 from kdsync.store.forms import FormCursor
 from kdsync.store.seen import Seen
 from kdsync.sync.diff import Snapshot
-from kdsync.sync.gates import suspicious
+from kdsync.sync.gates import MANY, suspicious
 from kdsync.sync.strange import Visible, date
 
-ASK_AGAIN = 2_000  # more than that at once is no deletion, and asking for each would only load the server
 TOGETHER = 1_000  # documents that go in one transaction
 RESTORE = "restore"  # what found that a document is gone, in place of the look
 
@@ -72,10 +71,12 @@ class Missing:
         known, vanished = census.known, census.vanished
         with self.db.read() as tx:
             accepted = ledger.is_accepted(tx, watch.form, self.ingest.clock.now())
-        there = reread(vanished) if accepted or len(vanished) <= ASK_AGAIN else ()
-        report.short = report.short or (bool(there) and not report.unreadable)
-        if report.unreadable:
-            return  # a row that was left out may be any of these
+        there = {*reread(vanished)} if accepted or len(vanished) <= MANY else set[str]()
+        if NAMELESS in report.unreadable:  # a row that was left out may be any of these
+            report.alarm = cursor.alarm or ""
+            return
+        report.short = report.short or not there <= {*report.unreadable}
+        there |= {*report.unreadable}
         missing = [doc_id for doc_id in vanished if doc_id not in there]
         lost = [] if accepted else self._lost(watch, missing, known, census.visible)
         rest = [doc_id for doc_id in missing if doc_id not in set(lost)] if lost else missing

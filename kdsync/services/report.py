@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from kdsync.model import Page
 from kdsync.services.ingest import Step
 
+NAMELESS = "?"  # a row that was left out, of which not even the key could be told
+
 
 @dataclass(slots=True)
 class Report:
@@ -24,7 +26,7 @@ class Report:
     damaged: list[str] = field(default_factory=list)  # numbers of documents whose snapshot could not be read
     short: bool = False  # a page was shorter than asked for while more existed
     doubled: list[str] = field(default_factory=list)  # ids that came twice with different heads
-    unreadable: list[str] = field(default_factory=list)  # keys of rows that were left out, "?" where there is none
+    unreadable: list[str] = field(default_factory=list)  # keys of rows that were left out, or NAMELESS
     future: list[str] = field(default_factory=list)  # numbers of documents that are dated in the future
 
     def add(self, step: Step, documents: int) -> None:
@@ -39,5 +41,5 @@ class Report:
         for page in pages:
             self.short = self.short or page.short
             self.doubled += page.doubled
-            self.unreadable += [key or "?" for key in page.unreadable]
+            self.unreadable += [key or NAMELESS for key in page.unreadable]
             yield page

@@ -167,8 +167,8 @@ MUTANTS = (
     Mutant(
         "a document missing from a page counts as deleted without being asked for",
         "services/missing.py",
-        "there = reread(vanished) if accepted or len(vanished) <= ASK_AGAIN else ()",
-        "there: Collection[str] = ()",
+        "there = {*reread(vanished)} if accepted or len(vanished) <= MANY else set[str]()",
+        "there = set[str]()",
     ),
     Mutant(
         "deletions are never confirmed",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -120,6 +121,43 @@ def test_one_form_that_keeps_timing_out_is_told_in_the_end(world: World) -> None
     assert notices(world) == []
     go_on(world, 400)
     assert notices(world) == ["form_failed"]
+
+
+def leave_out(world: World, ident: int, name: str) -> None:
+    """A row cannot be read from now on."""
+    pages, by_ids = world.kingdee.pages, world.kingdee.by_ids
+
+    def without(found: Iterator[Page]) -> Iterator[Page]:
+        for page in found:
+            rows = [row for row in page.rows if row[0] != ident]
+            yield replace(page, rows=rows, unreadable=(name,) if len(rows) < len(page.rows) else ())
+
+    world.kingdee.pages = lambda *args, **how: without(pages(*args, **how))  # type: ignore[method-assign]
+    world.kingdee.by_ids = lambda *args, **how: without(by_ids(*args, **how))  # type: ignore[method-assign]
+
+
+@pytest.mark.parametrize(("name", "found"), [("100001", [("deleted", "GONE")]), ("", [])])
+def test_a_row_that_cannot_be_read_hides_no_deletion_as_long_as_its_key_can(
+    world: World, name: str, found: list[tuple[str, str]]
+) -> None:
+    world.watch(*rules({"id": "deleted", "on": ["deleted"]}))
+    odd, gone, _ = (world.kingdee.create("C", number) for number in ("ODD", "GONE", "STAYS"))
+    out_of_reach(world)
+    leave_out(world, odd, name)
+    world.kingdee.hidden.add(gone)
+    world.watcher.reconcile()
+    assert [one for one in told(world) if one[0] == "deleted"] == found
+    assert notices(world) == ["unreadable"]
+
+
+def test_an_alarm_is_not_over_because_a_row_cannot_be_read(world: World) -> None:
+    idents = [world.kingdee.create("C") for _ in range(40)]
+    out_of_reach(world)
+    world.kingdee.hidden = {*idents[5:25]}
+    world.watcher.reconcile()
+    leave_out(world, idents[0], "")
+    world.watcher.reconcile()
+    assert notices(world) == ["vanished", "unreadable"]
 
 
 def test_what_fails_for_days_is_still_tried_now_and_then() -> None:
