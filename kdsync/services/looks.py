@@ -19,7 +19,7 @@ from kdsync.services.ingest import Ingest, is_undecided
 from kdsync.services.match import Matcher, number_of
 from kdsync.services.missing import Census, Missing
 from kdsync.services.ports import Source
-from kdsync.services.report import Report
+from kdsync.services.report import NAMELESS, Report
 from kdsync.services.watch import Watch
 from kdsync.services.whole_look import whole_look
 from kdsync.store import forms, moments
@@ -181,7 +181,7 @@ class Looks:
             if suspects:
                 odd = {*looks()}
                 found = self._differing(watch, suspects)
-                missed = {} if "?" in odd else {i: row for i, row in found.items() if i not in odd}
+                missed = {} if NAMELESS in odd else {i: row for i, row in found.items() if i not in odd}
                 self._reread(watch, found, matcher, report, is_open=None, missed=missed)
         self._judge(watch, cursor, census, matcher, report)
 
