@@ -68,10 +68,12 @@ class Watcher:
         return self._in_turn(INTERVAL, self._interval)
 
     def sweep(self) -> Report | None:
-        """The look at the open documents; after it the one at all keys, where that is wanted."""
+        """The look at the open documents; after it the one at all keys, where that is wanted. None where one failed."""
         report = self._in_turn(SWEEP, self._sweep)
-        keys = self._in_turn(RECONCILE, self._reconcile) if self._keys_wanted else None
-        return keys or report
+        if not self._keys_wanted:
+            return report
+        keys = self._in_turn(RECONCILE, self._reconcile)
+        return keys if report else None
 
     def reconcile(self) -> Report | None:
         """The look at all keys; one that fails, or falls into an outage, is made up for at a sweep after it."""
