@@ -12,6 +12,7 @@ from kdsync import logs
 from kdsync.clock import KeptClock
 from kdsync.delivery.limits import SHANGHAI
 from kdsync.errors import EdgeError
+from kdsync.services.bygone import Bygone
 from kdsync.services.notices import Notices
 from kdsync.services.outages import Outages
 from kdsync.services.people import People
@@ -55,6 +56,7 @@ class Upkeep:
         self._outbox()
         self._breakers()
         self._quota(now)
+        Bygone(self.notices, self.watchers).step(now)
 
     def refresh_people(self) -> None:
         """Ask anew for people last asked for more than a day ago."""

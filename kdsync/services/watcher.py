@@ -58,6 +58,7 @@ class Watcher:
     _standing: Standing = field(init=False)
     _waiting: dict[str, Callable[[], Report | None]] = field(default_factory=dict)
     _next: Matcher | None = None  # of a reload that the look before did not know of
+    _did_without: frozenset[str] | None = None  # which fields the last good look by these rules did without
 
     def __post_init__(self) -> None:
         self._standing = Standing(self.form, self.notices)
@@ -90,13 +91,17 @@ class Watcher:
     def _take_over(self) -> None:
         matcher, self._next = self._next, None
         if matcher is not None:
-            self._watch, self._without, self.matcher = None, frozenset(), matcher
+            self._watch, self._without, self._did_without, self.matcher = None, frozenset(), None, matcher
             self.condition.setbacks.forgive()
 
     def in_use(self) -> tuple[Watch, Matcher] | None:
         """The form's columns and the rules that can be asked; None while they are not known."""
         watch, matcher = self._watch, self._usable()
         return (watch, matcher) if watch is not None and watch is self._watch else None
+
+    def does_without(self, key: str) -> bool | None:
+        """Whether rules rest because Kingdee does not know a field; None where no look has told yet."""
+        return None if self._did_without is None else key in self._did_without
 
     def _interval(self) -> Report:
         watch, cursor = self._prepared()
@@ -217,6 +222,8 @@ class Watcher:
     def _succeeded(self, name: str, report: Report) -> None:
         self.condition.setbacks.succeeded(name)
         self.condition.last_ok = self.clock.now()
+        if name == INTERVAL:
+            self._did_without = self._without
         self._count(report)
 
     def _count(self, report: Report) -> None:
@@ -261,13 +268,8 @@ class Watcher:
         resting = [rule.id for rule in self.matcher.ruleset.of(self.form) if rule.needs.include(error.field)]
         log.error("field.unknown", form=self.form, field=error.field, rules=resting)
         if resting:
-            self.notices.raise_(
-                f"field {self.form} {error.field}",
-                "field_unknown",
-                form=self.form,
-                field=error.field,
-                rules=", ".join(resting),
-            )
+            said = {"form": self.form, "field": error.field, "rules": ", ".join(resting)}
+            self.notices.raise_(f"field {self.form} {error.field}", "field_unknown", **said)
 
     def _usable(self) -> Matcher:
         if not self._without:

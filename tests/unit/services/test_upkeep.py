@@ -37,7 +37,8 @@ class House:
         """A new process."""
         self.meter, self.clock = Metrics(), KeptClock(self.machine)
         self.watchers = {form: watcher() for form in (FORM, LEFT)}
-        parts: dict[str, Any] = {"people": None, "notices": None, "watchers": lambda: dict(self.watchers)}
+        notices = SimpleNamespace(db=self.db)  # no alarm stands
+        parts: dict[str, Any] = {"people": None, "notices": notices, "watchers": lambda: dict(self.watchers)}
         quiet: dict[str, Any] = {"monthly_calls": lambda: 5000, "channels": tuple, "flush": lambda: None}
         self.upkeep = Upkeep(db=self.db, clock=self.clock, meter=self.meter, **parts, **quiet)
 
