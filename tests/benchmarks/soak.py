@@ -129,7 +129,7 @@ class Soak:
         while (left := end - self.clock.monotonic()) > 0:
             with suppress(Empty):
                 seen = self.phones.get(timeout=left)
-                if seen.who == company.OPERATOR:
+                if company.is_for_operators(seen.who, seen.title):
                     self.oracle.tell_operators(seen.title, seen.text)
                 else:
                     self.oracle.arrive(seen.who, seen.title, seen.text, seen.time)

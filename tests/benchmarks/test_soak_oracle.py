@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from tests.benchmarks.soaking.company import is_for_operators
 from tests.benchmarks.soaking.oracle import Oracle, Undelivered, percentile
 
 NOW = datetime(2026, 11, 23, 2, 0, tzinfo=UTC)
@@ -77,6 +78,21 @@ def test_a_message_that_nobody_asked_for(oracle: Oracle) -> None:
     arrive(oracle, title="Hello")
     assert oracle.unasked() == {("p2", "CL1", "approved"): 1}
     assert oracle.strangers == ["p1: Hello"]
+
+
+@pytest.mark.parametrize(
+    ("who", "title", "is_notice"),
+    [
+        ("ops1", "CL1 approved", True),
+        ("finance", "DingTalk 不可用", True),
+        ("finance", "DingTalk 已恢复", True),
+        ("finance", "CL1 approved", False),
+        ("finance", "Hello", False),
+        ("p1", "DingTalk 不可用", False),
+    ],
+)
+def test_the_group_hears_of_an_outage_of_dingtalk_and_nobody_else_does(who: str, title: str, is_notice: bool) -> None:
+    assert is_for_operators(who, title) is is_notice
 
 
 def test_an_event_that_is_not_noticed(oracle: Oracle) -> None:

@@ -43,6 +43,8 @@ SPECIAL: Mapping[int, str] = {7: GHOST, 8: GROUP, 9: BOARD}
 BOARD_SIZE = 3
 GHOSTS = frozenset({GHOST.partition(":")[2]})
 OPERATOR = "ops1"
+OUTAGE = frozenset({"DingTalk 不可用", "DingTalk 已恢复"})
+"""Titles of what operators are told in the first group, because work notifications are what is down."""
 A_PERSON = 300  # messages to one person in a run; DingTalk shows 500 a day
 POLL = {"interval": "1s", "sweep": "2s", "lookback": "30s", "reconcile": "1m"}
 PLAN = 10_000_000  # calls a month
@@ -109,6 +111,11 @@ def write_rules(folder: Path, turn: int) -> None:
         note = {"when": "doc.FNote == 'x'", "mode": "shadow"}
         rules.append({**_rule("SOAK_Claim", "approved", (CREATOR,)), "id": "shadow", **note})
     _dump(folder / "rules.yaml", {"rules": rules})
+
+
+def is_for_operators(who: str, title: str) -> bool:
+    """Whether a message is a notice of kdsync's, and of no rule."""
+    return who == OPERATOR or (who == GROUP.partition(":")[2] and title in OUTAGE)
 
 
 def _fits(form: str, kind: str) -> bool:
