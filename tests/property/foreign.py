@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))
 thorough = settings(
-    max_examples=EXPLORE or 120,
+    max_examples=EXPLORE or 90,
     derandomize=not EXPLORE,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.function_scoped_fixture],

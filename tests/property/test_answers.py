@@ -37,7 +37,7 @@ from tests.unit.services.world import ZONE, World
 
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
 HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
-EXAMPLES = 140
+EXAMPLES = 105
 
 PEOPLE = st.sampled_from(["u1", "u1", "u2", "u2", "u3", "u3", "u9", ""])
 PHRASES = st.sampled_from(["确认付款", "确认付款", "confirm payment", "同意", "同意", "驳回", "备注", "关闭", "下推"])

@@ -30,7 +30,7 @@ from tests.unit.services.world import FORM, World, failure
 
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
 HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
-EXAMPLES = 80
+EXAMPLES = 60
 A_DAY = 4  # messages that one person is shown
 LEASE = timedelta(seconds=60)
 LONG = timedelta(hours=72)  # after that nothing is tried again

@@ -213,7 +213,7 @@ def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[House]:
 @example(actions=[("over", ("save", 3)), ("look", ("save", 3))], status="A")
 @given(actions=st.lists(ACTIONS, min_size=3, max_size=25), status=st.sampled_from("AB"))
 @settings(
-    max_examples=EXPLORE or 100,
+    max_examples=EXPLORE or 80,
     deadline=None,
     derandomize=not EXPLORE,
     suppress_health_check=[HealthCheck.function_scoped_fixture],

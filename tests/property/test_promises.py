@@ -36,7 +36,7 @@ from tests.unit.services.world import rule as written
 LOOKBACK = 10.0
 EXPLORE = int(os.environ.get("KDSYNC_EXPLORE", "0"))  # how many examples to look for anew
 HUNT = "KDSYNC_HUNT" in os.environ  # no time is spent on a shorter example
-EXAMPLES = 220
+EXAMPLES = 165
 
 ACTIONS = st.tuples(st.sampled_from([*VERBS, "wait", "edit", "submit", "audit"]), st.integers(0, 7), st.integers(0, 11))
 KINDS = [FailureKind.TRANSIENT, FailureKind.RATE_LIMITED, FailureKind.SESSION_LOST, FailureKind.CONFIGURATION]
