@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from kdsync.delivery.retry import doubling
 from kdsync.errors import FailureKind
 
 FIRST = 2.0  # seconds: within them comes the first probe
@@ -35,8 +36,7 @@ class Rhythm:
 
         All of the span at random ("full jitter"): many daemons that lost the same server do not come back as one.
         """
-        bound = min(self.longest, FIRST * 2.0 ** min(probes, 30))
-        return max(LEAST, bound * jitter)
+        return max(LEAST, doubling(probes, self.longest, FIRST) * jitter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import exp2
 
 from kdsync.errors import FailureKind
 
@@ -13,6 +14,7 @@ MOST_TRIES = 20  # so many at least, so that nobody who was switched off over a 
 SPREAD = 0.2
 OPERATOR = (60.0, 300.0)  # how often to look whether an operator has mended the configuration
 USED_UP = 6 * 3600.0
+MOST_DOUBLINGS = 30  # some weeks of failures would make more than a float holds
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +57,8 @@ def pause_of(kind: FailureKind, failures: int, jitter: float, retry_after: float
 def after(pauses: Sequence[float], tries: int) -> float:
     """The pause after so many tries before; the last of `pauses` again and again."""
     return pauses[min(tries, len(pauses) - 1)]
+
+
+def doubling(times: float, longest: float, first: float = 1.0) -> float:
+    """The pause `first` after it was doubled so many times, however many they are, in seconds."""
+    return min(first * exp2(min(times, MOST_DOUBLINGS)), longest)

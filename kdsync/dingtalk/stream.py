@@ -16,6 +16,7 @@ from typing import Any
 
 from kdsync import logs
 from kdsync.clock import Clock
+from kdsync.delivery.retry import doubling
 from kdsync.dingtalk.client import DingTalkClient
 from kdsync.dingtalk.frames import (
     BAD,
@@ -66,7 +67,7 @@ class Pauses:
         if lived >= STEADY:
             self.failures = 0
         longest = LONGEST_PAUSE if error is None or error.kind in PASSES else OPERATOR_PAUSE
-        pause = self._random.uniform(0.0, min(longest, 2.0 ** min(self.failures, 10)))
+        pause = self._random.uniform(0.0, doubling(self.failures, longest))
         self.failures += 1
         return max(pause, (error.retry_after if error else None) or 0.0)
 

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from kdsync.clock import Clock
+from kdsync.delivery.retry import doubling
 from kdsync.errors import EdgeError, FailureKind
 
 REFUSALS = 2
@@ -85,7 +86,7 @@ class LoginLimits:
             self._answered.append(self._clock.monotonic())
             self._failed += 1
             self._last = error
-            self._pause_after = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** (self._failed - 1))
+            self._pause_after = doubling(self._failed - 1, LONGEST_PAUSE, FIRST_PAUSE)
             self._wrong += self._by_password and error.code == WRONG_PASSWORD
             if error.code in (WRONG_PASSWORD, LOCKED):
                 self._pause_after = REFUSAL_PAUSE

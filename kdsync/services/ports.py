@@ -144,12 +144,8 @@ class Meter(Protocol):
     def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
         """Set a gauge."""
 
-    def observe(self, name: str, value: float) -> None:
-        """Add to a histogram."""
-
-
-class Gauges(Meter, Protocol):
-    """A meter that knows what is no longer to be measured."""
-
     def gauges(self, name: str, label: str, values: Mapping[str, float]) -> None:
         """Set a gauge for each value of its label, and forget those that are not among them."""
+
+    def observe(self, name: str, value: float) -> None:
+        """Add to a histogram."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from kdsync.delivery.retry import doubling
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind
 from kdsync.services.notices import Notices
 
@@ -33,13 +34,7 @@ PACES = {
     SWEEP: Pace(1.0, LONGEST_PAUSE, LASTING),
     RECONCILE: Pace(60.0, 3600.0, 5),  # it reads much
 }
-MOST_DOUBLINGS = 30
 WORDS = {INTERVAL: "form", SWEEP: "sweep", RECONCILE: "reconcile"}
-
-
-def pause(failures: int, longest: float, first: float = 1.0) -> float:
-    """Seconds to wait after so many failures in a row, however many they are."""
-    return min(first * 2.0 ** min(failures - 1, MOST_DOUBLINGS), longest)
 
 
 @dataclass(slots=True)
@@ -95,7 +90,7 @@ class Setbacks:
         for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
         longest = max(pace.longest, OPERATOR_PAUSE) if for_operator else pace.longest
         setback.failures, setback.error = setback.failures + 1, str(error)
-        seconds = max(pause(setback.failures, longest, pace.first), error.retry_after or 0.0)
+        seconds = max(doubling(setback.failures - 1, longest, pace.first), error.retry_after or 0.0)
         setback.until = self.notices.clock.monotonic() + seconds
         lasts = setback.failures >= (PERSISTENT if for_operator else pace.patience)
         self.given_up = self.given_up or (lasts and for_operator)

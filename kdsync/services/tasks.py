@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from kdsync import logs
+from kdsync.delivery.retry import doubling
 from kdsync.delivery.storm import Verdict
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind, HeldBackError
 from kdsync.model import Event, Task, Transition
@@ -21,7 +22,7 @@ from kdsync.rules.ruleset import Ruleset
 from kdsync.services.bills import Bills
 from kdsync.services.match import Matcher
 from kdsync.services.ports import Tasks
-from kdsync.services.setbacks import LASTING, LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT, pause
+from kdsync.services.setbacks import LASTING, LONGEST_PAUSE, OPERATOR_PAUSE, PERSISTENT
 from kdsync.services.settle import Settle
 from kdsync.services.stays import LATE, Stays
 from kdsync.services.watch import Watch
@@ -249,8 +250,7 @@ class TaskWatch:
     def _count(self, forms: Iterable[str]) -> None:
         with self.db.read() as tx:
             counts = tasks.counts(tx)
-        for form in forms:
-            self.meter.gauge("tasks_waiting", counts.get(form, 0), {"form": form})
+        self.meter.gauges("tasks_waiting", "form", {form: counts.get(form, 0) for form in forms})
 
     def _failed(self, error: EdgeError, forms: Sequence[str]) -> None:
         if not self._failures:
@@ -259,7 +259,7 @@ class TaskWatch:
         is_down = any(watcher.guard.is_open for watcher in self.watchers().values())
         self._alone = 0 if is_down else self._alone + 1
         for_operator = error.kind in (FailureKind.CONFIGURATION, FailureKind.REFUSED)
-        seconds = pause(self._failures, OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
+        seconds = doubling(self._failures - 1, OPERATOR_PAUSE if for_operator else LONGEST_PAUSE)
         self._pause_until = self.clock.monotonic() + max(seconds, error.retry_after or 0.0)
         log.warning("tasks.unreadable", error=str(error), kind=error.kind, cure=error.cure, pause=seconds)
         self.meter.count("look_failures", labels={"form": CAUSE, "kind": error.kind})

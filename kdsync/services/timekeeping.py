@@ -17,6 +17,7 @@ from kdsync import logs
 from kdsync.clock import KeptClock
 from kdsync.delivery.limits import APART, SHANGHAI
 from kdsync.delivery.quiet import not_before
+from kdsync.delivery.retry import doubling
 from kdsync.errors import EdgeError
 from kdsync.server_clock import ServerClock
 from kdsync.services.address import URGENCY
@@ -118,7 +119,7 @@ class Timekeeper:
             self.ask()
         except EdgeError as error:
             log.info("clock.unknown", error=str(error))
-        self._ask_at = self.clock.monotonic() + min(2.0 ** min(self._asked / 2, 10.0), LONGEST_PAUSE)
+        self._ask_at = self.clock.monotonic() + doubling(self._asked / 2, LONGEST_PAUSE)
 
     def _wrong(self, behind: float) -> float:
         """Seconds that kdsync's clock ought to be ahead of what it says; `behind`: those by the machine's clock."""

@@ -16,7 +16,7 @@ from kdsync.services.bygone import Bygone
 from kdsync.services.notices import Notices
 from kdsync.services.outages import Outages
 from kdsync.services.people import People
-from kdsync.services.ports import Gauges
+from kdsync.services.ports import Meter
 from kdsync.services.watcher import Watcher
 from kdsync.store import forms, holds, ledger, moments, outbox, storms
 from kdsync.store.database import Database
@@ -37,7 +37,7 @@ class Upkeep:
 
     db: Database
     clock: KeptClock
-    meter: Gauges
+    meter: Meter
     notices: Notices
     people: People
     watchers: Callable[[], Mapping[str, Watcher]]

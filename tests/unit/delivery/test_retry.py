@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from kdsync.delivery.retry import GIVE_UP_AFTER, MOST_TRIES, GiveUp, RetryAt, decide, pause_of
+from kdsync.delivery.retry import GIVE_UP_AFTER, MOST_TRIES, GiveUp, RetryAt, decide, doubling, pause_of
 from kdsync.errors import FailureKind as Kind
 
 MIDDLE = 0.5  # of the jitter: no spread
@@ -57,3 +57,8 @@ def test_what_may_pass_at_any_moment_is_left_to_the_breaker(kind: Kind) -> None:
 
 def test_a_pause_that_was_asked_for_is_kept() -> None:
     assert decide(Kind.TRANSIENT, 1, 0, MIDDLE, 30) == RetryAt(30)
+
+
+def test_what_fails_for_days_is_still_tried_now_and_then() -> None:
+    assert [doubling(failures - 1, 60.0) for failures in (1, 2, 3, 7, 5_000)] == [1.0, 2.0, 4.0, 60.0, 60.0]
+    assert [doubling(times, 300.0, 5.0) for times in (0, 1, 5_000)] == [5.0, 10.0, 300.0]

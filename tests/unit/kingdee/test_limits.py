@@ -52,6 +52,15 @@ def test_a_password_is_refused_twice_an_hour_and_never_so_often_that_the_account
     assert tried == tries
 
 
+def test_a_login_that_is_refused_for_a_week_waits_for_the_longest_pause(clock: FakeClock) -> None:
+    limits = by_password(clock)
+    for _ in range(7 * 24 * 12):
+        limits.refused(BUSY)
+        clock.advance(300)
+    limits.refused(BUSY)
+    assert (held(limits).code, held(limits).retry_after) == (BUSY.code, 300.0)
+
+
 def test_a_password_that_was_refused_four_times_is_not_tried_until_another_process_may_have_another(
     clock: FakeClock,
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import Connection
 
 from kdsync.errors import ANOTHER_ACCOUNT, EdgeError, FailureKind
+from kdsync.metrics import Metrics
 from kdsync.model import Task
 from kdsync.rules.actions import ActionSection, CompiledAction, compile_action
 from kdsync.rules.schema import RuleSection
@@ -166,6 +167,16 @@ def test_each_receiver_is_told_once(quiet: Desk) -> None:
         ("EXP1 waits for Person 101", (user("101"),)),
     ]
     assert quiet.waiting("EXP1") == ["100", "101"]
+
+
+def test_tasks_are_counted_by_form_and_those_of_a_form_that_rules_left_no_more(quiet: Desk) -> None:
+    quiet.watch.meter = meter = Metrics()
+    quiet.kingdee.assign(quiet.kingdee.create("A", "EXP1"), "100")
+    quiet.sweep()
+    assert f'kdsync_tasks_waiting{{form="{FORM}"}} 1.0' in meter.text().decode()
+    quiet.watch.forms = lambda: ["AP_Other"]
+    quiet.sweep()
+    assert FORM not in meter.text().decode()
 
 
 def test_the_message_reaches_the_receiver_and_shows_the_document_as_it_is_now(quiet: Desk) -> None:

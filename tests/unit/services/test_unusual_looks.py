@@ -10,7 +10,6 @@ import pytest
 
 from kdsync.errors import EdgeError, FailureKind
 from kdsync.model import Layout, Page
-from kdsync.services.setbacks import pause
 from kdsync.settings.schema import FormSection
 from tests.unit.services.test_guards import notices
 from tests.unit.services.test_watcher import CHANGED, out_of_reach, told
@@ -158,10 +157,6 @@ def test_an_alarm_is_not_over_because_a_row_cannot_be_read(world: World) -> None
     leave_out(world, idents[0], "")
     world.watcher.reconcile()
     assert notices(world) == ["vanished", "unreadable"]
-
-
-def test_what_fails_for_days_is_still_tried_now_and_then() -> None:
-    assert [pause(failures, 60.0) for failures in (1, 2, 3, 7, 5_000)] == [1.0, 2.0, 4.0, 60.0, 60.0]
 
 
 def test_a_look_at_all_keys_that_fell_due_and_failed_once_is_made_up_for(world: World) -> None:

@@ -345,6 +345,9 @@ class Counts:
     def gauge(self, name: str, value: float, labels: Mapping[str, str] | None = None) -> None:
         """Not looked at."""
 
+    def gauges(self, name: str, label: str, values: Mapping[str, float]) -> None:
+        """Not looked at."""
+
     def observe(self, name: str, value: float) -> None:
         """Not looked at."""
 
