@@ -10,7 +10,7 @@ import errno
 import http.client
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
@@ -59,9 +59,11 @@ def body_of(response: requests.Response, most: int) -> bytes:
     return b"".join(pieces)
 
 
-def refused_by_proxy(error: BaseException) -> re.Match[str] | None:
-    """What a proxy said that opens no way to an https address, with its `status`: Python tells it in a text only."""
-    return TUNNEL.match(str(error)) if type(error) is OSError else None
+def refused_by_proxy(chain: Iterable[BaseException]) -> re.Match[str] | None:
+    """What a proxy said that opens no way to an https address, with its `status`: Python tells it in a text only, of
+    one of the errors that lie below another."""
+    said = (TUNNEL.match(str(error)) for error in chain if type(error) is OSError)
+    return next(filter(None, said), None)
 
 
 class Adapter(HTTPAdapter):

@@ -23,6 +23,8 @@ from kdsync.services.approval_names import HOLDERS
 from kdsync.services.watch import layout_of
 from kdsync.settings.load import Loaded
 
+HEADS_ONLY = "name a field of the head; in expressions, rows are doc.entries"
+"""What to do about a field that is `misplaced`."""
 MOST_ACCOUNTS = 100  # in one question
 MOST_FIELDS = 30  # wrong fields of one form that are looked for; Kingdee names one at a time
 

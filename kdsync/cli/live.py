@@ -66,7 +66,7 @@ def _fields_of(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Fin
                 yield Finding(f"{form}.{error.field}", f"Kingdee has no such field; used by {', '.join(users)}")
         for key, entry, whose in probes.misplaced(source, loaded, form):
             message = f"it belongs to the entry {entry}; {whose} takes it for a field of the head"
-            yield Finding(f"{form}.{key}", message, "name a field of the head; in expressions, rows are doc.entries")
+            yield Finding(f"{form}.{key}", message, probes.HEADS_ONLY)
     except EdgeError as error:
         if error.kind is not FailureKind.REFUSED:
             raise

@@ -142,7 +142,7 @@ class Transport:
 def connection_trouble(error: Exception) -> ConnectionTroubleError:
     """What happened to the connection, without the URL."""
     chain = list(_chain(error))
-    refusal = next(filter(None, map(refused_by_proxy, chain)), None)
+    refusal = refused_by_proxy(chain)
     if refusal:
         return ConnectionTroubleError(UNADMITTED if refusal["status"] == "407" else "proxy", refusal[0])
     detail = next((cause.strerror for cause in chain if isinstance(cause, OSError) and cause.strerror), "")

@@ -163,7 +163,7 @@ def _form(source: KingdeeSource, loaded: Loaded, form: str) -> Iterator[Finding]
         yield Finding(f"{what} {key}", FAILED, f"Kingdee has no such field; used by {users}", cure)
     for key, entry, whose in misplaced:
         detail = f"it belongs to the entry {entry}, and {whose} takes it for a field of the head"
-        yield Finding(f"{what} {key}", FAILED, detail, "name a field of the head; in expressions, rows are doc.entries")
+        yield Finding(f"{what} {key}", FAILED, detail, probes.HEADS_ONLY)
     if count == 0:
         detail = "no document is visible: there is none, or none of them may be seen"
         yield Finding(what, WARNING, detail, f"if there are some: {RIGHTS}")

@@ -6,7 +6,6 @@ FPersonID. Not every version knows all of these keys, so those that Kingdee refu
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -14,6 +13,7 @@ from typing import Any
 from kdsync import logs
 from kdsync.errors import EdgeError, UnknownFieldError
 from kdsync.kingdee.client import KingdeeClient
+from kdsync.kingdee.operations import NUMERIC
 from kdsync.kingdee.query import MOST_IDS, literal, select
 
 PHONES = ("FPhone", "FMobile")
@@ -30,7 +30,6 @@ PLACES = (
 """Where a key is looked for, in this order."""
 UNREADABLE = frozenset({"permission", "2", "unknown-form", "9", "10", "bad-filter"})
 """Codes of failures after which we do without; others are worth asking again."""
-NUMBER = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +104,7 @@ class People:
 
     def _rows(self, form: str, key: str, values: Sequence[str], *, numeric: bool) -> dict[str, dict[str, Any]]:
         """Rows of `form` by the value of `key`, as it was asked for; none where Kingdee does not let us see them."""
-        wanted = [value for value in dict.fromkeys(values) if not numeric or NUMBER.fullmatch(value)]
+        wanted = [value for value in dict.fromkeys(values) if not numeric or NUMERIC.fullmatch(value)]
         found: dict[str, dict[str, Any]] = {}
         for start in range(0, len(wanted), MOST_IDS):
             chunk = wanted[start : start + MOST_IDS]

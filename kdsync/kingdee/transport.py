@@ -225,7 +225,7 @@ _FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 def symptom_of(error: BaseException) -> Symptom:
     """What an exception of the network means. Its text is not quoted: it may hold a proxy's password."""
     chain = _causes(error)
-    refusal = next(filter(None, map(refused_by_proxy, chain)), None)
+    refusal = refused_by_proxy(chain)
     if refusal:
         seen = {"http": "407"} if refusal["status"] == "407" else {"fault": "proxy"}
         return Symptom(**seen, detail=refusal[0])

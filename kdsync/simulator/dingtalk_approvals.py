@@ -24,6 +24,7 @@ from kdsync.simulator.dingtalk_forms import SPACE, ApprovalForm, Fields, Writer,
 from kdsync.simulator.dingtalk_gateway import Call, Route
 from kdsync.simulator.dingtalk_http import Answer
 from kdsync.simulator.dingtalk_instances import SHANGHAI, Comment, Instance, details, event_data, millis
+from kdsync.simulator.dingtalk_messages import length
 from kdsync.simulator.dingtalk_pushes import Push
 
 BASE = "/v1.0/workflow/processInstances"
@@ -201,7 +202,7 @@ class Approvals:
         userid = _given(fields, "commentUserId", "invalidInstanceCommentUserId")
         if instance is None:
             raise _refusal("aflowProcessInstNotExist", "审批实例不存在")
-        if len(text.encode("utf-16-le", "surrogatepass")) > 2 * LONGEST_COMMENT:  # as Java counts
+        if length(text) > LONGEST_COMMENT:
             raise _refusal("invalidParameter", "添加审批评论参数错误")
         if userid not in self._company.users:
             raise _refusal("userNotExist", "用户不存在")

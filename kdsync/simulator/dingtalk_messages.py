@@ -21,9 +21,14 @@ _MENTIONS = 50
 Filled = Annotated[str, Field(min_length=1)]
 
 
+def length(text: str) -> int:
+    """In characters as Java counts them."""
+    return len(text.encode("utf-16-le", "surrogatepass")) // 2
+
+
 def _at_most(characters: int) -> AfterValidator:
     def check(text: str) -> str:
-        if len(text.encode("utf-16-le", "surrogatepass")) > 2 * characters:
+        if length(text) > characters:
             raise PydanticCustomError("string_too_long", "at most {most} characters", {"most": characters})
         return text
 
