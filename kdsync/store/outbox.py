@@ -83,28 +83,25 @@ def again(
     tx: Connection, ids: Sequence[str], *, now: datetime, at: datetime, outcome: str, reason: str, alone: bool = False
 ) -> None:
     """Try once more at `at`."""
-    values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(at), "reason": reason}
-    values["lease_until"] = None
-    if alone:
-        values["alone"] = 1
-    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
+    _wait(tx, ids, at, reason, **({"alone": 1} if alone else {}))
     note_attempt(tx, ids, now, outcome, reason)
 
 
 def put_off(tx: Connection, ids: Sequence[str], *, now: datetime, until: datetime, reason: str) -> None:
     """Not sent now: what has to wait was not tried."""
-    values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(until), "reason": reason}
-    values |= {"attempts": outbox.c.attempts - 1, "lease_until": None}
-    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
+    _wait(tx, ids, until, reason, attempts=outbox.c.attempts - 1)
     note_attempt(tx, ids, now, POSTPONED, reason)
 
 
 def as_text(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason: str) -> None:
     """These do not go out as a card, but as the text that they hold."""
-    values: dict[str, Any] = {"channel": WORK, "state": WAITING, "next_attempt_at": moments.text(now)}
-    values |= {"attempts": 0, "reason": reason, "lease_until": None}
-    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
+    _wait(tx, ids, now, reason, channel=WORK, attempts=0)
     note_attempt(tx, ids, now, outcome, reason)
+
+
+def _wait(tx: Connection, ids: Sequence[str], until: datetime, reason: str, **more: Any) -> None:
+    values = {"state": WAITING, "next_attempt_at": moments.text(until), "reason": reason, "lease_until": None, **more}
+    tx.execute(update(outbox).where(outbox.c.id.in_(ids)).values(**values))
 
 
 def bury(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason: str) -> None:

@@ -367,8 +367,8 @@ MUTANTS = (
     Mutant(
         "nobody is tried alone",
         "store/outbox.py",
-        'values["alone"] = 1',
-        'values["alone"] = 0',
+        '{"alone": 1} if alone',
+        '{"alone": 0} if alone',
     ),
     Mutant(
         "an accepted letter is sent again",

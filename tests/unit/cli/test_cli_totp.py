@@ -20,31 +20,24 @@ from kdsync.services.notices import RAISED
 from kdsync.store import codes, ledger, notifications
 from kdsync.store.database import Database
 from kdsync.store.sealing import Seal
+from tests.unit.cli.conftest import MAIN
 
 SECRET = b"12345678901234567890"
 IN_BASE32 = "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ"
-MAIN = """
-kingdee: {url: "http://127.0.0.1/K3Cloud/", acct_id: a, username: u, app_id: i, app_secret: {env: KD}}
-dingtalk: {client_id: d, client_secret: {env: KD}, agent_id: 1}
-store: {url: "sqlite:///kdsync.db", key: {env: KEY}}
-fallback: [user:ops1]
-"""
-RULES = "rules: [{id: one, form: AP_PAYBILL, on: approved, to: [creator], message: {title: x}}]\n"
+SEALED = MAIN.replace('kdsync.db"}', 'kdsync.db", key: {env: KEY}}')
 
 
 @pytest.fixture
-def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "rules").mkdir()
-    (tmp_path / "rules" / "rules.yaml").write_text(RULES)
-    (tmp_path / "kdsync.yaml").write_text(MAIN)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("KD", "kingdee-secret")
+def config(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The one of all commands, with a store that has a key and is there."""
+    config.write_text(SEALED)
+    monkeypatch.chdir(config.parent)
     monkeypatch.setenv("KEY", "store-secret")
     monkeypatch.setattr("secrets.token_bytes", lambda size: SECRET[:size])
     database = Database("sqlite:///kdsync.db")
     database.migrate()
     database.close()
-    return tmp_path / "kdsync.yaml"
+    return config
 
 
 def enrolled() -> codes.Enrolled | None:
@@ -92,7 +85,7 @@ def test_on_a_terminal_there_is_a_picture_for_the_phone(
 
 
 def test_without_a_key_of_the_store_nobody_is_enrolled(config: Path) -> None:
-    config.write_text(MAIN.replace(", key: {env: KEY}", ""))
+    config.write_text(MAIN)
     with pytest.raises(KdsyncError, match=r"write store\.key into kdsync.yaml"):
         totp.enrol(config, "user1", confirmed=True)
     assert enrolled() is None
