@@ -235,7 +235,7 @@ class Daemon:
         return {"ok": idle < STUCK and self._dispatcher.is_alive(), "dispatcher_idle_seconds": round(idle, 1)}
 
     def _ready(self) -> dict[str, Any]:
-        forms = {form: _state(watcher) for form, watcher in dict(self.wired.watchers).items()}
+        forms = {form: _state(watcher) for form, watcher in self.wired.watched().items()}
         watched, trouble = all(state in ("watched", "given up") for state in forms.values()), self.wired.db.trouble
         tasks = not trouble and self.wired.tasks.is_ready()
         said = {"tasks": "watched" if tasks else "first look", "store": trouble or "ok", "down": self._down()}

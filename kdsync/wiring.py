@@ -161,7 +161,7 @@ class Wired:
             meter=self.meter,
             notices=self.notices,
             people=self.people,
-            watchers=lambda: dict(self.watchers),
+            watchers=self.watched,
             monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
             channels=lambda: channels_of(self.settings.main, has_cards=self.courier.has_cards),
             flush=self.calls.flush,
@@ -172,7 +172,7 @@ class Wired:
             meter=self.meter,
             notices=self.notices,
             settings=lambda: self.settings,
-            watchers=lambda: dict(self.watchers),
+            watchers=self.watched,
             clocks={"kingdee": self.kingdee.server_clock, "dingtalk": self.dingtalk.server_clock},
             ask=self.dingtalk.ask_time,
         )
@@ -202,7 +202,7 @@ class Wired:
             settle=self.settle,
             account_set=self.settings.main.kingdee.acct_id,
             forms=lambda: task_forms(self.ruleset, self.actions),
-            watchers=lambda: dict(self.watchers),
+            watchers=self.watched,
             on_told=lambda: self.on_told(),  # noqa: PLW0108  # the daemon replaces it later
         )
 
@@ -236,16 +236,20 @@ class Wired:
         """While Kingdee is down, let one form try when it is time; when it is back, let all of them look."""
         if self.guard.is_due():
             self._turn += 1
-            forms = sorted(self.watchers)
-            self.watchers[forms[self._turn % len(forms)]].tick()
+            watchers = [watcher for _, watcher in sorted(self.watched().items())]
+            watchers[self._turn % len(watchers)].tick()
         if self._back.is_set():
             self._back.clear()
-            for watcher in list(self.watchers.values()):
+            for watcher in self.watched().values():
                 watcher.tick()
 
+    def watched(self) -> dict[str, Watcher]:
+        """Today's watchers: a reload may change them under whoever goes through them."""
+        return dict(self.watchers)
+
     def _progress(self, form: str, documents: int) -> None:
-        if form in self.watchers:  # it may have been left meanwhile
-            self.watchers[form].condition.progress = documents
+        if watcher := self.watchers.get(form):  # it may have been left meanwhile
+            watcher.condition.progress = documents
         log.info("baseline.progress", form=form, documents=documents)
 
     def _watch_forms(self) -> None:

@@ -30,8 +30,9 @@ class Bygone:
         """Look at every alarm that stands."""
         with self.notices.db.read() as tx:
             causes = [key.removeprefix(RAISED) for key in ledger.facts_like(tx, RAISED)]
+        today = now.astimezone(SHANGHAI).date().isoformat()
         for cause in causes:
-            if self._is_over(cause.split(" "), now.astimezone(SHANGHAI).date().isoformat()):
+            if self._is_over(cause.split(" "), today):
                 self.notices.clear(cause)
 
     def _is_over(self, cause: list[str], today: str) -> bool:
