@@ -69,6 +69,7 @@ _FOREIGN: tuple[tuple[str, str], ...] = (
     (r"&&", "write and"),
     (r"\|\|", "write or"),
     (r"<>", "write !="),
+    (r"=[<>]", "write <= or >="),
     (r"!(?!=)", "write not"),
     (r"[“”‘’，（）]", "write quotes, commas and brackets as in English: ' , ( )"),
     (r"\d,\d{3}(?!\d)", "write numbers without separators, such as 10000"),

@@ -186,6 +186,7 @@ def mistakes(source: str) -> list[str]:
         ("doc.F == 'a || b' || doc.G", "'name' is missing before '|' (write or)"),
         ("!doc.F", "'!' does not belong there (write not)"),
         ("doc.F <> 1", "'>' does not belong there (write !=)"),
+        ("doc.F => 10", "'=' does not belong there; compare with == (write <= or >=)"),
         ("doc.F == “x”", "'“' does not belong there (write quotes, commas and brackets as in English: ' , ( ))"),
         ("doc.F >= 10,000", "',' does not belong there (write numbers without separators, such as 10000)"),
         ("doc.F ? 1 : 0", "'?' does not belong there (write A if CONDITION else B)"),
