@@ -92,7 +92,7 @@ def configure(tmp_path: Path, kingdee: SimulatedKingdee, dingtalk: SimulatedDing
                 "username": ours.username,
                 "app_id": ours.app_id,
                 "app_secret": {"env": "KD_SECRET"},
-                "timeout": "300ms",
+                "timeout": "10s",
                 **(kd or {}),
             },
             "dingtalk": {

@@ -118,7 +118,7 @@ def assert_told(findings: list[Finding], expected: tuple[str, str] | None) -> No
 
 @pytest.mark.parametrize("name", list(KINGDEE))
 def test_a_fault_of_kingdee(name: str, kingdee: SimulatedKingdee, configure: Configure, clock: Clock) -> None:
-    loaded = configure()
+    loaded = configure(kd={"timeout": "300ms"} if name in REAL_SECONDS else {})
     kingdee.fault(name, times=ALWAYS, seconds=REAL_SECONDS.get(name))
     logins = kingdee.logins
     assert_told(list(of_kingdee.examine(loaded, clock, None)), KINGDEE_TOLD.get(name))

@@ -74,8 +74,14 @@ def erp(clock: FakeClock) -> Iterator[SimulatedKingdee]:
 
 
 @pytest.fixture
-def at_erp(erp: SimulatedKingdee, make_client: Callable[..., KingdeeClient]) -> KingdeeClient:
+def patience() -> str:
+    """How long an answer is waited for, in real time: long, as a busy machine answers late."""
+    return "10s"
+
+
+@pytest.fixture
+def at_erp(erp: SimulatedKingdee, make_client: Callable[..., KingdeeClient], patience: str) -> KingdeeClient:
     """A client of the simulated Kingdee."""
     ours = erp.credentials
     login = {"acct_id": ours.acct_id, "username": ours.username, "app_id": ours.app_id, "app_secret": ours.app_secret}
-    return make_client(url=erp.url, timeout="1s", **login)
+    return make_client(url=erp.url, timeout=patience, **login)

@@ -240,7 +240,10 @@ def test_a_push_in_part() -> None:
     assert (left.doc_id, left.done, left.text) == ("7", False, "第二行已全部下推")
 
 
-@pytest.mark.parametrize("fault", ["hang", "lost_reply", "http502", "html", "truncated_json", "empty", "cut"])
+@pytest.mark.parametrize(
+    ("fault", "patience"),
+    [("hang", "1s"), *((name, "10s") for name in ("lost_reply", "http502", "html", "truncated_json", "empty", "cut"))],
+)
 def test_an_answer_that_does_not_come_leaves_the_outcome_unknown_and_nothing_is_repeated(
     erp: SimulatedKingdee, operations: Operations, fault: str
 ) -> None:
