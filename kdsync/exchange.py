@@ -59,6 +59,18 @@ def body_of(response: requests.Response, most: int) -> bytes:
     return b"".join(pieces)
 
 
+def causes_of(error: BaseException) -> list[BaseException]:
+    """The exception and everything it was raised from or holds, outermost first."""
+    chain: list[BaseException] = []
+    waiting: list[Any] = [error]
+    while waiting:
+        link = waiting.pop(0)
+        if isinstance(link, BaseException) and link not in chain:
+            chain.append(link)
+            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
+    return chain
+
+
 def refused_by_proxy(chain: Iterable[BaseException]) -> re.Match[str] | None:
     """What a proxy said that opens no way to an https address, with its `status`: Python tells it in a text only, of
     one of the errors that lie below another."""

@@ -9,7 +9,7 @@ import logging
 import ssl
 import threading
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ import urllib3.exceptions
 
 from kdsync.clock import Clock
 from kdsync.dingtalk.answers import Answer
-from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending, refused_by_proxy
+from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, causes_of, ending, refused_by_proxy
 from kdsync.server_clock import ServerClock
 
 OK = 200  # HTTP's own number
@@ -141,7 +141,7 @@ class Transport:
 
 def connection_trouble(error: Exception) -> ConnectionTroubleError:
     """What happened to the connection, without the URL."""
-    chain = list(_chain(error))
+    chain = causes_of(error)
     refusal = refused_by_proxy(chain)
     if refusal:
         return ConnectionTroubleError(UNADMITTED if refusal["status"] == "407" else "proxy", refusal[0])
@@ -155,14 +155,3 @@ def _trouble_code(error: Exception, chain: list[BaseException]) -> str:
     if any(isinstance(cause, NO_CONNECTION) for cause in chain) and not isinstance(error, PROXY):
         return "connect"
     return next((code for kinds, code in TROUBLES if isinstance(error, kinds)), "broken")
-
-
-def _chain(error: BaseException) -> Iterator[BaseException]:
-    seen: list[BaseException] = []
-    waiting: list[object] = [error]
-    while waiting:
-        cause = waiting.pop(0)
-        if isinstance(cause, BaseException) and cause not in seen:
-            seen.append(cause)
-            waiting += [*cause.args, getattr(cause, "reason", None), cause.__cause__]
-            yield cause

@@ -22,7 +22,7 @@ import urllib3
 from kdsync import __version__
 from kdsync.clock import Clock
 from kdsync.errors import EdgeError, FailureKind
-from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, ending, refused_by_proxy
+from kdsync.exchange import NETWORK, Adapter, TooLargeError, body_of, causes_of, ending, refused_by_proxy
 from kdsync.kingdee.answer import read_answer
 from kdsync.kingdee.errors import Symptom, failure
 from kdsync.server_clock import ServerClock
@@ -224,7 +224,7 @@ _FAULTS: tuple[tuple[type[BaseException], str], ...] = (
 
 def symptom_of(error: BaseException) -> Symptom:
     """What an exception of the network means. Its text is not quoted: it may hold a proxy's password."""
-    chain = _causes(error)
+    chain = causes_of(error)
     refusal = refused_by_proxy(chain)
     if refusal:
         seen = {"http": "407"} if refusal["status"] == "407" else {"fault": "proxy"}
@@ -234,18 +234,6 @@ def symptom_of(error: BaseException) -> Symptom:
         if any(isinstance(link, kind) for link in chain):
             return Symptom(fault=fault, detail=detail)
     return Symptom(fault="address", detail=type(error).__name__)
-
-
-def _causes(error: BaseException) -> list[BaseException]:
-    """The exception and everything it was raised from or holds, outermost first."""
-    chain: list[BaseException] = []
-    waiting: list[Any] = [error]
-    while waiting and len(chain) < 20:  # noqa: PLR2004  # no chain is so long; a ring would be
-        link = waiting.pop(0)
-        if isinstance(link, BaseException) and link not in chain:
-            chain.append(link)
-            waiting += [link.__cause__, link.__context__, getattr(link, "reason", None), *link.args]
-    return chain
 
 
 def _detail(link: BaseException) -> str:
