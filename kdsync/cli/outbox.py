@@ -65,17 +65,17 @@ def show(config: Path, ident: str, *, json_output: bool) -> int:
 
 def retry(config: Path, ids: Sequence[str], *, json_output: bool) -> int:
     """Send again at once; a hold on the channel is lifted."""
+    everything = list(ids) == ["all"]
     with opened(config) as (_loaded, database, seal), database.write() as tx:
-        letters = (
-            [found for found, *_ in outbox.listing(tx, seal, states=(DEAD,), limit=100_000)]
-            if ids == ["all"]
-            else [_one(tx, seal, ident)[0] for ident in ids]
-        )
-        count = outbox.revive(tx, [letter.id for letter in letters], now_of(tx))
-        for channel in {letter.channel for letter in letters}:
+        if everything:
+            count, channels = outbox.revive_dead(tx, now_of(tx))
+        else:
+            letters = [_one(tx, seal, ident)[0] for ident in ids]
+            count = outbox.revive(tx, [letter.id for letter in letters], now_of(tx))
+            channels = [letter.channel for letter in letters]
+        for channel in set(channels):
             holds.lift(tx, channel, now_of(tx))
-    why = "nothing is dead" if ids == ["all"] else OVER
-    return _told("sent again", count, why, json_output=json_output)
+    return _told("sent again", count, "nothing is dead" if everything else OVER, json_output=json_output)
 
 
 def release(config: Path, ids: Sequence[str], *, json_output: bool) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, RowMapping, func, insert, literal_column, select, text, tuple_, update
+from sqlalchemy import ColumnElement, Connection, RowMapping, func, insert, literal_column, select, text, tuple_, update
 from sqlalchemy.dialects.sqlite import insert as upsert
 
 from kdsync.errors import FailureKind, StoreError
@@ -111,10 +111,25 @@ def bury(tx: Connection, ids: Sequence[str], now: datetime, outcome: str, reason
 
 
 def revive(tx: Connection, ids: Sequence[str], now: datetime) -> int:
-    """Put dead or waiting rows to be sent at once; returns how many. Those of one card go together: it is made once."""
-    cards = select(outbox.c.notification_id, outbox.c.content_id).where(outbox.c.id.in_(ids), outbox.c.channel == CARD)
+    """Put dead or waiting rows to be sent at once; returns how many."""
+    return _revive(tx, outbox.c.id.in_(ids), now)
+
+
+def revive_dead(tx: Connection, now: datetime) -> tuple[int, list[str]]:
+    """Put all dead rows to be sent at once; returns how many, and their channels.
+
+    They are not named one by one: after a long outage there are more than SQLite takes variables.
+    """
+    dead = outbox.c.state == DEAD
+    channels = tx.execute(select(outbox.c.channel).where(dead).distinct()).scalars().all()
+    return _revive(tx, dead, now), list(channels)
+
+
+def _revive(tx: Connection, these: ColumnElement[bool], now: datetime) -> int:
+    """Those of one card go together: it is made once."""
+    cards = select(outbox.c.notification_id, outbox.c.content_id).where(these, outbox.c.channel == CARD)
     same = (outbox.c.channel == CARD) & tuple_(outbox.c.notification_id, outbox.c.content_id).in_(cards)
-    mine = (outbox.c.id.in_(ids) | same) & outbox.c.state.in_((DEAD, WAITING))
+    mine = (these | same) & outbox.c.state.in_((DEAD, WAITING))
     values: dict[str, Any] = {"state": WAITING, "next_attempt_at": moments.text(now), "reason": ASKED_FOR}
     return tx.execute(update(outbox).where(mine).values(attempts=0, **values)).rowcount
 
