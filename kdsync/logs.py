@@ -11,6 +11,8 @@ from typing import Any, TextIO
 
 import structlog
 
+from kdsync.lines import Lines
+
 HIDDEN = "***"
 INFO = 6
 PRIORITIES = {"debug": 7, "info": INFO, "warning": 4, "error": 3, "critical": 2}
@@ -55,7 +57,7 @@ class Redactor:
 def configure(redactor: Redactor, *, stream: TextIO | None = None, level: str = "info") -> None:
     """Set up structlog and what libraries log through `logging`."""
     target = stream or sys.stdout
-    renderer = _renderer(target)
+    renderer, lines = _renderer(target), Lines(target, _tell_of_a_gap)
     shared: list[Any] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -65,10 +67,20 @@ def configure(redactor: Redactor, *, stream: TextIO | None = None, level: str = 
     structlog.configure(
         processors=[*shared, redactor, renderer],
         wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
-        logger_factory=structlog.PrintLoggerFactory(target),
+        logger_factory=lines,
         cache_logger_on_first_use=False,
     )
-    _route_libraries(shared, redactor, renderer, target)
+    _route_libraries(shared, redactor, renderer, lines)
+
+
+def trouble() -> str:
+    """Why lines of the log are lost now; "" where they are not."""
+    lines = structlog.get_config()["logger_factory"]
+    return lines.trouble if isinstance(lines, Lines) else ""
+
+
+def _tell_of_a_gap(count: int, why: str) -> None:
+    get("log").warning("log.gap", lines=count, error=why)
 
 
 def _renderer(target: TextIO) -> Any:
@@ -108,8 +120,22 @@ def _of_a_library(_logger: Any, _name: str, line: MutableMapping[str, Any]) -> M
     return {**line, "part": record.name, "event": "library.logged", "message": message}
 
 
-def _route_libraries(shared: list[Any], redactor: Redactor, renderer: Any, target: TextIO) -> None:
-    handler = logging.StreamHandler(target)
+class _OfLibraries(logging.Handler):
+    """Their lines among ours."""
+
+    def __init__(self, lines: Lines) -> None:
+        super().__init__()
+        self._lines = lines
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            self._lines.msg(self.format(record))
+        except Exception:  # noqa: BLE001  # as handlers do: a line that cannot be put into words ends nothing
+            self.handleError(record)
+
+
+def _route_libraries(shared: list[Any], redactor: Redactor, renderer: Any, lines: Lines) -> None:
+    handler = _OfLibraries(lines)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=[*shared, _of_a_library, redactor],

@@ -165,6 +165,7 @@ class Wired:
             monthly_calls=lambda: self.settings.main.dingtalk.monthly_calls,
             channels=lambda: channels_of(self.settings.main, has_cards=self.courier.has_cards),
             flush=self.calls.flush,
+            log_trouble=logs.trouble,
         )
         self.timekeeper = Timekeeper(
             db=db,

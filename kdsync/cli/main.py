@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -15,6 +17,8 @@ from kdsync.cli.outbox_app import outbox_app
 from kdsync.cli.totp_app import totp_app
 
 CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
+UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO)
+"""What it means that nothing more can be printed; who works on files says it in words of his own."""
 
 app = typer.Typer(
     name="kdsync",
@@ -190,7 +194,7 @@ def main() -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # no odd encoding ends anything half-way
     try:
-        app()
+        _run()
     except ConfigurationError as error:
         for problem in error.problems:
             _complain(str(problem))
@@ -198,8 +202,21 @@ def main() -> None:
     except KdsyncError as error:
         _complain(f"kdsync: {error}")
         sys.exit(1)
-    except BrokenPipeError:
+    except OSError as error:
+        if error.errno not in UNWRITABLE:
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # at its end Python would try once more
+        if error.errno != errno.EPIPE:  # who read it has seen enough
+            _complain(f"kdsync: {error.strerror}: make room where the output goes")
         sys.exit(1)
+
+
+def _run() -> None:
+    try:
+        app()
+    finally:
+        if sys.stdout:  # nobody may have opened it
+            sys.stdout.flush()
 
 
 def _complain(text: str) -> None:

@@ -220,6 +220,18 @@ WORDS: dict[str, tuple[str, str, str]] = {
         "{used} of this month's {limit} calls are used.",
         "Tháng này đã dùng {used} trên {limit} lượt gọi.",
     ),
+    "log_title": ("kdsync 无法写入日志", "kdsync cannot write its log", "kdsync không ghi được nhật ký"),
+    "log_body": (
+        "{error}。kdsync 照常工作，但日志有缺失。请检查日志所在的磁盘或接收日志的程序。",
+        "{error}. It goes on working, but its log has a gap. Look at the disk or the program that takes the log.",
+        "{error}. kdsync vẫn hoạt động, nhưng nhật ký bị thiếu. Hãy kiểm tra ổ đĩa hoặc chương trình nhận nhật ký.",
+    ),
+    "log_back_title": ("kdsync 已恢复写入日志", "kdsync writes its log again", "kdsync đã ghi lại được nhật ký"),
+    "log_back_body": (
+        "日志中的 log.gap 一行写明缺失了多少行。",
+        "The line log.gap in it tells how many lines are missing.",
+        "Dòng log.gap trong nhật ký cho biết thiếu bao nhiêu dòng.",
+    ),
     "clock_title": ("{system} 的时钟不一致", "The clock of {system} differs", "Đồng hồ của {system} bị lệch"),
     "clock_body": (
         "{system} 的时钟与本机相差 {seconds} 秒，请校准时间。",

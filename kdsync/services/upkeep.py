@@ -1,4 +1,5 @@
-"""Keeping house: what the store should know while nothing changes, the gauges, the quota, and people asked anew."""
+"""Keeping house: what the store should know while nothing changes, the gauges, the quota, the log, and people asked
+anew."""
 
 from __future__ import annotations
 
@@ -44,6 +45,7 @@ class Upkeep:
     monthly_calls: Callable[[], int]
     channels: Callable[[], Iterable[str]]
     flush: Callable[[], None]  # writes down the calls counted in memory
+    log_trouble: Callable[[], str]  # why lines of the log are lost, or ""
     refused: str = ""  # why the last reload was
     _before: dict[str, datetime] = field(default_factory=dict, init=False)  # good looks of earlier runs, or the start
 
@@ -56,6 +58,7 @@ class Upkeep:
         self._outbox()
         self._breakers()
         self._quota(now)
+        self._log()
         Bygone(self.notices, self.watchers).step(now)
 
     def refresh_people(self) -> None:
@@ -127,3 +130,11 @@ class Upkeep:
             if used >= share * limit:
                 percent = f"{share:.0%}"
                 self.notices.raise_(f"quota {month} {percent}", "quota", used=used, limit=limit, percent=percent)
+
+    def _log(self) -> None:
+        """Who reads the log would be told by nothing in it."""
+        trouble = self.log_trouble()
+        if trouble:
+            self.notices.raise_("log", "log", error=trouble)
+        else:
+            self.notices.clear("log", "log_back")

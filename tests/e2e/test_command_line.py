@@ -33,6 +33,20 @@ def test_help_names_every_command_and_loads_nothing_heavy() -> None:
     assert loaded.stdout.strip() == "[]"
 
 
+@pytest.mark.parametrize("args", ["--version", "schema rules", "demo --help"])
+@pytest.mark.parametrize(("output", "told"), [("/dev/full", "No space left on device: make room"), ("a pipe", "")])
+def test_what_cannot_be_printed_is_one_line_at_the_most(args: str, output: str, told: str) -> None:
+    """Whoever reads the pipe is gone before anything comes."""
+    reader, target = os.pipe() if output == "a pipe" else (-1, os.open(output, os.O_WRONLY))
+    if reader >= 0:
+        os.close(reader)
+    command = [sys.executable, "-m", "kdsync", *args.split()]
+    done = subprocess.run(command, stdout=target, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    os.close(target)
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == ([f"kdsync: {told} where the output goes"] if told else [])
+
+
 @pytest.mark.parametrize("args", [("frobnicate",), ("check", "--nonsense"), ("trace",)])
 def test_wrong_usage_is_two(args: tuple[str, ...]) -> None:
     assert kdsync(*args).returncode == 2

@@ -15,6 +15,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2] / "kdsync"
 LAYERS = (
+    ("lines",),
     ("model", "errors", "clock", "logs", "exact", "interpreter"),
     ("server_clock", "exchange"),
     ("sync", "rules", "delivery", "commands"),

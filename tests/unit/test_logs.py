@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import json
 import logging
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -115,3 +117,90 @@ def test_a_command_that_tells_by_itself_logs_nothing_meanwhile(stream: io.String
         log.error("kingdee.logged_in")
     log.info("afterwards")
     assert [line["event"] for line in lines(stream)] == ["afterwards"]
+
+
+@pytest.fixture
+def narrow(tmp_path: Path) -> Iterator[tuple[Callable[[int], None], Path]]:
+    """A log file, and how many bytes the disk has room for. `write` as the system does it: in part, then not at all."""
+    room, write = [10**6], os.write
+
+    def as_far_as_it_goes(file: int, data: bytes) -> int:
+        if not room[0]:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        count = write(file, data[: room[0]])
+        room[0] -= count
+        return count
+
+    def has_room(count: int) -> None:
+        room[0] = count
+
+    path = tmp_path / "log"
+    with path.open("w") as target, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "write", as_far_as_it_goes)
+        logs.configure(logs.Redactor(), stream=target)
+        yield has_room, path
+    structlog.reset_defaults()
+    logging.getLogger().handlers.clear()
+
+
+def test_a_full_disk_ends_nothing_and_the_gap_is_told(narrow: tuple[Callable[[int], None], Path]) -> None:
+    has_room, path = narrow
+    log = logs.get("test")
+    log.info("first")
+    has_room(0)
+    log.info("lost")
+    logging.getLogger("urllib3").warning("lost too")
+    assert logs.trouble() == "No space left on device"
+    has_room(10**6)
+    log.info("last")
+    assert logs.trouble() == ""
+    found = [json.loads(line) for line in path.read_text().splitlines()]
+    assert [line["event"] for line in found] == ["first", "last", "log.gap"]
+    assert {key: found[-1][key] for key in ("lines", "error", "level")} == {
+        "lines": 2,
+        "error": "No space left on device",
+        "level": "warning",
+    }
+
+
+def test_a_line_that_was_written_in_part_spoils_no_other(narrow: tuple[Callable[[int], None], Path]) -> None:
+    has_room, path = narrow
+    log = logs.get("test")
+    has_room(9)
+    log.info("torn")
+    has_room(0)
+    log.info("lost")
+    has_room(10**6)
+    log.info("whole")
+    torn, *whole = path.read_text().splitlines()
+    assert len(torn) == 9
+    assert [json.loads(line)["event"] for line in whole] == ["whole", "log.gap"]
+
+
+def test_a_reader_that_has_gone_ends_nothing() -> None:
+    reader, writer = os.pipe()
+    with os.fdopen(writer, "w") as target:
+        logs.configure(logs.Redactor(), stream=target)
+        os.close(reader)
+        logs.get("test").info("to nobody")
+        assert logs.trouble() == "Broken pipe"
+    logs.get("test").info("to a file that is closed")
+    assert logs.trouble() == "Bad file descriptor"
+    structlog.reset_defaults()
+    logging.getLogger().handlers.clear()
+
+
+def test_lines_of_many_threads_stay_lines(tmp_path: Path) -> None:
+    with (tmp_path / "log").open("w") as target:
+        logs.configure(logs.Redactor(), stream=target)
+        loggers = [logs.get("test").info, logging.getLogger("urllib3").warning]
+
+        def speak(number: int) -> None:
+            for _ in range(200):
+                loggers[number % 2]("said")
+
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(speak, range(8)))
+    structlog.reset_defaults()
+    logging.getLogger().handlers.clear()
+    assert len([json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]) == 1600

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -29,6 +30,7 @@ class House:
 
     def __init__(self, folder: Path) -> None:
         self.machine = FakeClock(START)
+        self.log_trouble = ""
         self.db = Database(f"sqlite:///{folder}/kdsync.db")
         self.db.migrate()
         self.begin()
@@ -37,10 +39,16 @@ class House:
         """A new process."""
         self.meter, self.clock = Metrics(), KeptClock(self.machine)
         self.watchers = {form: watcher() for form in (FORM, LEFT)}
-        notices = SimpleNamespace(db=self.db)  # no alarm stands
+        self.told: list[str] = []
+        raised, cleared = (partial(self._tell, sign) for sign in "!.")
+        notices = SimpleNamespace(db=self.db, raise_=raised, clear=cleared)  # no alarm stands
         parts: dict[str, Any] = {"people": None, "notices": notices, "watchers": lambda: dict(self.watchers)}
         quiet: dict[str, Any] = {"monthly_calls": lambda: 5000, "channels": tuple, "flush": lambda: None}
+        quiet["log_trouble"] = lambda: self.log_trouble
         self.upkeep = Upkeep(db=self.db, clock=self.clock, meter=self.meter, **parts, **quiet)
+
+    def _tell(self, sign: str, cause: str, text: str, **params: str) -> None:
+        self.told.append(" ".join([f"{cause}{sign}", text, *params.values()]))
 
     def later(self, seconds: float) -> dict[str, float]:
         """The lags that are measured then."""
@@ -120,4 +128,11 @@ def test_a_refused_reload_can_be_read_until_one_went_well_or_a_new_process_began
     noted("a mistake")
     house.begin()
     assert noted(house.upkeep.refused) is None
+    house.db.close()
+
+
+def test_a_log_that_cannot_be_written_is_told_otherwise(house: House) -> None:
+    for house.log_trouble in ("", "No space left on device", ""):
+        house.later(5)
+    assert house.told == ["log. log_back", "log! log No space left on device", "log. log_back"]
     house.db.close()
