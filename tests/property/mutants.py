@@ -385,8 +385,8 @@ MUTANTS = (
     Mutant(
         "a letter that was accepted can be revived",
         "store/outbox.py",
-        "mine = (outbox.c.id.in_(ids) | same) & outbox.c.state.in_((DEAD, WAITING))",
-        "mine = outbox.c.id.in_(ids) | same",
+        "mine = (these | same) & outbox.c.state.in_((DEAD, WAITING))",
+        "mine = these | same",
     ),
     Mutant(
         "a hold holds nothing",
