@@ -257,10 +257,10 @@ def _state(watcher: Watcher) -> str:
 
 
 def notify(state: str) -> None:
-    """Tell systemd (`sd_notify(3)`); nothing happens where it does not ask, or does not listen any more."""
+    """Tell systemd (`sd_notify(3)`); nothing happens where it does not ask or listen, or no file can be opened."""
     address = os.environ.get("NOTIFY_SOCKET")
     if not address:
         return
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock, suppress(OSError):
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as sock:
         sock.connect("\0" + address[1:] if address.startswith("@") else address)
         sock.sendall(state.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import socket
 from collections.abc import Iterator
@@ -129,4 +130,14 @@ def test_systemd_hears_that_it_is_ready_and_alive_as_long_as_it_is(
 @pytest.mark.usefixtures("_signals")
 def test_a_systemd_that_does_not_listen_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NOTIFY_SOCKET", f"{tmp_path}/nobody")
+    assert Served(turns=2, lives=9).run() == 0
+
+
+@pytest.mark.usefixtures("_signals")
+def test_that_no_more_files_can_be_opened_ends_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def exhausted(*_: object) -> None:
+        raise OSError(errno.EMFILE, "Too many open files")
+
+    monkeypatch.setenv("NOTIFY_SOCKET", f"{tmp_path}/notify")
+    monkeypatch.setattr("kdsync.daemon.socket.socket", exhausted)
     assert Served(turns=2, lives=9).run() == 0
