@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from kdsync.store.database import Database
 
 MAIN = """
 kingdee: {url: "http://127.0.0.1/K3Cloud/", acct_id: a, username: u, app_id: i, app_secret: {env: KD}}
@@ -22,3 +25,12 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "kdsync.yaml").write_text(MAIN)
     monkeypatch.setenv("KD", "kingdee-secret")
     return tmp_path / "kdsync.yaml"
+
+
+@pytest.fixture
+def store(config: Path) -> Iterator[Database]:
+    """The store of that configuration, with today's tables."""
+    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
+    database.migrate()
+    yield database
+    database.close()

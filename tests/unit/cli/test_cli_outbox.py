@@ -25,13 +25,6 @@ NOW = datetime(2026, 11, 28, 1, tzinfo=UTC)
 MANY, MOST = 60, 40  # dead messages, and values that SQLite takes
 
 
-@pytest.fixture
-def store(config: Path) -> Database:
-    made = Database(f"sqlite:///{config.with_name('kdsync.db')}")
-    made.migrate()
-    return made
-
-
 def letter(ident: str, state: str, channel: str = WORK, notification: str = "") -> Letter:
     return Letter(ident, notification or ident, channel, f"u-{ident}", b"{}", "content", 1, NOW, state=state)
 
@@ -62,7 +55,6 @@ def test_more_are_dead_than_sqlite_takes_values(
     assert command.retry(config, ["all"], json_output=False) == 0
     assert capsys.readouterr().out == f"{MANY} sent again\n"
     assert Counter(states(store).values()) == {WAITING: MANY}
-    store.close()
 
 
 def test_all_are_the_dead_and_what_waits_on_the_same_card(config: Path, store: Database) -> None:
@@ -82,4 +74,3 @@ def test_all_are_the_dead_and_what_waits_on_the_same_card(config: Path, store: D
     assert states(store) == {**dict.fromkeys(["c1", "c2", "c3", "w2"], WAITING), "w1": LEASED, "w3": outbox.ACCEPTED}
     assert until[WORK] == later, "nothing of this channel was dead"
     assert until[CARD] < later
-    store.close()

@@ -38,10 +38,9 @@ def config(config: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def _store(config: Path) -> None:
-    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
-    database.migrate()
-    database.close()
+def _store(store: Database) -> None:
+    """One that nobody has open."""
+    store.close()
 
 
 def typed(*words: str) -> tuple[int, str]:
@@ -196,30 +195,24 @@ def test_an_error_keeps_within_a_terminal_and_on_one_line_elsewhere(
         ({}, "so nobody is heard: it is being opened"),
     ],
 )
-@pytest.mark.usefixtures("_store")
-def test_the_status_says_whether_people_are_heard(config: Path, stream: dict[str, Any], told: str) -> None:
+def test_the_status_says_whether_people_are_heard(store: Database, stream: dict[str, Any], told: str) -> None:
     at = datetime(2026, 1, 5, 12, tzinfo=UTC)
     said = {"connected": False, "since": at.isoformat(), "reason": "", "cure": "", **stream}
-    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
-    with database.write() as tx:
+    with store.write() as tx:
         ledger.put_fact(tx, FACT, json.dumps(said), at)
-    database.close()
     assert told in " ".join(typed("status")[1].split())
 
 
-@pytest.mark.usefixtures("_store")
-def test_the_status_names_every_form_and_what_to_do_about_what_is_down(config: Path) -> None:
+def test_the_status_names_every_form_and_what_to_do_about_what_is_down(store: Database) -> None:
     now = datetime.now(UTC)
-    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
     assert "AP_PAYBILL not watched yet never" in " ".join(typed("status")[1].split())
-    with database.write() as tx:
+    with store.write() as tx:
         ledger.put_fact(tx, ledger.SIGN, moments.text(now), now)
         forms.save(tx, forms.load(tx, "a", "AP_PAYBILL").form_id, last_error="kingdee: the form does not exist")
         forms.load(tx, "a", "AP_Payable")
     assert typed("status")[0] == 0
-    with database.write() as tx:
+    with store.write() as tx:
         holds.put(tx, Hold("kingdee", now, now, 3, FailureKind.TRANSIENT, "nothing listens", "start Kingdee"), now)
-    database.close()
     code, printed = typed("status")
     told = " ".join(printed.split())
     assert code == 1
@@ -228,13 +221,10 @@ def test_the_status_names_every_form_and_what_to_do_about_what_is_down(config: P
     assert "nothing listens (start Kingdee)" in told
 
 
-@pytest.mark.usefixtures("_store")
-def test_the_status_says_that_a_reload_was_refused(config: Path) -> None:
-    database = Database(f"sqlite:///{config.with_name('kdsync.db')}")
-    with database.write() as tx:
+def test_the_status_says_that_a_reload_was_refused(store: Database) -> None:
+    with store.write() as tx:
         ledger.put_fact(tx, ledger.SIGN, moments.text(datetime.now(UTC)), datetime.now(UTC))
         ledger.put_fact(tx, ledger.RELOAD, "rules.yaml:7:3: on: is missing", datetime.now(UTC))
-    database.close()
     code, printed = typed("status")
     assert code == 1
     assert "Reload: refused, what was in use before still is: rules.yaml:7:3: on: is missing" in printed
