@@ -16,8 +16,8 @@ class Lines:
     """
 
     def __init__(self, stream: TextIO, on_gap: Callable[[int, str], None]) -> None:
-        self._write = _writer(stream)
         self._encoding = stream.encoding or "utf-8"
+        self._write = _writer(stream, self._encoding)
         self._on_gap = on_gap
         self._lock = threading.Lock()
         self._lost = 0
@@ -51,7 +51,7 @@ class Lines:
             self._torn = bool(left)
 
 
-def _writer(stream: TextIO) -> Callable[[bytes], int]:
+def _writer(stream: TextIO, encoding: str) -> Callable[[bytes], int]:
     """Straight to the file: what a buffer held back would be written later, or end the process with an error of its
     own."""
     try:
@@ -59,7 +59,7 @@ def _writer(stream: TextIO) -> Callable[[bytes], int]:
     except OSError:  # it is no file at all
 
         def write(line: bytes) -> int:
-            stream.write(line.decode(stream.encoding or "utf-8"))
+            stream.write(line.decode(encoding))
             return len(line)
 
         return write

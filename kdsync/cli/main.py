@@ -18,7 +18,7 @@ from kdsync.cli.totp_app import totp_app
 
 CONFIGURATION_ERROR = 78  # EX_CONFIG of sysexits.h
 UNWRITABLE = (errno.EPIPE, errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-"""What it means that nothing more can be printed; who works on files says it in words of his own."""
+"""What it means that nothing more can be written; who minds his files says it in words of his own."""
 
 app = typer.Typer(
     name="kdsync",
@@ -207,7 +207,7 @@ def main() -> None:
             raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # at its end Python would try once more
         if error.errno != errno.EPIPE:  # who read it has seen enough
-            _complain(f"kdsync: nothing more can be printed: {error.strerror} (make room where the output goes)")
+            _complain(f"kdsync: nothing more can be written: {error.strerror} (make room, also where the output goes)")
         sys.exit(1)
 
 

@@ -45,7 +45,7 @@ def test_what_cannot_be_printed_is_one_line_at_the_most(args: str, output: str, 
     os.close(target)
     assert done.returncode == 1
     assert done.stderr.splitlines() == (
-        [f"kdsync: nothing more can be printed: {told} (make room where the output goes)"] if told else []
+        [f"kdsync: nothing more can be written: {told} (make room, also where the output goes)"] if told else []
     )
 
 

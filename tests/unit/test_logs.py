@@ -17,11 +17,16 @@ import structlog
 from kdsync import logs
 
 
-@pytest.fixture
-def stream() -> Iterator[io.StringIO]:
-    yield io.StringIO()
+@pytest.fixture(autouse=True)
+def _as_before() -> Iterator[None]:
+    yield
     structlog.reset_defaults()
     logging.getLogger().handlers.clear()
+
+
+@pytest.fixture
+def stream() -> io.StringIO:
+    return io.StringIO()
 
 
 def lines(stream: io.StringIO) -> list[dict[str, object]]:
@@ -96,8 +101,6 @@ def test_the_journal_is_told_how_bad_it_is(
         log.info("poll.finished")
         logging.getLogger("urllib3").warning("a library's")
         log.error("store.failed")
-        structlog.reset_defaults()
-        logging.getLogger().handlers.clear()
         target.seek(0)
         written = target.read().splitlines()
     assert [line.partition('"')[0] for line in written] == begins
@@ -139,8 +142,6 @@ def narrow(tmp_path: Path) -> Iterator[tuple[Callable[[int], None], Path]]:
         patch.setattr(os, "write", as_far_as_it_goes)
         logs.configure(logs.Redactor(), stream=target)
         yield has_room, path
-    structlog.reset_defaults()
-    logging.getLogger().handlers.clear()
 
 
 def test_a_full_disk_ends_nothing_and_the_gap_is_told(narrow: tuple[Callable[[int], None], Path]) -> None:
@@ -186,8 +187,6 @@ def test_a_reader_that_has_gone_ends_nothing() -> None:
         assert logs.trouble() == "Broken pipe"
     logs.get("test").info("to a file that is closed")
     assert logs.trouble() == "Bad file descriptor"
-    structlog.reset_defaults()
-    logging.getLogger().handlers.clear()
 
 
 def test_lines_of_many_threads_stay_lines(tmp_path: Path) -> None:
@@ -201,6 +200,4 @@ def test_lines_of_many_threads_stay_lines(tmp_path: Path) -> None:
 
         with ThreadPoolExecutor(8) as pool:
             list(pool.map(speak, range(8)))
-    structlog.reset_defaults()
-    logging.getLogger().handlers.clear()
     assert len([json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]) == 1600
