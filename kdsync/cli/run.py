@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
 import threading
 from pathlib import Path
 from random import SystemRandom
@@ -47,7 +48,14 @@ def run(config: Path, level: str) -> int:
 
 
 def _not_started(error: Exception) -> int:
-    """Say why; the exit code."""
+    """Say why, if need be where no log goes; the exit code."""
+    code = _logged(error)
+    if logs.trouble():
+        print(f"kdsync: {error}", file=sys.stderr)
+    return code
+
+
+def _logged(error: Exception) -> int:
     if isinstance(error, ConfigurationError):
         for problem in error.problems:
             log.error(

@@ -49,6 +49,15 @@ def test_what_cannot_be_printed_is_one_line_at_the_most(args: str, output: str, 
     )
 
 
+def test_why_the_daemon_does_not_start_is_said_though_its_log_cannot_be_written(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "kdsync", "run", "-c", str(tmp_path / "nothing.yaml")]
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False)
+    assert done.returncode == 78
+    assert "nothing.yaml" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 @pytest.mark.parametrize("args", [("frobnicate",), ("check", "--nonsense"), ("trace",)])
 def test_wrong_usage_is_two(args: tuple[str, ...]) -> None:
     assert kdsync(*args).returncode == 2
